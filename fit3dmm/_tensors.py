@@ -1,0 +1,45 @@
+"""Frozen records of tensors: the state of everything in fit3dmm."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TensorRecord:
+    """Base of the frozen records whose fields are tensors, other records, mappings or plain values.
+
+    A record is never changed: `map`, `to` and `replace` return new ones.
+    """
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Apply `function` to every tensor, also in nested records, tuples and mappings."""
+        changed = {f.name: _map(getattr(self, f.name), function) for f in fields(self)}
+        return replace(self, **changed)
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
+        """Move to a device, and cast the floating-point tensors (indices keep their type)."""
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
+
+        return self.map(move)
+
+    def replace(self, **changes: Any) -> Self:
+        """Copy with some fields changed."""
+        return replace(self, **changes)
+
+
+def _map(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, TensorRecord):
+        return value.map(function)
+    if isinstance(value, dict):
+        return {key: _map(item, function) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_map(item, function) for item in value)
+    return value

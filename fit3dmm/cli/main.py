@@ -1,0 +1,74 @@
+"""`fit3dmm`: finds the command, runs it, and turns failures into a sentence and an exit code."""
+
+import difflib
+import importlib
+import os
+import sys
+from typing import Protocol
+
+from fit3dmm import __version__
+from fit3dmm._errors import InputError
+
+# Each command is a module in fit3dmm.cli that says COMMAND: a frozen record with `run()`, or a
+# mapping of subcommand names to such records. Modules are imported when their command is named, so
+# that help and --version need not wait for torch.
+COMMANDS = {
+    "model": "List, inspect, show, convert and download face models.",
+}
+
+
+class Command(Protocol):
+    """What every command record offers."""
+
+    def run(self) -> None: ...
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command. Returns 0, 2 for bad input, 1 for our own failure, 130 when interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    # Spinning OpenMP threads make a second thread under contention ten times slower, and the
+    # policy is read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        if arguments[:1] in ([], ["-h"], ["--help"]):
+            _print_overview()
+        elif arguments == ["--version"]:
+            print(f"fit3dmm {__version__}")
+        else:
+            _parse(arguments).run()
+    except InputError as error:
+        print(f"fit3dmm: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("fit3dmm: interrupted; nothing half-written is left behind.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _print_overview() -> None:
+    print("usage: fit3dmm COMMAND ...\n\nFit a 3D morphable face model to photos.\n")
+    for name, summary in COMMANDS.items():
+        print(f"  {name:<10} {summary}")
+    print("\n`fit3dmm COMMAND --help` says what a command takes; `fit3dmm --version` the version.")
+
+
+def _parse(arguments: list[str]) -> Command:
+    name, *rest = arguments
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(COMMANDS)}."
+        raise InputError(f"There is no command {name!r}: {hint}")
+    # tyro takes a fifth of a second to load: only a command pays for it.
+    import tyro
+
+    command = importlib.import_module(f"fit3dmm.cli.{name}").COMMAND
+    program = f"fit3dmm {name}"
+    if isinstance(command, dict):
+        return tyro.extras.subcommand_cli_from_dict(
+            command, prog=program, description=COMMANDS[name], args=rest
+        )
+    return tyro.cli(command, prog=program, args=rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Rotations, cameras, meshes, subdivision and spherical harmonics: geometry that knows no faces."""

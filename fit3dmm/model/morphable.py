@@ -1,0 +1,208 @@
+"""The morphable model: linear synthesis of shape and albedo from coefficients."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm._tensors import TensorRecord
+from fit3dmm.model.landmarks import LandmarkMap
+from fit3dmm.model.surface import Surface
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Where a model comes from and what may be done with it. Travels with every file and result."""
+
+    name: str
+    """Short name, such as `commons`."""
+    family: str
+    """Which reader made it: `commons`, `ict`, `gnm`, `bfm2009`, `bfm2017`, `bfm2019`."""
+    version: str
+    licence: str
+    """SPDX identifier, or the licence's name where it has none."""
+    provenance: str
+    """Sources, in sentences."""
+    citation: str = ""
+    notes: str = ""
+    """What a user must know: what was converted how, what was not run on the real file."""
+
+
+@dataclass(frozen=True)
+class Coefficients(TensorRecord):
+    """What is particular to a face. A vector space; short vectors use the first components only.
+
+    Source: the linear model of V. Blanz, T. Vetter, "A morphable model for the synthesis of 3D
+    faces", SIGGRAPH 1999, with expressions added as in Deng et al. 2019, equation 1.
+    """
+
+    identity: Float[Tensor, "*batch identity"]
+    """Of the principal components of neutral heads, in sigmas."""
+    detail: Float[Tensor, "*batch detail"]
+    """Of the smooth deformations beyond them, in sigmas of their own prior."""
+    expression: Float[Tensor, "*batch expression"]
+    """Activations of named units within bounds, or sigmas of a PCA basis."""
+    albedo: Float[Tensor, "*batch albedo"]
+    """Of the colour components, in sigmas."""
+
+    def __add__(self, other: "Coefficients") -> "Coefficients":
+        return self._combine(other, 1.0)
+
+    def __sub__(self, other: "Coefficients") -> "Coefficients":
+        return self._combine(other, -1.0)
+
+    def __mul__(self, factor: float | Tensor) -> "Coefficients":
+        return self.map(lambda values: values * factor)
+
+    __rmul__ = __mul__
+
+    def _combine(self, other: "Coefficients", sign: float) -> "Coefficients":
+        def add(a: Tensor, b: Tensor) -> Tensor:
+            n = max(a.shape[-1], b.shape[-1])
+            return _padded(a, n) + sign * _padded(b, n)
+
+        return Coefficients(
+            add(self.identity, other.identity),
+            add(self.detail, other.detail),
+            add(self.expression, other.expression),
+            add(self.albedo, other.albedo),
+        )
+
+    def neutral(self) -> "Coefficients":
+        """The same person with the face at rest."""
+        return self.replace(expression=torch.zeros_like(self.expression))
+
+
+def _padded(values: Tensor, n: int) -> Tensor:
+    return torch.nn.functional.pad(values, (0, n - values.shape[-1]))
+
+
+@dataclass(frozen=True)
+class MorphableModel(TensorRecord):
+    """A linear model of faces: shape in mm in the `model` frame, albedo in linear RGB.
+
+    Bases are coefficient-major and carry their sigmas (see docs/conventions.md). Shapes are decoded
+    on the base mesh and lifted to the surface, which costs a fraction of a dense basis there.
+    """
+
+    info: ModelInfo
+    surface: Surface
+    mean_mm: Float[Tensor, "base 3"]
+    identity_basis_mm: Float[Tensor, "identity base 3"]
+    detail_basis_mm: Float[Tensor, "detail base 3"]
+    """Smooth deformations that the principal components miss; no rows where a model has none."""
+    expression_basis_mm: Float[Tensor, "expression base 3"]
+    expression_names: tuple[str, ...]
+    """ARKit's names where a unit means the same."""
+    expression_sigma: Float[Tensor, "expression"]
+    """Prior standard deviation of each coefficient around rest."""
+    expression_bounds: Float[Tensor, "expression 2"]
+    """Lowest and highest admissible coefficient; infinite for a PCA basis."""
+    albedo_mean_linear: Float[Tensor, "vertices 3"]
+    albedo_basis_linear: Float[Tensor, "albedo vertices 3"]
+    landmarks: dict[str, LandmarkMap]
+    """Point sets: `ibug68`, `mediapipe478`, `now7`."""
+    contours: dict[str, LandmarkMap]
+    """Candidate lines for points that slide along the visible outline: `jaw17`."""
+    regions: dict[str, Float[Tensor, "vertices"]]
+    """Weights 0..1: `face`, `skin`, `lips`, `eyes`, `mouth_interior`, `eye_left`, ..."""
+
+    @property
+    def n_identity(self) -> int:
+        return self.identity_basis_mm.shape[0]
+
+    @property
+    def n_detail(self) -> int:
+        return self.detail_basis_mm.shape[0]
+
+    @property
+    def n_expression(self) -> int:
+        return self.expression_basis_mm.shape[0]
+
+    @property
+    def n_albedo(self) -> int:
+        return self.albedo_basis_linear.shape[0]
+
+    @property
+    def n_vertices(self) -> int:
+        return self.surface.n_vertices
+
+    def zeros(self, *batch: int) -> Coefficients:
+        """The mean face at rest."""
+
+        def zero(n: int) -> Tensor:
+            return self.mean_mm.new_zeros(*batch, n)
+
+        return Coefficients(
+            zero(self.n_identity), zero(self.n_detail), zero(self.n_expression), zero(self.n_albedo)
+        )
+
+    def sample(self, *batch: int, generator: torch.Generator, expression: bool = False) -> Coefficients:
+        """Draw people from the prior, at rest unless `expression` is asked for.
+
+        Expressions are drawn within their bounds: the size of a normal draw, on the admissible side.
+        """
+
+        def normal(n: int) -> Tensor:
+            draw = torch.randn(*batch, n, generator=generator, device=generator.device)
+            return draw.to(self.mean_mm)
+
+        drawn = Coefficients(
+            normal(self.n_identity),
+            normal(self.n_detail),
+            normal(self.n_expression) * self.expression_sigma,
+            normal(self.n_albedo),
+        )
+        if not expression:
+            return drawn.neutral()
+        low, high = self.expression_bounds.unbind(-1)
+        one_sided = torch.where(low >= 0, drawn.expression.abs(), drawn.expression)
+        return drawn.replace(expression=torch.minimum(torch.maximum(one_sided, low), high))
+
+    def base_shape_mm(self, coefficients: Coefficients) -> Float[Tensor, "*batch base 3"]:
+        """Positions of the base vertices."""
+        return (
+            self.mean_mm
+            + _combination(coefficients.identity, self.identity_basis_mm)
+            + _combination(coefficients.detail, self.detail_basis_mm)
+            + _combination(coefficients.expression, self.expression_basis_mm)
+        )
+
+    def shape_mm(self, coefficients: Coefficients) -> Float[Tensor, "*batch vertices 3"]:
+        """Positions of the surface vertices in the `model` frame."""
+        return self.surface.lift(self.base_shape_mm(coefficients))
+
+    def albedo_linear(self, coefficients: Coefficients) -> Float[Tensor, "*batch vertices 3"]:
+        """Diffuse colour of the surface vertices. Not clipped, so that it stays linear."""
+        return self.albedo_mean_linear + _combination(coefficients.albedo, self.albedo_basis_linear)
+
+    def landmarks_mm(
+        self, name: str, coefficients: Coefficients
+    ) -> Float[Tensor, "*batch_points 3"]:
+        """Positions of a point set, shape `(*batch, *points, 3)`."""
+        return self.landmarks[name].locate(self.shape_mm(coefficients), self.surface.triangles)
+
+    def truncated(
+        self, identity: int | None = None, detail: int | None = None, albedo: int | None = None
+    ) -> Self:
+        """The model with its first components only."""
+        return self.replace(
+            identity_basis_mm=self.identity_basis_mm[:identity],
+            detail_basis_mm=self.detail_basis_mm[:detail],
+            albedo_basis_linear=self.albedo_basis_linear[:albedo],
+        )
+
+
+def _combination(
+    coefficients: Float[Tensor, "*batch n"], basis: Float[Tensor, "k base c"]
+) -> Float[Tensor, "*batch base c"]:
+    n = coefficients.shape[-1]
+    if n > basis.shape[0]:
+        raise ValueError(
+            f"The model has {basis.shape[0]} components of this kind, got {n} coefficients: "
+            "pass at most as many (fewer use the first ones)."
+        )
+    combined = coefficients @ basis[:n].flatten(1)
+    return combined.unflatten(-1, basis.shape[1:])
