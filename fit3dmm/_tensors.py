@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+
+# Not typing.Self: the run-time checks of the tests can't resolve it outside a checked class.
+Record = TypeVar("Record", bound="TensorRecord")
 
 
 @dataclass(frozen=True)
@@ -15,12 +18,14 @@ class TensorRecord:
     A record is never changed: `map`, `to` and `replace` return new ones.
     """
 
-    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+    def map(self: Record, function: Callable[[Tensor], Tensor]) -> Record:
         """Apply `function` to every tensor, also in nested records, tuples and mappings."""
         changed = {f.name: _map(getattr(self, f.name), function) for f in fields(self)}
         return replace(self, **changed)
 
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
+    def to(
+        self: Record, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Record:
         """Move to a device, and cast the floating-point tensors (indices keep their type)."""
 
         def move(tensor: Tensor) -> Tensor:
@@ -28,7 +33,7 @@ class TensorRecord:
 
         return self.map(move)
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self: Record, **changes: Any) -> Record:
         """Copy with some fields changed."""
         return replace(self, **changes)
 

@@ -1,7 +1,6 @@
 """The morphable model: linear synthesis of shape and albedo from coefficients."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -139,10 +138,12 @@ class MorphableModel(TensorRecord):
             zero(self.n_identity), zero(self.n_detail), zero(self.n_expression), zero(self.n_albedo)
         )
 
-    def sample(self, *batch: int, generator: torch.Generator, expression: bool = False) -> Coefficients:
+    def sample(
+        self, *batch: int, generator: torch.Generator, expression: bool = False
+    ) -> Coefficients:
         """Draw people from the prior, at rest unless `expression` is asked for.
 
-        Expressions are drawn within their bounds: the size of a normal draw, on the admissible side.
+        Expressions stay within their bounds: the size of a normal draw, on the admissible side.
         """
 
         def normal(n: int) -> Tensor:
@@ -186,7 +187,7 @@ class MorphableModel(TensorRecord):
 
     def truncated(
         self, identity: int | None = None, detail: int | None = None, albedo: int | None = None
-    ) -> Self:
+    ) -> "MorphableModel":
         """The model with its first components only."""
         return self.replace(
             identity_basis_mm=self.identity_basis_mm[:identity],

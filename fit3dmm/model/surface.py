@@ -1,5 +1,6 @@
 """The mesh that a model's shapes live on: base faces, subdivision, triangles, UVs, symmetry."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,13 +114,16 @@ def build_surface(
 def _sparse_tensor(matrix) -> Tensor:
     matrix = matrix.tocsr()
     matrix.sort_indices()
-    return torch.sparse_csr_tensor(
-        torch.from_numpy(matrix.indptr.astype(np.int64)),
-        torch.from_numpy(matrix.indices.astype(np.int64)),
-        torch.from_numpy(matrix.data.astype(np.float32)),
-        size=matrix.shape,
-        check_invariants=False,
-    )
+    with warnings.catch_warnings():
+        # torch says once a process that CSR tensors are in beta; we use products only.
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr.astype(np.int64)),
+            torch.from_numpy(matrix.indices.astype(np.int64)),
+            torch.from_numpy(matrix.data.astype(np.float32)),
+            size=matrix.shape,
+            check_invariants=False,
+        )
 
 
 def points_at_level(

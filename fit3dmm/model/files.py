@@ -1,0 +1,226 @@
+"""fit3dmm's own model file: HDF5, versioned, the same for every family.
+
+Bases are kept as integers times a step (the dataset's `step` attribute), which bounds the error by
+half a step and compresses well; everything is float32 after reading. docs/models.md has the layout.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from fit3dmm._errors import InputError
+from fit3dmm._files import atomic_path
+from fit3dmm.model.library import find_model
+from fit3dmm.model.morphable import ModelInfo, MorphableModel
+from fit3dmm.model.stored import StoredModel, StoredPoints
+
+FORMAT = "fit3dmm model"
+FORMAT_VERSION = 1
+_CONVENTIONS = {
+    "unit": "mm",
+    "frame": "model: right-handed, x to the subject's left, y up, z out of the face",
+    "colour": "linear RGB with sRGB primaries, 1 is diffuse white",
+}
+_SHAPE_BASES = ("identity_basis_mm", "detail_basis_mm", "expression_basis_mm")
+_FLOATS = ("mean_mm", "base_uv", "expression_sigma", "expression_bounds", "albedo_mean_linear")
+_INDICES = ("base_faces", "base_mirror", "base_uv_faces")
+_MAX_VALUES = 2**31
+"""A dataset that claims more numbers than this is damaged or hostile, not a face."""
+
+
+def load_model(source: str | Path = "commons", level: int | None = None) -> MorphableModel:
+    """Read a model by name or path.
+
+    Args:
+        source: `commons` (ships with fit3dmm), the name of a model in the user's folder (see
+            `fit3dmm model list`), or the path of a file in fit3dmm's format.
+        level: Catmull-Clark steps of the surface; by default what the file says.
+
+    Returns:
+        The model on the CPU, float32; `.to(device)` moves it.
+
+    Raises:
+        InputError: no such model, or the file is damaged, newer or of another kind.
+    """
+    path = find_model(source)
+    stored = read_stored(path)
+    if len(stored.albedo_mean_linear) == 0:
+        raise InputError(
+            f"{path} holds shapes only and can't be rendered: convert it again without --bare."
+        )
+    return stored.at_level(level)
+
+
+def write_stored(
+    stored: StoredModel,
+    path: str | Path,
+    shape_step_mm: float = 0.004,
+    albedo_step_linear: float = 0.002,
+) -> None:
+    """Write a model file; the same model gives the same bytes.
+
+    Args:
+        shape_step_mm: resolution of the shape bases; the error is at most half of it a component.
+        albedo_step_linear: the same for the albedo basis. A step of 0 keeps float32.
+
+    Raises:
+        InputError: the file can't be written.
+    """
+    with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["format_version"] = FORMAT_VERSION
+        for name, value in {**_CONVENTIONS, **asdict(stored.info)}.items():
+            file.attrs[name] = value
+        file.attrs["default_level"] = stored.default_level
+        file.attrs["albedo_level"] = stored.albedo_level
+        for name in _INDICES:
+            _put(file, name, _narrow(getattr(stored, name)))
+        for name in _FLOATS:
+            _put(file, name, getattr(stored, name).astype(np.float32))
+        for name in _SHAPE_BASES:
+            _put_stepped(file, name, getattr(stored, name), shape_step_mm)
+        _put_stepped(file, "albedo_basis_linear", stored.albedo_basis_linear, albedo_step_linear)
+        _put_names(file, "expression_names", stored.expression_names)
+        _put_points(file.create_group("landmarks"), stored.landmarks)
+        _put_points(file.create_group("contours"), stored.contours)
+        regions = file.create_group("regions")
+        for name, weights in sorted(stored.regions.items()):
+            _put_stepped(regions, name, weights, 1 / 255)
+
+
+def read_stored(path: str | Path) -> StoredModel:
+    """Read a model file into plain arrays.
+
+    Raises:
+        InputError: the file is missing, damaged, of another kind, or of a newer format version.
+    """
+    path = Path(path)
+    try:
+        with h5py.File(path, "r") as file:
+            _check_format(file)
+            stored = _read(file)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        # h5py reports damage as one of half a dozen exceptions, depending on where it lies.
+        raise InputError(
+            f"{path} can't be read as a fit3dmm model ({_first_line(error)}): "
+            "it is missing, incomplete or damaged; download or convert it again."
+        ) from error
+    return stored
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a file is in fit3dmm's own format, whatever its version."""
+    try:
+        with h5py.File(path, "r") as file:
+            return file.attrs.get("format") == FORMAT
+    except OSError:
+        return False
+
+
+def _check_format(file: Any) -> None:
+    kind = file.attrs.get("format")
+    if kind != FORMAT:
+        raise InputError(
+            "this is an HDF5 file but no fit3dmm model"
+            f"{f' (it says {kind!r})' if kind else ''}: "
+            "`fit3dmm model convert` reads the formats of other families."
+        )
+    version = int(file.attrs["format_version"])
+    if version > FORMAT_VERSION:
+        raise InputError(
+            f"it has model format {version}, this fit3dmm reads up to {FORMAT_VERSION}: "
+            "update fit3dmm."
+        )
+
+
+def _read(file: Any) -> StoredModel:
+    info = ModelInfo(**{f.name: str(file.attrs[f.name]) for f in fields(ModelInfo)})
+    arrays: dict[str, Any] = {name: _indices(file[name]) for name in _INDICES}
+    for name in (*_FLOATS, *_SHAPE_BASES, "albedo_basis_linear"):
+        arrays[name] = _floats(file[name])
+    return StoredModel(
+        info=info,
+        **arrays,
+        expression_names=_names(file["expression_names"]),
+        albedo_level=int(file.attrs["albedo_level"]),
+        default_level=int(file.attrs["default_level"]),
+        landmarks=_points(file["landmarks"]),
+        contours=_points(file["contours"]),
+        regions={name: _floats(weights) for name, weights in file["regions"].items()},
+    )
+
+
+def _put(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Dataset:
+    packing: dict[str, Any] = {}
+    if values.size > 0:
+        # One chunk a component: the reader unpacks row by row and compression sees one field.
+        chunks = (1, *values.shape[1:]) if values.ndim == 3 else values.shape
+        packing = {"compression": "gzip", "compression_opts": 9, "shuffle": True, "chunks": chunks}
+    return group.create_dataset(name, data=values, track_times=False, **packing)
+
+
+def _put_stepped(group: h5py.Group, name: str, values: np.ndarray, step: float) -> None:
+    if step == 0:
+        _put(group, name, values.astype(np.float32))
+        return
+    whole = np.round(values.astype(np.float64) / np.float32(step)).astype(np.int64)
+    _put(group, name, _narrow(whole)).attrs["step"] = np.float32(step)
+
+
+def _put_names(group: h5py.Group, name: str, names: tuple[str, ...]) -> None:
+    group.create_dataset(name, data=np.array([n.encode() for n in names] or [], dtype="S64"))
+
+
+def _put_points(group: h5py.Group, sets: Mapping[str, StoredPoints]) -> None:
+    for name, points in sorted(sets.items()):
+        entry = group.create_group(name)
+        _put_names(entry, "names", points.names)
+        _put(entry, "triangle", _narrow(points.triangle))
+        _put(entry, "barycentric", points.barycentric.astype(np.float32))
+
+
+def _narrow(values: np.ndarray) -> np.ndarray:
+    """The smallest integer type that holds the values."""
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    return values.astype(np.result_type(np.min_scalar_type(low), np.min_scalar_type(high)))
+
+
+def _checked(dataset: Any) -> h5py.Dataset:
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"{dataset.name} is not a dataset")
+    if dataset.size is None or dataset.size > _MAX_VALUES:
+        raise ValueError(f"{dataset.name} claims {dataset.size} numbers")
+    return dataset
+
+
+def _indices(dataset: Any) -> np.ndarray:
+    return _checked(dataset)[()].astype(np.int64)
+
+
+def _floats(dataset: Any) -> np.ndarray:
+    values = _checked(dataset)[()].astype(np.float32)
+    step = dataset.attrs.get("step")
+    return values if step is None else values * np.float32(step)
+
+
+def _names(dataset: Any) -> tuple[str, ...]:
+    return tuple(name.decode() for name in _checked(dataset)[()])
+
+
+def _points(group: Any) -> dict[str, StoredPoints]:
+    return {
+        name: StoredPoints(
+            _names(entry["names"]), _indices(entry["triangle"]), _floats(entry["barycentric"])
+        )
+        for name, entry in group.items()
+    }
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
