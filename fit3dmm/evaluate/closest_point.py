@@ -1,0 +1,237 @@
+"""Exact closest points on a triangle mesh: a tree of boxes, walked by one thread a point.
+
+The distance to a triangle is found by the region of its plane that the point lies over:
+C. Ericson, "Real-Time Collision Detection", Morgan Kaufmann 2005, section 5.1.5.
+"""
+
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numba
+import numpy as np
+from jaxtyping import Float, Int
+
+from fit3dmm._errors import InputError
+
+_LEAF_SIZE = 4
+# The region test divides by the area, so a triangle whose height is below this share of its length
+# is answered by its three edges instead: wrong by half that height at most, where the region test
+# would lose as much to rounding.
+_SLIVER = 1e-5
+
+
+@dataclass(frozen=True)
+class SurfaceIndex:
+    """A triangle mesh prepared for closest-point questions. Build it once and ask often."""
+
+    corners: Float[np.ndarray, "triangles 9"]
+    """Corner coordinates in the order of the tree's leaves: a, b, c of each triangle."""
+    triangle: Int[np.ndarray, "triangles"]
+    """For each row of `corners`, the row of the mesh's triangles that it is."""
+    boxes: Float[np.ndarray, "nodes 6"]
+    """Lowest and highest coordinates of each node."""
+    children: Int[np.ndarray, "nodes 2"]
+    """Inner node: its first child (the second follows it) and -1. Leaf: first row and end row."""
+
+
+@dataclass(frozen=True)
+class ClosestPoints:
+    """What lies nearest to each asked point."""
+
+    points: Float[np.ndarray, "points 3"]
+    """Nearest point of the surface."""
+    triangle: Int[np.ndarray, "points"]
+    """Row of the triangle that it lies on."""
+    distance: Float[np.ndarray, "points"]
+    """How far it is, in the mesh's unit."""
+
+
+def index_surface(
+    vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"]
+) -> SurfaceIndex:
+    """Sort a mesh into a tree. About 25 ms for 20,000 triangles.
+
+    Raises:
+        InputError: there is no triangle, or a corner is not a finite number.
+    """
+    if len(triangles) == 0:
+        raise InputError("Expected a mesh with triangles, got none; a point cloud has no surface.")
+    corners = np.ascontiguousarray(vertices[triangles], dtype=np.float64)
+    if not np.isfinite(corners).all():
+        raise InputError("A mesh has vertices that are not finite numbers; export it again.")
+    order, boxes, children = _build(corners.min(axis=1), corners.max(axis=1))
+    return SurfaceIndex(corners.reshape(-1, 9)[order], order, boxes, children)
+
+
+def closest_points(surface: SurfaceIndex, points: Float[np.ndarray, "points 3"]) -> ClosestPoints:
+    """Nearest point of the surface to each point: exact, in parallel over the points."""
+    asked = np.ascontiguousarray(points, dtype=np.float64)
+    found, row, squared = _query(surface.corners, surface.boxes, surface.children, asked)
+    return ClosestPoints(found, surface.triangle[row], np.sqrt(squared))
+
+
+# The kernels are marked no_type_check because numba can't compile through the wrappers that the
+# tests put around every other function to check shapes.
+
+
+@numba.njit(cache=True)
+@no_type_check
+def _build(lowest, highest):
+    """Split at the median along the widest axis until a node holds few triangles."""
+    n = lowest.shape[0]
+    centre = (lowest + highest) / 2
+    order = np.arange(n)
+    boxes = np.empty((2 * n, 6))
+    children = np.empty((2 * n, 2), dtype=np.int64)
+    stack = [(0, 0, n)]
+    n_nodes = 1
+    while len(stack) > 0:
+        node, start, end = stack.pop()
+        rows = order[start:end]
+        axis, widest = 0, -1.0
+        for k in range(3):
+            low, high = np.inf, -np.inf
+            centre_low, centre_high = np.inf, -np.inf
+            for row in rows:
+                low = min(low, lowest[row, k])
+                high = max(high, highest[row, k])
+                centre_low = min(centre_low, centre[row, k])
+                centre_high = max(centre_high, centre[row, k])
+            boxes[node, k], boxes[node, 3 + k] = low, high
+            if centre_high - centre_low > widest:
+                axis, widest = k, centre_high - centre_low
+        if end - start <= _LEAF_SIZE:
+            children[node, 0], children[node, 1] = start, end
+            continue
+        along = np.empty(end - start)
+        for i in range(end - start):
+            along[i] = centre[rows[i], axis]
+        order[start:end] = rows[np.argsort(along)]
+        middle = (start + end) // 2
+        children[node, 0], children[node, 1] = n_nodes, -1
+        stack.append((n_nodes, start, middle))
+        stack.append((n_nodes + 1, middle, end))
+        n_nodes += 2
+    return order, boxes[:n_nodes].copy(), children[:n_nodes].copy()
+
+
+@numba.njit(cache=True, parallel=True)
+@no_type_check
+def _query(corners, boxes, children, points):
+    n = points.shape[0]
+    found = np.empty((n, 3))
+    row_of = np.empty(n, dtype=np.int64)
+    squared = np.empty(n)
+    for i in numba.prange(n):
+        x, y, z = points[i, 0], points[i, 1], points[i, 2]
+        best, best_row = np.inf, 0
+        bx, by, bz = x, y, z
+        # Medians halve the rows at each level: 64 entries are enough for 2^60 triangles.
+        waiting = np.empty(64, dtype=np.int64)
+        waiting_distance = np.empty(64)
+        waiting[0], waiting_distance[0] = 0, 0.0
+        depth = 1
+        while depth > 0:
+            depth -= 1
+            if waiting_distance[depth] >= best:
+                continue
+            first, end = children[waiting[depth], 0], children[waiting[depth], 1]
+            if end >= 0:
+                for row in range(first, end):
+                    qx, qy, qz, d = _on_triangle(x, y, z, corners[row])
+                    if d < best:
+                        best, best_row = d, row
+                        bx, by, bz = qx, qy, qz
+                continue
+            near, far = first, first + 1
+            near_distance = _to_box(x, y, z, boxes[near])
+            far_distance = _to_box(x, y, z, boxes[far])
+            if far_distance < near_distance:
+                near, far = far, near
+                near_distance, far_distance = far_distance, near_distance
+            waiting[depth], waiting_distance[depth] = far, far_distance
+            waiting[depth + 1], waiting_distance[depth + 1] = near, near_distance
+            depth += 2
+        found[i, 0], found[i, 1], found[i, 2] = bx, by, bz
+        row_of[i] = best_row
+        squared[i] = best
+    return found, row_of, squared
+
+
+@numba.njit(cache=True, inline="always")
+@no_type_check
+def _to_box(x, y, z, box):
+    """Squared distance to a box; 0 inside."""
+    dx = max(box[0] - x, 0.0, x - box[3])
+    dy = max(box[1] - y, 0.0, y - box[4])
+    dz = max(box[2] - z, 0.0, z - box[5])
+    return dx * dx + dy * dy + dz * dz
+
+
+@numba.njit(cache=True)
+@no_type_check
+def _on_triangle(x, y, z, corner):
+    """Nearest point of one triangle and the squared distance to it."""
+    ax, ay, az = corner[0], corner[1], corner[2]
+    ux, uy, uz = corner[3] - ax, corner[4] - ay, corner[5] - az
+    vx, vy, vz = corner[6] - ax, corner[7] - ay, corner[8] - az
+    uu = ux * ux + uy * uy + uz * uz
+    vv = vx * vx + vy * vy + vz * vz
+    uv = ux * vx + uy * vy + uz * vz
+    area_squared = uu * vv - uv * uv
+    if area_squared <= (_SLIVER * max(uu, vv)) ** 2:
+        return _on_sliver(x, y, z, corner)
+    px, py, pz = x - ax, y - ay, z - az
+    # Dot products of the edges with the vectors from a, b and c to the point.
+    a_u, a_v = ux * px + uy * py + uz * pz, vx * px + vy * py + vz * pz
+    b_u, b_v = a_u - uu, a_v - uv
+    c_u, c_v = a_u - uv, a_v - vv
+    s, t = 0.0, 0.0  # the nearest point is a + s u + t v
+    if a_u <= 0 and a_v <= 0:
+        pass
+    elif b_u >= 0 and b_v <= b_u:
+        s = 1.0
+    elif c_v >= 0 and c_u <= c_v:
+        t = 1.0
+    else:
+        over_ab = a_u * b_v - b_u * a_v
+        over_ac = c_u * a_v - a_u * c_v
+        over_bc = b_u * c_v - c_u * b_v
+        if over_ab <= 0 and a_u >= 0 and b_u <= 0:
+            s = a_u / (a_u - b_u)
+        elif over_ac <= 0 and a_v >= 0 and c_v <= 0:
+            t = a_v / (a_v - c_v)
+        elif over_bc <= 0 and b_v >= b_u and c_u >= c_v:
+            t = (b_v - b_u) / ((b_v - b_u) + (c_u - c_v))
+            s = 1.0 - t
+        else:
+            total = over_ab + over_ac + over_bc
+            s, t = over_ac / total, over_ab / total
+    qx, qy, qz = ax + s * ux + t * vx, ay + s * uy + t * vy, az + s * uz + t * vz
+    dx, dy, dz = x - qx, y - qy, z - qz
+    return qx, qy, qz, dx * dx + dy * dy + dz * dz
+
+
+@numba.njit(cache=True)
+@no_type_check
+def _on_sliver(x, y, z, corner):
+    """Nearest point of a triangle without area: the best of its three edges."""
+    best = np.inf
+    bx, by, bz = corner[0], corner[1], corner[2]
+    for k in range(3):
+        i, j = 3 * k, 3 * ((k + 1) % 3)
+        ux, uy, uz = (
+            corner[j] - corner[i],
+            corner[j + 1] - corner[i + 1],
+            corner[j + 2] - corner[i + 2],
+        )
+        length_squared = ux * ux + uy * uy + uz * uz
+        s = 0.0
+        if length_squared > 0:
+            along = ux * (x - corner[i]) + uy * (y - corner[i + 1]) + uz * (z - corner[i + 2])
+            s = min(max(along / length_squared, 0.0), 1.0)
+        qx, qy, qz = corner[i] + s * ux, corner[i + 1] + s * uy, corner[i + 2] + s * uz
+        d = (x - qx) ** 2 + (y - qy) ** 2 + (z - qz) ** 2
+        if d < best:
+            best, bx, by, bz = d, qx, qy, qz
+    return bx, by, bz, best

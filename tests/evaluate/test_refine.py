@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import trimesh
+
+from fit3dmm.evaluate.align import Similarity, solve_similarity
+from fit3dmm.evaluate.closest_point import closest_points, index_surface
+from fit3dmm.evaluate.refine import refine_alignment
+
+
+@pytest.fixture(scope="module")
+def egg():
+    """A closed surface without any symmetry, so that one alignment only is right."""
+    ball = trimesh.creation.icosphere(subdivisions=4, radius=1.0)
+    v = np.asarray(ball.vertices)
+    x, y, z = v.T
+    bumps = 1 + 0.15 * x * y + 0.1 * np.sin(3 * z + x) + 0.2 * y**3
+    return v * bumps[:, None] * [60, 90, 70], np.asarray(ball.faces, dtype=np.int64)
+
+
+def turned(angle_rad, scale, shift):
+    c, s = np.cos(angle_rad), np.sin(angle_rad)
+    rotation = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array(
+        [[1, 0, 0], [0, c, -s], [0, s, c]]
+    )
+    return Similarity(scale, rotation, np.array(shift))
+
+
+@pytest.mark.parametrize("with_scale", [True, False])
+def test_finds_a_known_alignment(egg, with_scale):
+    vertices, triangles = egg
+    true = turned(0.7, 2.5 if with_scale else 1.0, [40.0, -10.0, 300.0])
+    points = true.apply(vertices[triangles[::7]].mean(axis=1))
+    start = true.after(turned(0.06, 1.05 if with_scale else 1.0, [2.0, 1.0, -2.0]))
+    result = refine_alignment(
+        index_surface(vertices, triangles), points, start, with_scale=with_scale
+    )
+    assert result.converged
+    # The points lie on the surface: what is left is rounding and the last step.
+    assert result.distance.max() < 1e-6
+    assert result.alignment.scale == pytest.approx(true.scale, rel=1e-8)
+    np.testing.assert_allclose(result.alignment.rotation, true.rotation, atol=1e-8)
+
+
+def test_ends_where_icp_ends(egg):
+    """On noisy points: the fixed point of closest point and Umeyama, which is slow but simple."""
+    vertices, triangles = egg
+    rng = np.random.default_rng(0)
+    true = turned(0.3, 1.4, [5.0, 6.0, 7.0])
+    points = true.apply(vertices[::3]) + 2.0 * rng.normal(size=(len(vertices[::3]), 3))
+    surface = index_surface(vertices, triangles)
+    icp = true
+    for _ in range(400):
+        icp = solve_similarity(closest_points(surface, icp.invert(points)).points, points)
+    ours = refine_alignment(surface, points, true)
+    theirs = closest_points(surface, icp.invert(points)).distance * icp.scale
+    # ICP creeps; after 400 steps it is within 1e-5 of the sum that both minimise.
+    assert (ours.distance**2).sum() <= (theirs**2).sum() * (1 + 1e-7)
+    assert (ours.distance**2).sum() == pytest.approx((theirs**2).sum(), rel=1e-5)
+    assert ours.steps < 30
+
+
+def test_the_unit_of_the_mesh_does_not_matter(egg):
+    vertices, triangles = egg
+    points = vertices[::5] * 1.02 + 0.5
+    in_mm = refine_alignment(
+        index_surface(vertices, triangles), points, Similarity(1.0, np.eye(3), np.zeros(3))
+    )
+    in_m = refine_alignment(
+        index_surface(vertices / 1000, triangles),
+        points,
+        Similarity(1000.0, np.eye(3), np.zeros(3)),
+    )
+    np.testing.assert_allclose(in_mm.distance, in_m.distance, atol=1e-6)
