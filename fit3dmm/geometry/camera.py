@@ -38,7 +38,7 @@ class Camera(TensorRecord):
         if not bool((self.focal_px.detach() > 0).all()):
             raise InputError(
                 "A focal length must be a positive number of pixels, "
-                f"got {self.focal_px.tolist()}: pass a larger one, or leave it out to have it estimated."
+                f"got {self.focal_px.tolist()}: pass a larger one, or have it estimated."
             )
         if self.width_px < 1 or self.height_px < 1:
             raise InputError(
