@@ -1,0 +1,105 @@
+"""What was seen of one face: pixels, points and the camera's own account. Never changed."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fit3dmm._tensors import TensorRecord
+from fit3dmm.geometry.transform import Similarity
+from fit3dmm.observe.colour import linear_to_srgb
+from fit3dmm.observe.crop import crop_around, extract_crop
+from fit3dmm.observe.detect import DetectedFace, FaceChoice, FaceDetector, choose_faces
+from fit3dmm.observe.photo import Photo
+from fit3dmm.observe.skin import skin_probability
+
+DEFAULT_SIZE_PX = 224
+# The points reach from chin to hairline; the square leaves room for jaw, ears and background.
+CROP_MARGIN = 1.4
+
+
+@dataclass(frozen=True)
+class Observation(TensorRecord):
+    """One face of one photo, ready to be explained.
+
+    Points are kept in `photo` pixels and the picture in `crop` pixels; `T_crop_photo` joins them.
+    """
+
+    name: str
+    """What the photo is called."""
+    photo_width_px: int
+    photo_height_px: int
+    exif_focal_px: float | None
+    """Focal length in pixels of the photo by EXIF, where believable."""
+    T_crop_photo: Similarity
+    image_linear: Float[Tensor, "size size 3"]
+    inside: Bool[Tensor, "size size"]
+    """Pixels of the crop that the photo covers."""
+    skin: Float[Tensor, "size size"]
+    """Probability of skin by colour alone."""
+    points_px: Float[Tensor, "478 2"]
+    """MediaPipe's points in `photo` pixels."""
+    blendshapes: Float[Tensor, "scores"]
+    """Scores 0..1 of `blendshape_names` by MediaPipe."""
+    blendshape_names: tuple[str, ...]
+    T_cam_canonical: Float[Tensor, "4 4"]
+    """MediaPipe's head pose (cm)."""
+
+    @property
+    def size_px(self) -> int:
+        """Side of the crop."""
+        return self.image_linear.shape[0]
+
+    @property
+    def points_crop_px(self) -> Float[Tensor, "478 2"]:
+        """The points in `crop` pixels."""
+        return self.T_crop_photo @ self.points_px
+
+
+def observe(
+    photo: Photo,
+    size_px: int = DEFAULT_SIZE_PX,
+    face: FaceChoice = "only",
+    detector: FaceDetector | None = None,
+) -> tuple[Observation, ...]:
+    """Find faces in a photo and make the observations that a fit takes.
+
+    Args:
+        size_px: side of the square crop that is fitted, 224 to 512 for faces of that size.
+        face: which of several faces; `all` also looks for small ones beside large ones.
+        detector: one that is open already; else one is opened and closed.
+
+    Raises:
+        InputError: no face, no such face, several where one was meant, or the size is out of range.
+    """
+    small = face == "all" or (isinstance(face, int) and face > 1)
+    if detector is None:
+        with FaceDetector() as own:
+            faces = own.detect(photo, small)
+    else:
+        faces = detector.detect(photo, small)
+    chosen = choose_faces(faces, face, f"the photo {photo.name}")
+    return tuple(observe_face(photo, one, size_px) for one in chosen)
+
+
+def observe_face(
+    photo: Photo, face: DetectedFace, size_px: int = DEFAULT_SIZE_PX, margin: float = CROP_MARGIN
+) -> Observation:
+    """The observation of a face that has been detected."""
+    crop = extract_crop(photo, crop_around(face.points_px, size_px, margin), size_px)
+    skin = skin_probability(linear_to_srgb(crop.image_linear))
+    return Observation(
+        name=photo.name,
+        photo_width_px=photo.width_px,
+        photo_height_px=photo.height_px,
+        exif_focal_px=photo.focal_px,
+        T_crop_photo=crop.T_crop_photo,
+        image_linear=crop.image_linear,
+        inside=crop.inside,
+        skin=torch.where(crop.inside, skin, torch.zeros_like(skin)),
+        points_px=face.points_px,
+        blendshapes=face.blendshapes,
+        blendshape_names=face.blendshape_names,
+        T_cam_canonical=face.T_cam_canonical,
+    )
