@@ -1,9 +1,9 @@
 """Scenes as files: HDF5, versioned, readable without fit3dmm.
 
-Layout of version 1. Attributes of the file: `format` ("fit3dmm-scene"), `version`, `model` and
-`frame`. Attributes of the group `scene`: `width_px`, `height_px`. Data sets of the group, float32 or float64
-with their leading axes: `identity`, `detail`, `expression`, `albedo`, `rotation_rad`,
-`translation_mm`, `focal_px`, `principal_point_px`, `irradiance_sh`.
+Layout of version 1. Attributes of the file: `format` ("fit3dmm-scene"), `format_version`, `model`
+and `frame`. Attributes of the group `scene`: `width_px`, `height_px`. Data sets of the group, with
+their leading axes: `identity`, `detail`, `expression`, `albedo`, `rotation_rad`, `translation_mm`,
+`focal_px`, `principal_point_px`, `irradiance_sh`.
 """
 
 from pathlib import Path
@@ -20,14 +20,14 @@ from fit3dmm.model.morphable import Coefficients
 from fit3dmm.scene import Lighting, Pose, Scene
 
 FORMAT = "fit3dmm-scene"
-VERSION = 1
+FORMAT_VERSION = 1
 FRAME = "cam: mm, x right, y up, z towards the viewer; pixels from the top-left corner, y down"
 
 
 def save_scene(path: Path, scene: Scene, model: str) -> None:
     """Write a scene with the name of the model that it is of."""
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs.update(format=FORMAT, version=VERSION, model=model, frame=FRAME)
+        file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION, model=model, frame=FRAME)
         write_scene(file.create_group("scene"), scene)
 
 
@@ -39,23 +39,31 @@ def load_scene(path: Path) -> tuple[Scene, str]:
     """
     if not Path(path).is_file():
         raise InputError(f"There is no file {path}: pass a scene that fit3dmm has saved.")
-    if not h5py.is_hdf5(path):
-        raise InputError(f"{path} is not an HDF5 file: pass a scene that fit3dmm has saved.")
-    with h5py.File(path, "r") as opened:
-        file: Any = opened  # h5py's types can't tell groups from data sets
-        found = file.attrs.get("format")
-        if found != FORMAT:
-            raise InputError(
-                f"{path} should hold a {FORMAT}, but calls itself {found!r}: "
-                "pass a scene that fit3dmm has saved."
-            )
-        version = int(file.attrs["version"])
-        if version > VERSION:
-            raise InputError(
-                f"{path} is a scene of version {version}, this fit3dmm reads up to {VERSION}: "
-                "update fit3dmm."
-            )
-        return read_scene(file["scene"]), str(file.attrs["model"])
+    try:
+        with h5py.File(path, "r") as opened:
+            file: Any = opened  # h5py's types can't tell groups from data sets
+            _check_format(path, file.attrs)
+            return read_scene(file["scene"]), str(file.attrs["model"])
+    except (OSError, KeyError) as error:
+        raise InputError(
+            f"{path} can't be read as a scene ({error}): it is damaged or of another kind; "
+            "pass a scene that fit3dmm has saved."
+        ) from error
+
+
+def _check_format(path: Path, attributes: Any) -> None:
+    found = attributes.get("format")
+    if found != FORMAT:
+        raise InputError(
+            f"{path} should hold a {FORMAT}, but calls itself {found!r}: "
+            "pass a scene that fit3dmm has saved."
+        )
+    version = int(attributes["format_version"])
+    if version > FORMAT_VERSION:
+        raise InputError(
+            f"{path} is a scene of version {version}, this fit3dmm reads up to {FORMAT_VERSION}: "
+            "update fit3dmm."
+        )
 
 
 def write_scene(group: h5py.Group, scene: Scene) -> None:

@@ -47,7 +47,7 @@ def test_what_is_missing_or_is_no_scene_is_refused(tmp_path: Path) -> None:
         load_scene(tmp_path / "none.h5")
     text = tmp_path / "text.h5"
     text.write_text("no")
-    with pytest.raises(InputError, match="not an HDF5 file"):
+    with pytest.raises(InputError, match="can't be read as a scene"):
         load_scene(text)
     other = tmp_path / "other.h5"
     with h5py.File(other, "w") as file:
@@ -56,10 +56,19 @@ def test_what_is_missing_or_is_no_scene_is_refused(tmp_path: Path) -> None:
         load_scene(other)
 
 
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "scene.h5"
+    save_scene(path, scene(), "toy")
+    with h5py.File(path, "a") as file:
+        del file["scene/focal_px"]
+    with pytest.raises(InputError, match="damaged or of another kind"):
+        load_scene(path)
+
+
 def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "scene.h5"
     save_scene(path, scene(), "toy")
     with h5py.File(path, "a") as file:
-        file.attrs["version"] = 2
+        file.attrs["format_version"] = 2
     with pytest.raises(InputError, match="update fit3dmm"):
         load_scene(path)
