@@ -1,0 +1,143 @@
+"""Damped Gauss-Newton for robust least squares with bounds.
+
+K. Levenberg 1944, D. Marquardt 1963; the damping follows K. Madsen, H. B. Nielsen, O. Tingleff,
+"Methods for non-linear least squares problems", 2004, algorithm 3.16. Bounds are kept by an active
+set: what would leave its interval is put on the border and the others are solved for again.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fit3dmm.solve.problem import Evaluation, Problem, Reason, Solution, Step
+
+
+@dataclass(frozen=True)
+class LevenbergMarquardt:
+    """Settings."""
+
+    max_steps: int = 30
+    """Accepted steps."""
+    relative_decrease: float = 1e-4
+    """Stop when a step lowers the energy by less than this share of it (and was predicted to)."""
+    gradient: float = 1e-8
+    """Stop when no element of the gradient, times the reach of its unknown, is larger than this
+    share of the energy."""
+    initial_damping: float = 1e-3
+    """In units of the curvature's diagonal."""
+    max_damping: float = 1e8
+
+
+def solve_levenberg_marquardt(
+    problem: Problem, settings: LevenbergMarquardt | None = None
+) -> Solution:
+    """Minimise. A failure is a reason in the solution and not an exception."""
+    settings = settings or LevenbergMarquardt()
+    bounds = problem.flat_bounds()
+    with torch.no_grad():
+        at = problem.evaluate(problem.flat_start())
+    energy = float(at.energy)
+    evaluations, damping, growth = 1, settings.initial_damping, 2.0
+    history = [Step(energy, damping, float("nan"), evaluations)]
+    if not torch.isfinite(at.energy):
+        return _solution(at, Reason.NOT_FINITE, history)
+
+    while len(history) <= settings.max_steps:
+        with torch.no_grad():
+            curvature, gradient = problem.normal_equations(at)
+        if _is_flat(curvature, gradient, at.x, bounds, settings.gradient * max(energy, 1e-30)):
+            return _solution(at, Reason.FLAT, history)
+        while True:
+            step = bounded_step(curvature, gradient, at.x, bounds, damping)
+            predicted = -float(gradient @ step + 0.5 * step @ curvature @ step)
+            with torch.no_grad():
+                trial = problem.evaluate(at.x + step.to(at.x))
+            evaluations += 1
+            decrease = energy - float(trial.energy)
+            gain = decrease / predicted if predicted > 0 else -1.0
+            if decrease > 0 and gain > 0:
+                break
+            if predicted <= settings.relative_decrease * energy * 1e-2:
+                return _solution(at, Reason.CONVERGED, history)
+            damping, growth = damping * growth, growth * 2
+            if not damping < settings.max_damping:
+                return _solution(at, Reason.NO_DESCENT, history)
+        at, energy = trial, float(trial.energy)
+        damping, growth = damping * max(1 / 3, 1 - (2 * gain - 1) ** 3), 2.0
+        damping = max(damping, 1e-12)
+        history.append(Step(energy, damping, gain, evaluations))
+        # A short step may be short because of its damping: then the decrease says nothing.
+        if decrease <= settings.relative_decrease * energy and damping < 1:
+            return _solution(at, Reason.CONVERGED, history)
+    return _solution(at, Reason.STEP_LIMIT, history)
+
+
+def bounded_step(
+    curvature: Float[Tensor, "n n"],
+    gradient: Float[Tensor, "n"],
+    x: Float[Tensor, "n"],
+    bounds: tuple[Float[Tensor, "n"], Float[Tensor, "n"]],
+    damping: float,
+) -> Float[Tensor, "n"]:
+    """Minimiser of the damped quadratic model within the bounds, by an active set.
+
+    Unknowns only ever enter the set of those held at a border, so that at most n rounds are made;
+    the next step of the solver releases them where the gradient points inwards.
+    """
+    diagonal = curvature.diagonal()
+    # An unknown that no term depends on must not move, and must not make the matrix singular.
+    floor = 1e-12 * diagonal.max().clamp_min(1e-30)
+    damped = curvature + torch.diag(damping * diagonal + floor)
+    low, high = (bound.double() - x.double() for bound in bounds)
+    held = ((low >= 0) & (gradient > 0)) | ((high <= 0) & (gradient < 0))
+    step = torch.zeros_like(gradient)
+    while not held.all():
+        step = _solve_unheld(damped, gradient, step, held)
+        outside = ((step < low) | (step > high)) & ~held
+        step = torch.minimum(torch.maximum(step, low), high)
+        if not outside.any():
+            break
+        held = held | outside
+    return step
+
+
+def _solve_unheld(
+    matrix: Tensor, gradient: Tensor, step: Tensor, held: Bool[Tensor, "n"]
+) -> Float[Tensor, "n"]:
+    """Solve for the elements that are not held; the held ones keep their part of the step."""
+    (moving,) = torch.nonzero(~held, as_tuple=True)
+    fixed = torch.where(held, step, torch.zeros_like(step))
+    right = -(gradient + matrix @ fixed)[moving]
+    block = matrix[moving][:, moving]
+    factor, failed = torch.linalg.cholesky_ex(block)
+    if int(failed) == 0:
+        solved = torch.cholesky_solve(right[:, None], factor)[:, 0]
+    else:
+        # Rounding made the smallest eigenvalue negative; least squares still gives a descent.
+        solved = torch.linalg.lstsq(block, right[:, None]).solution[:, 0]
+    return fixed.index_copy(0, moving, solved)
+
+
+def _is_flat(
+    curvature: Tensor,
+    gradient: Tensor,
+    x: Tensor,
+    bounds: tuple[Tensor, Tensor],
+    tolerance: float,
+) -> bool:
+    """Whether moving any single unknown by its own standard deviation would change next to nothing.
+
+    Gradients that push against a bound do not count.
+    """
+    low, high = bounds
+    pushing = ((x <= low) & (gradient > 0)) | ((x >= high) & (gradient < 0))
+    reach = curvature.diagonal().clamp_min(1e-30).rsqrt()
+    slope = torch.where(pushing, torch.zeros_like(gradient), gradient * reach)
+    return bool((slope.square() <= tolerance).all())
+
+
+def _solution(at: Evaluation, reason: Reason, history: list[Step]) -> Solution:
+    values = {name: value.detach() for name, value in at.values.items()}
+    return Solution(values, float(at.energy), at.energies(), reason, tuple(history))

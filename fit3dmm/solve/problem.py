@@ -1,0 +1,226 @@
+"""Least-squares problems: named unknowns, named terms, and what a solver gives back.
+
+An energy is a sum of terms, each a function of named tensors. A term says its residuals in units of
+their noise, its energy, and, where it is robust, the weight of each row (iteratively reweighted
+least squares): its quadratic model around a point is `energy + 1/2 d^T J^T W J d + r^T W J d`.
+"""
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Values = Mapping[str, Tensor]
+"""The unknowns by name, in their natural shapes."""
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """One term at one point."""
+
+    residual: Float[Tensor, "rows"]
+    """In sigmas; differentiable by the values, so that first-order solvers can do without
+    `jacobian`."""
+    energy: Float[Tensor, ""]
+    """Half the sum of squares for a plain term; what replaces it for a robust one."""
+    weight: Float[Tensor, "rows"] | None = None
+    """Weight of each row in the quadratic model: the derivative of the energy by half the squared
+    residual. None for a plain term, where it is 1."""
+    jacobian: Callable[[tuple[str, ...]], dict[str, Tensor]] | None = None
+    """Gives, for the names asked, derivatives `(rows, size of the unknown)`; a name that the term
+    does not depend on is left out. None has them found by automatic differentiation."""
+
+
+Term = Callable[[Values], Residuals]
+
+
+def plain(
+    residual: Float[Tensor, "rows"],
+    jacobian: Callable[[tuple[str, ...]], dict[str, Tensor]] | None = None,
+) -> Residuals:
+    """A term that is a sum of squares."""
+    return Residuals(residual, 0.5 * residual.square().sum(), jacobian=jacobian)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All terms at one point."""
+
+    x: Float[Tensor, "free"]
+    values: Values
+    terms: Mapping[str, Residuals]
+
+    @property
+    def energy(self) -> Float[Tensor, ""]:
+        """The sum of the terms' energies."""
+        return torch.stack([term.energy.double() for term in self.terms.values()]).sum()
+
+    def energies(self) -> dict[str, float]:
+        """Energy by term."""
+        return {name: float(term.energy) for name, term in self.terms.items()}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Minimise the sum of the terms over the free unknowns, within bounds."""
+
+    start: Values
+    """Every unknown that the terms read, free or not."""
+    free: tuple[str, ...]
+    """Which of them are moved, in the order in which they stand in the flat vector."""
+    terms: Mapping[str, Term]
+    bounds: Mapping[str, Float[Tensor, "n 2"]] = field(default_factory=dict)
+    """Lowest and highest admissible values of some unknowns, one row an element."""
+    scale: Mapping[str, float] = field(default_factory=dict)
+    """What a small step is in each unknown's unit, for solvers that know no curvature; else 1."""
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in (*self.free, *self.bounds) if name not in self.start]
+        if unknown:
+            raise ValueError(f"{unknown} is free or bounded but has no start value.")
+        if not self.free or not self.terms:
+            raise ValueError("A problem needs at least one free unknown and one term.")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Elements of each free unknown."""
+        return tuple(self.start[name].numel() for name in self.free)
+
+    def slices(self) -> dict[str, slice]:
+        """Where each free unknown stands in the flat vector."""
+        places, at = {}, 0
+        for name, size in zip(self.free, self.sizes, strict=True):
+            places[name] = slice(at, at + size)
+            at += size
+        return places
+
+    def flat_start(self) -> Float[Tensor, "free"]:
+        """The start as a flat vector, moved within the bounds."""
+        x = torch.cat([self.start[name].detach().reshape(-1) for name in self.free])
+        low, high = self.flat_bounds()
+        return torch.minimum(torch.maximum(x, low), high)
+
+    def values(self, x: Float[Tensor, "free"]) -> dict[str, Tensor]:
+        """Named tensors for a flat vector; the unknowns that are not free keep their start."""
+        moved = {
+            name: part.reshape(self.start[name].shape)
+            for name, part in zip(self.free, x.split(self.sizes), strict=True)
+        }
+        return {**self.start, **moved}
+
+    def flat_bounds(self) -> tuple[Float[Tensor, "free"], Float[Tensor, "free"]]:
+        """Lowest and highest flat vector."""
+        rows = []
+        for name, size in zip(self.free, self.sizes, strict=True):
+            unbounded = self.start[name].new_tensor([-torch.inf, torch.inf]).expand(size, 2)
+            rows.append(self.bounds.get(name, unbounded).to(unbounded))
+        low, high = torch.cat(rows).unbind(-1)
+        return low, high
+
+    def flat_scale(self) -> Float[Tensor, "free"]:
+        """`scale`, one number an element."""
+        parts = [
+            self.start[name].new_full((size,), self.scale.get(name, 1.0))
+            for name, size in zip(self.free, self.sizes, strict=True)
+        ]
+        return torch.cat(parts)
+
+    def evaluate(self, x: Float[Tensor, "free"]) -> Evaluation:
+        """All terms at a point."""
+        values = self.values(x)
+        return Evaluation(x, values, {name: term(values) for name, term in self.terms.items()})
+
+    def energy_and_gradient(self, x: Float[Tensor, "free"]) -> tuple[Tensor, Float[Tensor, "free"]]:
+        """Energy and its derivative by automatic differentiation."""
+        at = x.detach().requires_grad_(True)
+        with torch.enable_grad():
+            energy = self.evaluate(at).energy
+        (gradient,) = torch.autograd.grad(energy, at)
+        return energy.detach(), gradient.detach()
+
+    def jacobian(self, at: Evaluation, name: str) -> Float[Tensor, "rows free"]:
+        """Derivatives of a term's residuals by the flat vector."""
+        term = at.terms[name]
+        if term.jacobian is None:
+            return self._automatic_jacobian(at.x, name)
+        dense = term.residual.new_zeros(len(term.residual), len(at.x))
+        places = self.slices()
+        for unknown, part in term.jacobian(self.free).items():
+            dense[:, places[unknown]] = part
+        return dense
+
+    def _automatic_jacobian(self, x: Tensor, name: str) -> Tensor:
+        def residual(x: Tensor) -> Tensor:
+            return self.terms[name](self.values(x)).residual
+
+        with torch.enable_grad():
+            jacobian = torch.autograd.functional.jacobian(residual, x.detach())
+        assert isinstance(jacobian, Tensor)
+        return jacobian
+
+    def normal_equations(
+        self, at: Evaluation
+    ) -> tuple[Float[Tensor, "free free"], Float[Tensor, "free"]]:
+        """Gauss-Newton's curvature `J^T W J` and the gradient `J^T W r`, in float64.
+
+        We form the product instead of solving the stacked system: there are some twenty times more
+        rows than unknowns, and priors in sigmas keep the condition number far from where squaring
+        it would matter.
+        """
+        n = len(at.x)
+        curvature = at.x.new_zeros(n, n, dtype=torch.float64)
+        gradient = at.x.new_zeros(n, dtype=torch.float64)
+        for name, term in at.terms.items():
+            jacobian = self.jacobian(at, name)
+            if term.weight is None:
+                weighted = jacobian
+            else:
+                weighted = term.weight[:, None] * jacobian
+            curvature += (jacobian.T @ weighted).double()
+            gradient += (weighted.T @ term.residual).double()
+        return curvature, gradient
+
+
+class Reason(enum.Enum):
+    """Why a solver stopped, in a sentence."""
+
+    CONVERGED = "The last step lowered the energy by less than the tolerance."
+    FLAT = "The gradient is zero within the tolerance."
+    NO_DESCENT = "No step, however small, lowers the energy any more."
+    STEP_LIMIT = "The limit of steps was reached; raise max_steps to go further."
+    NOT_FINITE = "The energy at the start is not a finite number; check the input."
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the values lie at a minimum as far as the solver can tell."""
+        return self in (Reason.CONVERGED, Reason.FLAT, Reason.NO_DESCENT)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a solver's history."""
+
+    energy: float
+    """After the step."""
+    damping: float
+    """Levenberg's lambda; zero for solvers without one."""
+    gain: float
+    """Actual over predicted decrease; nan for solvers that predict none."""
+    evaluations: int
+    """Evaluations of all terms until now."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where a solver ended, and how it came there."""
+
+    values: Values
+    energy: float
+    energies: Mapping[str, float]
+    """By term."""
+    reason: Reason
+    history: tuple[Step, ...]
+    """The start first, then each accepted step."""
