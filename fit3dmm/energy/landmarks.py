@@ -1,0 +1,111 @@
+"""Terms for points that were seen in the photo: dense landmarks and the size of the iris."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm.energy.points import ModelPoints, PhotoFrame, project
+from fit3dmm.energy.robust import Loss, charbonnier
+from fit3dmm.solve.problem import Residuals, Term, Values, plain
+
+IRIS_DIAMETER_MM = 11.7
+IRIS_SIGMA_MM = 0.5
+"""Of the visible iris in adults, nearly the same for all: F. Rufer, A. Schroder, C. Erb, "White-to-
+white corneal diameter", Cornea 24(3), 2005 (11.71 +- 0.42 mm); the rest is for the detector."""
+
+
+def landmark_term(
+    points: ModelPoints,
+    observed_px: Float[Tensor, "points 2"],
+    whitening: Float[Tensor, "points 2 2"],
+    frame: PhotoFrame,
+    loss: Loss | None = None,
+) -> Term:
+    """Distances of projected points from where they were seen.
+
+    Args:
+        whitening: of each point's error, so that `whitening @ error` is in sigmas: the identity
+            over sigma, or anisotropic for a point that may slide (`sliding_whitening`).
+        loss: of each point's whitened distance.
+    """
+    loss = loss or charbonnier(turn=3.0)
+
+    def term(values: Values) -> Residuals:
+        at = project(points, values, frame)
+        residual = (whitening @ (at.px - observed_px)[..., None])[..., 0]
+        energy, weight = loss(residual.square().sum(1))
+        return Residuals(
+            residual.flatten(),
+            energy.sum(),
+            weight.detach().repeat_interleave(2),
+            lambda free: at.pull_back(whitening, free),
+        )
+
+    return term
+
+
+def isotropic_whitening(sigma_px: Float[Tensor, "points"]) -> Float[Tensor, "points 2 2"]:
+    """The same noise in all directions."""
+    return torch.eye(2, dtype=sigma_px.dtype, device=sigma_px.device) / sigma_px[:, None, None]
+
+
+def sliding_whitening(
+    sigma_px: Float[Tensor, "points"],
+    across: Float[Tensor, "points 2"],
+    slack_px: Float[Tensor, "points"],
+) -> Float[Tensor, "points 2 2"]:
+    """For points of an outline, which is known across but not along.
+
+    Args:
+        sigma_px: noise across the outline.
+        across: unit vectors across it, in the picture.
+        slack_px: additional noise along it; zero keeps a point isotropic.
+    """
+    along = torch.stack([-across[:, 1], across[:, 0]], dim=1)
+    sigma_along = (sigma_px.square() + slack_px.square()).sqrt()
+    return torch.stack([across / sigma_px[:, None], along / sigma_along[:, None]], dim=1)
+
+
+def iris_term(
+    irises: ModelPoints,
+    diameter_px: Float[Tensor, ""],
+    sigma_mm: float,
+    frame: PhotoFrame,
+) -> Term:
+    """The irises have the diameter that irises have, at the depth where the eyes are.
+
+    One residual: errors of the two eyes have the same cause, the person's own iris.
+
+    Args:
+        irises: their centres.
+        diameter_px: mean diameter in the photo, as seen from the front.
+        sigma_mm: of the diameter, `iris_sigma_mm` at a first guess of the distance.
+    """
+
+    def term(values: Values) -> Residuals:
+        at = project(irises, values, frame)
+        focal_px = values["log_focal"].exp()
+        depth_mm = -at.cam_mm[:, 2].mean()
+        measured_mm = diameter_px * depth_mm / focal_px
+        residual = (measured_mm - IRIS_DIAMETER_MM) / sigma_mm
+
+        def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
+            share = -diameter_px / focal_px / sigma_mm / len(irises)
+            by_cam = torch.zeros_like(at.cam_mm)
+            by_cam[:, 2] = share
+            parts = at.pull_back_cam(by_cam[:, None], free)
+            parts = {name: part.sum(0, keepdim=True) for name, part in parts.items()}
+            if "log_focal" in free:
+                parts["log_focal"] = -(measured_mm / sigma_mm)[:, None]
+            return parts
+
+        return plain(residual, jacobian)
+
+    return term
+
+
+def iris_sigma_mm(noise_px: float, px_per_mm: float) -> float:
+    """Spread of irises among people and noise of the detector together."""
+    return math.hypot(IRIS_SIGMA_MM, noise_px / px_per_mm)

@@ -1,0 +1,220 @@
+"""Every term's Jacobian and energy agree with finite and automatic differences in float64."""
+
+import pytest
+import torch
+
+from fit3dmm.energy import (
+    PhotoFrame,
+    SmoothImage,
+    blurred,
+    distance_prior,
+    iris_term,
+    isotropic_whitening,
+    landmark_term,
+    light_prior,
+    model_points,
+    normal_prior,
+    photometric_term,
+    project,
+    skin_points,
+    sliding_whitening,
+)
+from fit3dmm.energy.robust import charbonnier, geman_mcclure, squares
+from fit3dmm.geometry.mesh import build_topology, vertex_normals
+from fit3dmm.geometry.transform import Similarity
+from fit3dmm.model.morphable import Coefficients
+from fit3dmm.scene import Lighting, Pose
+from fit3dmm.solve import Problem
+from tests.toy import toy_model
+
+FRAME = PhotoFrame(torch.tensor([320.0, 240.0], dtype=torch.float64), 640, 480)
+CROP = Similarity.in_plane(0.7, (-130.0, -60.0)).to(dtype=torch.float64)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return toy_model().to(dtype=torch.float64)
+
+
+def _values(model, seed: int = 0) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    face = model.sample(generator=generator, expression=True)
+    light = Lighting.ambient_white(0.8) + 0.4 * Lighting.directional(
+        [0.5, 0.4, 1.0], (1.0, 0.9, 0.8)
+    )
+    return {
+        "identity": face.identity,
+        "detail": face.detail,
+        "expression": face.expression,
+        "albedo": face.albedo,
+        "rotation_rad": torch.tensor([0.1, -0.4, 0.2], dtype=torch.float64),
+        "translation_mm": torch.tensor([20.0, -10.0, -700.0], dtype=torch.float64),
+        "log_focal": torch.tensor([900.0], dtype=torch.float64).log(),
+        "irradiance_sh": light.irradiance_sh.double(),
+    }
+
+
+def _image(seed: int = 1) -> SmoothImage:
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.rand(224, 224, 3, generator=generator, dtype=torch.float64)
+    return SmoothImage(blurred(noise, 3.0) * 3)
+
+
+def _terms(model):
+    points = model_points(model, model.landmarks["mediapipe478"])
+    generator = torch.Generator().manual_seed(2)
+    seen = 300 + 80 * torch.randn(478, 2, generator=generator, dtype=torch.float64)
+    sigma = 1 + torch.rand(478, generator=generator, dtype=torch.float64)
+    across = torch.nn.functional.normalize(seen - 300, dim=1)
+    skin = skin_points(model, 300)
+    weight = torch.rand(300, generator=generator, dtype=torch.float64)
+    irises = points.select(torch.tensor([468, 473]))
+    return {
+        "landmarks": landmark_term(points, seen, isotropic_whitening(sigma), FRAME),
+        "sliding": landmark_term(points, seen, sliding_whitening(sigma, across, 4 * sigma), FRAME),
+        "iris": iris_term(irises, torch.tensor(15.5, dtype=torch.float64), 0.6, FRAME),
+        "photometric": photometric_term(skin, weight, _image(), CROP, FRAME, 0.1),
+        "identity": normal_prior("identity", 0.0, 1.0),
+        "expression": normal_prior("expression", 0.2, model.expression_sigma),
+        "distance": distance_prior(900.0, 0.5),
+        "focal": normal_prior("log_focal", 7.0, 0.3),
+        "light": light_prior(0.9, 0.3, 0.4, 0.1),
+    }
+
+
+@pytest.fixture(scope="module")
+def terms(model):
+    return _terms(model)
+
+
+NAMES = ("landmarks", "sliding", "iris", "photometric", "identity", "expression", "distance",
+         "focal", "light")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_jacobian_agrees_with_finite_differences(model, terms, name):
+    values = _values(model)
+    problem = Problem(values, tuple(values), {name: terms[name]})
+    x = problem.flat_start()
+    jacobian = problem.jacobian(problem.evaluate(x), name)
+    step = 1e-5 * torch.eye(len(x), dtype=x.dtype)
+    for k in range(len(x)):
+        after = problem.evaluate(x + step[k]).terms[name].residual
+        before = problem.evaluate(x - step[k]).terms[name].residual
+        difference = (after - before) / 2e-5
+        # Central differences are wrong by the third derivative times 1e-10; cubic convolution has a
+        # jump in its second derivative, which shows where a point crosses a pixel's centre.
+        scale = max(1.0, float(jacobian[:, k].abs().max()))
+        assert torch.allclose(jacobian[:, k], difference, atol=2e-4 * scale), k
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_and_jacobian_give_the_energys_gradient(model, terms, name):
+    values = _values(model, seed=3)
+    problem = Problem(values, tuple(values), {name: terms[name]})
+    x = problem.flat_start()
+    _, gradient = problem.normal_equations(problem.evaluate(x))
+    _, automatic = problem.energy_and_gradient(x)
+    # Both are exact up to rounding.
+    assert torch.allclose(gradient, automatic, rtol=1e-7, atol=1e-9 * float(automatic.abs().max()))
+
+
+def test_jacobian_is_given_for_the_free_unknowns_only(model, terms):
+    values = _values(model)
+    for name, term in terms.items():
+        full = term(values).jacobian(tuple(values))
+        for free in (("identity",), ("rotation_rad", "log_focal"), ("irradiance_sh", "albedo")):
+            part = term(values).jacobian(free)
+            assert set(part) == set(full) & set(free), name
+            for key in part:
+                assert torch.equal(part[key], full[key]), (name, key)
+
+
+def test_points_agree_with_the_model_and_the_camera(model):
+    values = _values(model)
+    points = model_points(model, model.landmarks["ibug68"])
+    face = Coefficients(*(values[k] for k in ("identity", "detail", "expression", "albedo")))
+    wanted = model.landmarks_mm("ibug68", face)
+    assert torch.allclose(points.positions_mm(values), wanted, atol=1e-9)
+    pose = Pose(values["rotation_rad"], values["translation_mm"])
+    px = FRAME.camera(values).project(pose.T_cam_model @ wanted)
+    assert torch.allclose(project(points, values, FRAME).px, px, atol=1e-9)
+
+
+def test_skin_points_cover_the_face_evenly(model):
+    skin = skin_points(model, 500)
+    assert len(skin) == 500
+    z = skin.points.mean_mm[:, 2]
+    assert (z > 0).float().mean() > 0.9
+    # Left and right are alike, so the points' centre lies within their sampling of the middle.
+    assert skin.points.mean_mm[:, 0].mean().abs() < 2
+
+
+def test_relinearised_normals_are_the_meshs_own(model):
+    values = _values(model)
+    face = Coefficients(*(values[k] for k in ("identity", "detail", "expression", "albedo")))
+    shape, triangles = model.shape_mm(face), model.surface.triangles
+    skin = skin_points(model, 200).relinearised(shape, triangles, face)
+    raw = skin.normal_mean + (
+        skin.normal_basis.flatten(0, 1) @ skin.points.shape_coefficients(values)
+    ).unflatten(0, (-1, 3))
+    normals = vertex_normals(shape, build_topology(triangles, model.n_vertices))
+    wanted = skin.places.locate(normals, triangles)
+    cosine = torch.nn.functional.cosine_similarity(raw, wanted)
+    # One sums area-weighted normals, the other unit normals of the corners: 1 % of a coarse mesh.
+    assert cosine.min() > 0.99
+
+
+def test_normal_basis_is_the_derivative_of_the_meshs_normals(model):
+    skin = skin_points(model, 100)
+    triangles, zero = model.surface.triangles, model.zeros()
+    step = 1e-3
+    for name, i in (("identity", 2), ("detail", 1), ("expression", 0)):
+        changed = getattr(zero, name).clone()
+        changed[i] = step
+        face = zero.replace(**{name: changed})
+        moved = skin.relinearised(model.shape_mm(face), triangles, zero).normal_mean
+        column = skin.points.shape_columns(("identity", "detail", "expression"))[name].start + i
+        basis = skin.normal_basis[..., column]
+        difference = (moved - skin.normal_mean) / step
+        # Normals are quadratic in the coefficients: the forward difference errs by a thousandth.
+        assert torch.allclose(difference, basis, atol=5e-3 * float(basis.abs().max())), name
+
+
+def test_smooth_image_interpolates_and_repeats_its_border():
+    image = _image()
+    centres = torch.tensor([[10.5, 20.5], [0.5, 0.5], [-40.0, 100.5]], dtype=torch.float64)
+    value, slope = image.sample(centres)
+    wanted = torch.stack([image.pixels[20, 10], image.pixels[0, 0], image.pixels[100, 0]])
+    assert torch.allclose(value, wanted)
+    assert slope[2, :, 0].abs().max() < 1e-12
+    ramp = SmoothImage(torch.arange(50.0, dtype=torch.float64).expand(50, 50)[..., None] * 0.1)
+    value, slope = ramp.sample(torch.tensor([[20.3, 7.7]], dtype=torch.float64))
+    # Cubic convolution reproduces straight lines: 0.1 a px, and 0 at the first centre.
+    assert value.item() == pytest.approx(0.1 * (20.3 - 0.5))
+    assert slope[0, 0].tolist() == pytest.approx([0.1, 0.0], abs=1e-12)
+
+
+def test_blur_keeps_light_and_does_nothing_at_zero():
+    image = _image().pixels
+    assert blurred(image, 0.0) is image
+    flat = torch.full((40, 30, 3), 0.37, dtype=torch.float64)
+    assert torch.allclose(blurred(flat, 5.0), flat)
+
+
+@pytest.mark.parametrize("loss", [squares(), charbonnier(0.7), geman_mcclure(2.0)])
+def test_robust_weights_are_derivatives(loss):
+    squared = torch.linspace(0, 20, 50, dtype=torch.float64, requires_grad=True)
+    energy, weight = loss(squared)
+    (by_squared,) = torch.autograd.grad(energy.sum(), squared)
+    assert torch.allclose(2 * by_squared, weight)
+    assert weight[0] == 1
+    assert (weight.diff() <= 1e-12).all()
+
+
+def test_light_prior_is_lowest_at_plain_white_light():
+    term = light_prior(0.9, 0.3, 0.4, 0.1)
+    assert term({"irradiance_sh": Lighting.ambient_white(0.9).irradiance_sh}).energy < 1e-9
+    # Level 1.2 is one sigma above: half.
+    brighter = term({"irradiance_sh": Lighting.ambient_white(1.2).irradiance_sh}).energy
+    assert float(brighter) == pytest.approx(0.5, rel=1e-4)
