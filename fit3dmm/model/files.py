@@ -161,7 +161,7 @@ def _put(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Dataset:
     if values.size > 0:
         # One chunk a component: the reader unpacks row by row and compression sees one field.
         chunks = (1, *values.shape[1:]) if values.ndim == 3 else values.shape
-        packing = {"compression": "gzip", "compression_opts": 9, "shuffle": True, "chunks": chunks}
+        packing = {"compression": "gzip", "compression_opts": 6, "shuffle": True, "chunks": chunks}
     return group.create_dataset(name, data=values, track_times=False, **packing)
 
 
@@ -186,9 +186,13 @@ def _put_points(group: h5py.Group, sets: Mapping[str, StoredPoints]) -> None:
 
 
 def _narrow(values: np.ndarray) -> np.ndarray:
-    """The smallest integer type that holds the values."""
+    """The same integers in the smallest type that holds them."""
     low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
-    return values.astype(np.result_type(np.min_scalar_type(low), np.min_scalar_type(high)))
+    kinds = (np.uint8, np.uint16, np.uint32) if low >= 0 else (np.int8, np.int16, np.int32)
+    for kind in kinds:
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return values.astype(kind)
+    return values
 
 
 def _checked(dataset: Any) -> h5py.Dataset:

@@ -1,0 +1,126 @@
+"""Bringing one mesh into register with another: a smooth warp onto the nearest surface.
+
+B. Amberg, S. Romdhani, T. Vetter, "Optimal step nonrigid ICP algorithms for surface registration",
+CVPR 2007, with a Laplacian of the displacement instead of affine maps a vertex: in each round every
+vertex is drawn to the nearest compatible point of the target while the stiffness falls.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from jaxtyping import Float, Int
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import splu
+from scipy.spatial import KDTree
+
+from fit3dmm.geometry.nearest import NearestSurface
+
+
+@dataclass(frozen=True)
+class RegistrationSettings:
+    """How stiff the warp is, from the first round to the last."""
+
+    rounds: int = 25
+    stiffness: tuple[float, float] = (200.0, 0.3)
+    """Weight of the squared Laplacian of the displacement against a squared mm of a vertex."""
+    reach_mm: tuple[float, float] = (30.0, 4.0)
+    """A point of the target further away draws no vertex."""
+    anchor_weight: tuple[float, float] = (20.0, 0.5)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """The template laid over the target."""
+
+    vertices_mm: Float[np.ndarray, "template 3"]
+    distance_mm: Float[np.ndarray, "template"]
+    """To the matched point of the target; infinite where there is none."""
+
+
+def register(
+    template_mm: Float[np.ndarray, "template 3"],
+    template_triangles: Int[np.ndarray, "template_triangles 3"],
+    template_part: Int[np.ndarray, "template"],
+    target: NearestSurface,
+    anchors: sp.csr_matrix,
+    anchors_target_mm: Float[np.ndarray, "anchors 3"],
+    settings: RegistrationSettings | None = None,
+) -> Registration:
+    """Warp a template onto a target.
+
+    Args:
+        template_part: what a vertex may be matched to: target triangles of the same part. Vertices
+            of a negative part follow their neighbours.
+        anchors: (anchors, template) rows of weights that give each anchor on the template.
+        anchors_target_mm: where the anchors lie on the target; at least 3, not on a line.
+    """
+    settings = settings or RegistrationSettings()
+    start = _similar(template_mm, anchors @ template_mm, anchors_target_mm)
+    laplacian = _laplacian(start, template_triangles)
+    smoothness = (laplacian + 0.2 * laplacian.T @ laplacian).tocsr()
+    to_anchor = anchors_target_mm - anchors @ start
+    moved = start
+    for k in range(settings.rounds):
+        fraction = k / max(settings.rounds - 1, 1)
+        stiffness = _between(settings.stiffness, fraction, geometric=True)
+        reach = _between(settings.reach_mm, fraction, geometric=True)
+        weight = _between(settings.anchor_weight, fraction)
+        if k == 0:
+            # The first round bends the template by the anchors alone.
+            drawn, pull = np.zeros(len(start)), np.zeros_like(start)
+        else:
+            match = target.closest(moved, vertex_normals(moved, template_triangles), template_part)
+            drawn = ((match.distance_mm < reach) & ~match.at_border).astype(float)
+            pull = drawn[:, None] * (np.where(drawn[:, None] > 0, match.points_mm, 0) - start)
+        system = sp.diags(drawn) + weight * anchors.T @ anchors + stiffness * smoothness
+        # A trace of the identity holds pieces that nothing draws.
+        system = (system + 1e-6 * sp.identity(len(start))).tocsc()
+        moved = start + splu(system).solve(pull + weight * (anchors.T @ to_anchor))
+    match = target.closest(moved, vertex_normals(moved, template_triangles), template_part)
+    return Registration(moved, np.where(match.at_border, np.inf, match.distance_mm))
+
+
+def vertex_normals(
+    vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"]
+) -> Float[np.ndarray, "vertices 3"]:
+    """Area-weighted unit normals."""
+    corners = vertices[triangles]
+    area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = np.zeros_like(vertices)
+    for corner in range(3):
+        np.add.at(normals, triangles[:, corner], area)
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
+def _between(ends: tuple[float, float], fraction: float, geometric: bool = False) -> float:
+    first, last = ends
+    if geometric:
+        return float(first * (last / first) ** fraction)
+    return first + (last - first) * fraction
+
+
+def _similar(points: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Points under the similarity that takes source to target (S. Umeyama, PAMI 1991)."""
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    u, s, vt = np.linalg.svd((target - target_mean).T @ (source - source_mean))
+    sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
+    scale = (s * sign).sum() / np.square(source - source_mean).sum()
+    return scale * (points - source_mean) @ ((u * sign) @ vt).T + target_mean
+
+
+def _laplacian(vertices: np.ndarray, triangles: np.ndarray) -> sp.csr_matrix:
+    """Of the edge graph; loose pieces (eyeballs) are tied to the nearest points of the largest."""
+    n = len(vertices)
+    sides = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    edges = np.unique(np.sort(sides, axis=1), axis=0)
+    graph = sp.coo_matrix((np.ones(len(edges)), edges.T), shape=(n, n)).tocsr()
+    _, piece = connected_components(graph, directed=False)
+    largest = piece == np.bincount(piece).argmax()
+    loose = np.flatnonzero(~largest)
+    if len(loose) > 0:
+        _, near = KDTree(vertices[largest]).query(vertices[loose], k=3)
+        ties = (np.repeat(loose, 3), np.flatnonzero(largest)[near.ravel()])
+        graph = graph + sp.coo_matrix((np.full(len(ties[0]), 0.3), ties), shape=(n, n)).tocsr()
+    graph = graph + graph.T
+    return sp.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph
