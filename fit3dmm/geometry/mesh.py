@@ -12,7 +12,7 @@ from fit3dmm._tensors import TensorRecord
 
 @dataclass(frozen=True)
 class Topology(TensorRecord):
-    """The neighbourhoods of a triangle mesh. Triangles are counter-clockwise seen from outside."""
+    """A triangle mesh without its positions. Triangles are counter-clockwise seen from outside."""
 
     n_vertices: int
     triangles: Int[Tensor, "triangles 3"]
@@ -21,13 +21,10 @@ class Topology(TensorRecord):
     """Vertex pairs in increasing order, each edge once."""
     edge_triangles: Int[Tensor, "edges 2"]
     """The two triangles at an edge; the second is -1 at a border. Where more than two meet, two."""
-    spoke_start: Int[Tensor, "n_vertices_plus_1"]
-    """`spokes[spoke_start[v] : spoke_start[v + 1]]` are the triangles around vertex v."""
-    spokes: Int[Tensor, "corners"]
 
 
 def build_topology(triangles: Int[Tensor, "triangles 3"], n_vertices: int) -> Topology:
-    """Find edges and neighbourhoods. Takes some 50 ms for 70,000 triangles: keep the result.
+    """Find the edges and what meets there. Takes some 50 ms for 70,000 triangles: keep the result.
 
     Raises:
         ValueError: a triangle names a vertex that does not exist.
@@ -39,18 +36,7 @@ def build_topology(triangles: Int[Tensor, "triangles 3"], n_vertices: int) -> To
             f"{int(corners.max())}: files that count from 1 need 1 subtracted."
         )
     edges, edge_triangles = _edges(corners, n_vertices)
-    flat = corners.flatten()
-    spokes = torch.argsort(flat, stable=True) // 3
-    counts = torch.bincount(flat, minlength=n_vertices)
-    spoke_start = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
-    return Topology(
-        n_vertices,
-        corners.int().contiguous(),
-        edges.int(),
-        edge_triangles.int(),
-        spoke_start.int(),
-        spokes.int(),
-    )
+    return Topology(n_vertices, corners.int().contiguous(), edges.int(), edge_triangles.int())
 
 
 _known = WeakIdKeyDictionary()

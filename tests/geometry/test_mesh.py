@@ -30,14 +30,6 @@ def test_a_border_edge_has_one() -> None:
     assert topology.edges[~border].tolist() == [[0, 1]]
 
 
-def test_spokes_are_the_triangles_around_a_vertex() -> None:
-    topology = build_topology(TETRAHEDRON, 5)
-    for vertex in range(5):
-        start, end = topology.spoke_start[vertex], topology.spoke_start[vertex + 1]
-        expected = [t for t, corners in enumerate(TETRAHEDRON.tolist()) if vertex in corners]
-        assert topology.spokes[start:end].tolist() == expected
-
-
 def test_euler_characteristic_of_a_sphere() -> None:
     surface = toy_model(level=1).surface
     topology = build_topology(surface.triangles, surface.n_vertices)
