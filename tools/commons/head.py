@@ -144,7 +144,7 @@ def _island_beside(mesh, island, skin, candidates, at) -> np.ndarray:
 
 def _neck(mesh: BaseMesh, skin: np.ndarray, excluded: np.ndarray) -> np.ndarray:
     """Body quads between the head's island and the neck loop."""
-    walls = _edge_set(np.array(_edge_loop(mesh, *_NECK_EDGE)))
+    walls = _edge_set(np.array(edge_loop(mesh, *_NECK_EDGE)))
     free = np.flatnonzero((mesh.group == "body") & ~skin & ~excluded)
     by_edge: dict[tuple[int, int], list[int]] = {}
     for quad in free:
@@ -173,7 +173,7 @@ def _edge_set(loop: np.ndarray) -> set[tuple[int, int]]:
     return set(map(tuple, pairs.tolist()))
 
 
-def _edge_loop(mesh: BaseMesh, first: int, second: int) -> list[int]:
+def edge_loop(mesh: BaseMesh, first: int, second: int) -> list[int]:
     """Follow edges straight through regular vertices until the loop closes."""
     body = mesh.quads[mesh.group == "body"]
     loop = [first, second]

@@ -1,0 +1,205 @@
+"""MediaPipe's canonical face laid onto the head: where each of its 468 points belongs, by shape.
+
+The canonical mesh lies in the model bundle that fit3dmm ships for its detector (Apache-2.0). A
+similarity and a thin-plate warp bring lids, lips and some named points together, then a
+closest-point iteration with Laplacian stiffness moves the rest onto the skin (as B. Amberg,
+S. Romdhani, T. Vetter, "Optimal step nonrigid ICP algorithms for surface registration", CVPR 2007).
+"""
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import scipy.sparse.linalg as linalg
+from scipy.interpolate import RBFInterpolator
+from scipy.spatial import KDTree
+
+from commons.surface_points import HeadSurface, Points, along_loop, symmetric_points
+from fit3dmm.evaluate.align import solve_similarity
+from fit3dmm.evaluate.closest_point import closest_points
+from fit3dmm.evaluate.mesh import Mesh, vertex_normals
+
+N_CANONICAL = 468
+# Upper and lower lid of the subject's right eye and the inner and outer upper and lower lip, each
+# from the subject's right to left (eye: from the outer corner to the inner).
+RIGHT_LIDS = (
+    (33, 246, 161, 160, 159, 158, 157, 173, 133),
+    (33, 7, 163, 144, 145, 153, 154, 155, 133),
+)
+LEFT_LIDS = (
+    (263, 466, 388, 387, 386, 385, 384, 398, 362),
+    (263, 249, 390, 373, 374, 380, 381, 382, 362),
+)
+INNER_LIPS = (
+    (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
+    (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
+)
+# MediaPipe's number and the vertex of MakeHuman's base mesh that lies in the same place: points
+# with an anatomical name, picked by eye on the mean head. Mirrored pairs are given once.
+_ANCHORS = {
+    10: 5192, 151: 5320, 9: 234, 8: 220, 168: 136, 6: 134, 4: 294, 1: 297, 94: 312, 2: 343,
+    164: 5342, 0: 455, 17: 492, 18: 724, 200: 5162, 152: 5296,
+    61: 368, 39: 409, 37: 450, 84: 486, 181: 480, 91: 370, 129: 203, 98: 358, 97: 341,
+}  # fmt: skip
+_STIFFNESS = np.geomspace(100.0, 1.0, 30)
+_REACH_MM = np.geomspace(30.0, 8.0, 30)
+_LEAST_COSINE = 0.3
+_RIM_SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class CanonicalFace:
+    vertices_mm: np.ndarray
+    """(468, 3), x to the subject's left, y up, z to the front."""
+    triangles: np.ndarray
+    mirror: np.ndarray
+    """(468,) the point mirrored across x = 0."""
+
+
+def read_canonical_face(bundle: Path) -> CanonicalFace:
+    """Read the mesh out of `face_landmarker.task`, a zip with a protocol buffer in it."""
+    with zipfile.ZipFile(bundle) as archive:
+        metadata = archive.read("geometry_pipeline_metadata_landmarks.binarypb")
+    mesh = next(content for number, content in _fields(metadata) if number == 1)
+    fields = list(_fields(mesh))
+    # Five numbers a vertex: position in cm and texture coordinates.
+    numbers = b"".join(content for number, content in fields if number == 3)
+    vertices_mm = np.frombuffer(numbers, "<f4").reshape(N_CANONICAL, 5)[:, :3].astype(float) * 10
+    triangles = np.array([content for number, content in fields if number == 4]).reshape(-1, 3)
+    distance, mirror = KDTree(vertices_mm).query(vertices_mm * [-1, 1, 1])
+    if distance.max() > 0.01:
+        raise SystemExit("The canonical face of the model bundle is not symmetric.")
+    return CanonicalFace(vertices_mm, triangles, mirror)
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
+    """Number and content of each field of a protocol buffer message."""
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        kind = key & 7
+        if kind == 0:
+            value, at = _varint(message, at)
+        else:
+            size, at = _varint(message, at) if kind == 2 else (4, at)
+            value, at = message[at : at + size], at + size
+        yield key >> 3, value
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+
+
+def register_canonical(face: CanonicalFace, surface: HeadSurface) -> Points:
+    """(468,) skin points of the head, one for each canonical vertex, mirror images of each other.
+
+    Points on the rims of lids and inner lips lie exactly on the head's rims.
+    """
+    rims = rim_points(surface)
+    anchors, targets_mm = _anchor_pairs(rims, surface)
+    start_mm = _warped(face.vertices_mm, anchors, targets_mm)
+    moved_mm = _pulled_onto_skin(face, start_mm, anchors, targets_mm, surface)
+    points = symmetric_points(moved_mm, face.mirror, surface)
+    for number, rim in rims.items():
+        points.triangle[number], points.barycentric[number] = rim.triangle, rim.barycentric
+    return points
+
+
+def rim_points(surface: HeadSurface) -> dict[int, Points]:
+    """The points of lids and inner lips, spread over the head's rims by length."""
+    head = surface.head
+    lips = _arcs(surface, along_loop(head, head.lip_rim, _RIM_SAMPLES))
+    lids = _arcs(surface, along_loop(head, head.lid_rims[1], _RIM_SAMPLES))
+    placed: dict[int, Points] = {}
+    for numbers, arc in zip(RIGHT_LIDS, lids, strict=True):
+        placed.update(zip(numbers, _spread(surface, arc, len(numbers)), strict=True))
+    for right, left in zip(RIGHT_LIDS, LEFT_LIDS, strict=True):
+        placed.update({b: surface.mirrored(placed[a]) for a, b in zip(right, left, strict=True)})
+    for numbers, arc in zip(INNER_LIPS, lips, strict=True):
+        half = len(numbers) // 2
+        points = _spread(surface, arc, len(numbers))
+        for k in range(half + 1):
+            placed[numbers[k]] = points[k]
+            placed[numbers[-1 - k]] = surface.mirrored(points[k])
+        placed[numbers[half]] = points[half]
+    return placed
+
+
+def _arcs(surface: HeadSurface, rim: Points) -> tuple[Points, Points]:
+    """Upper and lower part of a closed rim, both from the lowest x to the highest."""
+    position = surface.locate(rim)
+    n = len(rim)
+    first, last = int(position[:, 0].argmin()), int(position[:, 0].argmax())
+    one = rim[(first + np.arange((last - first) % n + 1)) % n]
+    other = rim[(first - np.arange((first - last) % n + 1)) % n]
+    if surface.locate(one)[:, 1].mean() > surface.locate(other)[:, 1].mean():
+        return one, other
+    return other, one
+
+
+def _spread(surface: HeadSurface, arc: Points, n: int) -> list[Points]:
+    """n points of an arc, its ends included, at equal distances along it."""
+    position = surface.locate(arc)
+    length = np.append(0, np.linalg.norm(np.diff(position, axis=0), axis=1).cumsum())
+    return [arc[np.abs(length - s).argmin()] for s in np.linspace(0, length[-1], n)]
+
+
+def _anchor_pairs(rims: dict[int, Points], surface: HeadSurface) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the anchored points and (anchors, 3) where they belong."""
+    row = {int(v): k for k, v in enumerate(surface.head.vertex)}
+    pairs = {number: surface.locate(point) for number, point in rims.items()}
+    for number, vertex in _ANCHORS.items():
+        pairs[number] = surface.vertices_mm[row[vertex]]
+    return np.array(list(pairs)), np.array(list(pairs.values()))
+
+
+def _warped(vertices: np.ndarray, anchors: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Similarity, then a smooth warp that brings the anchors (almost) to their targets."""
+    placed = solve_similarity(vertices[anchors], targets).apply(vertices)
+    bend = RBFInterpolator(
+        placed[anchors], targets - placed[anchors], kernel="thin_plate_spline", smoothing=1.0
+    )
+    return placed + bend(placed)
+
+
+def _pulled_onto_skin(
+    face: CanonicalFace,
+    start: np.ndarray,
+    anchors: np.ndarray,
+    targets: np.ndarray,
+    surface: HeadSurface,
+) -> np.ndarray:
+    laplacian = _laplacian(face.triangles, len(start))
+    stiffness = laplacian + 0.2 * laplacian.T @ laplacian
+    moved = start
+    for step, (alpha, reach_mm) in enumerate(zip(_STIFFNESS, _REACH_MM, strict=True)):
+        normals = vertex_normals(Mesh(moved, face.triangles))
+        found = closest_points(surface.index["skin"], moved)
+        points = surface.nearest(found.points)
+        agree = (surface.normals_at(points) * normals).sum(axis=1) > _LEAST_COSINE
+        pull = (agree & (found.distance < reach_mm)).astype(float)
+        hold = np.zeros(len(start))
+        hold[anchors] = 5.0 * (1 - step / len(_STIFFNESS)) + 0.5
+        goal = np.zeros_like(start)
+        goal[anchors] = targets
+        system = (sp.diags(pull + hold) + alpha * stiffness).tocsc()
+        right = pull[:, None] * (found.points - start) + hold[:, None] * (goal - start)
+        moved = start + linalg.splu(system).solve(right)
+    return moved
+
+
+def _laplacian(triangles: np.ndarray, n: int) -> sp.csr_matrix:
+    sides = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    adjacency = sp.coo_matrix((np.ones(len(sides)), (sides[:, 0], sides[:, 1])), shape=(n, n))
+    adjacency = ((adjacency + adjacency.T) > 0).astype(float)
+    return (sp.diags(np.asarray(adjacency.sum(axis=1)).ravel()) - adjacency).tocsr()
