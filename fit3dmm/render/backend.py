@@ -11,6 +11,7 @@ from fit3dmm._errors import InputError
 from fit3dmm.geometry.mesh import Topology
 from fit3dmm.render import nvdiffrast, reference
 from fit3dmm.render.fragments import Fragments
+from fit3dmm.render.silhouette import SilhouettePairs
 
 BackendName = Literal["auto", "cpu", "nvdiffrast", "reference"]
 
@@ -24,6 +25,10 @@ class Backend(Protocol):
     def rasterise(self, clip: Tensor, triangles: Tensor, height: int, width: int) -> Fragments: ...
 
     def interpolate(self, values: Tensor, triangles: Tensor, fragments: Fragments) -> Tensor: ...
+
+    def find_silhouettes(
+        self, clip: Tensor, fragments: Fragments, topology: Topology
+    ) -> SilhouettePairs: ...
 
     def vertex_normals(self, points: Tensor, topology: Topology) -> Tensor: ...
 

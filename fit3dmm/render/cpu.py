@@ -14,9 +14,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm.geometry.mesh import Topology, build_topology
-from fit3dmm.render import cpu_interpolate, cpu_normals, cpu_raster
+from fit3dmm.render import cpu_interpolate, cpu_normals, cpu_raster, cpu_silhouette
 from fit3dmm.render.cpu_kernels import run_jobs
 from fit3dmm.render.fragments import Fragments
+from fit3dmm.render.silhouette import SilhouettePairs
 
 NAME = "cpu"
 
@@ -56,6 +57,36 @@ def vertex_normals(
     return _VertexNormals.apply(flat, topology.triangles).reshape(points.shape)
 
 
+def find_silhouettes(
+    clip: Float[Tensor, "batch vertices 4"], fragments: Fragments, topology: Topology
+) -> SilhouettePairs:
+    """The same as `silhouette.find_silhouettes`."""
+    points, ids, weights = _arrays(clip, fragments.triangle, fragments.barycentric)
+    mesh = [t.numpy() for t in (topology.triangles, topology.edges, topology.edge_triangles)]
+    n_images, n_vertices = clip.shape[:2]
+    n_slots = 2 * ids[0].size
+    # Only the pages that are touched cost time: zeros come from the system, room is not cleared.
+    entry = np.zeros((*ids.shape, 2), np.int32)
+    pairs = np.empty((n_images, n_slots, 3), np.int64)
+    count = np.zeros((n_images, 1), np.int64)
+    px = np.empty((n_images, n_vertices, 2))
+    facing = np.empty((n_images, len(topology.triangles)), np.int8)
+    run_jobs(
+        cpu_silhouette.find,
+        [
+            (points[b], *mesh, ids[b], weights[b], px[b], facing[b], entry[b], pairs[b], count[b])
+            for b in range(n_images)
+        ],
+    )
+    found = [rows[:n][np.argsort(rows[:n, 0])] for rows, n in zip(pairs, count[:, 0], strict=True)]
+    slot, edge, inside = torch.from_numpy(np.concatenate(found)).unbind(-1)
+    image = torch.repeat_interleave(torch.arange(n_images), torch.from_numpy(count[:, 0]))
+    pixel, width = slot // 2, ids.shape[2]
+    return SilhouettePairs(
+        image, pixel // width, pixel % width, slot % 2, inside, topology.edges[edge]
+    )
+
+
 def warm_up() -> float:
     """Compile the kernels, or load them from the cache, and say how many seconds it took.
 
@@ -68,6 +99,7 @@ def warm_up() -> float:
     normals = vertex_normals(clip[..., :3], topology)
     fragments = rasterise(clip, topology.triangles, 8, 8)
     picture = interpolate(normals, topology.triangles, fragments)
+    find_silhouettes(clip, fragments, topology)
     picture.sum().backward()
     return time.perf_counter() - start
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from fit3dmm._errors import InputError
 from fit3dmm.geometry.mesh import vertex_normals as vertex_normals
 from fit3dmm.render.fragments import Fragments, drawable
+from fit3dmm.render.silhouette import find_silhouettes as find_silhouettes
 
 NAME = "nvdiffrast"
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fit3dmm.geometry.mesh import vertex_normals as vertex_normals
 from fit3dmm.render.fragments import Fragments, drawable, pixels_from_clip
+from fit3dmm.render.silhouette import find_silhouettes as find_silhouettes
 
 NAME = "reference"
 

@@ -1,0 +1,133 @@
+"""The picture of a scene."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm._tensors import TensorRecord
+from fit3dmm.geometry.camera import Camera
+from fit3dmm.geometry.mesh import Topology, topology_of
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.render.backend import BackendName, choose_backend
+from fit3dmm.render.fragments import Fragments, pixels_from_clip
+from fit3dmm.render.shading import shade, unit
+from fit3dmm.render.silhouette import SilhouettePairs, blend_silhouettes
+from fit3dmm.scene import Lighting, Scene
+
+
+@dataclass(frozen=True)
+class Rendering(TensorRecord):
+    """A picture and what is seen in each of its pixels. Row 0 is the top row."""
+
+    rgb_linear: Float[Tensor, "*batch height width 3"]
+    """Colour over the background. Not clipped."""
+    coverage: Float[Tensor, "*batch height width"]
+    """How much of the pixel shows the surface: 0 or 1, or between along outlines."""
+    depth_mm: Float[Tensor, "*batch height width"]
+    """Distance of the seen point from the plane of the camera; 0 where nothing is seen."""
+    normals_cam: Float[Tensor, "*batch height width 3"]
+    """Unit normal of the seen point; 0 where nothing is seen."""
+    albedo_linear: Float[Tensor, "*batch height width 3"]
+    """Diffuse colour of the seen point; 0 where nothing is seen."""
+    points_cam_mm: Float[Tensor, "*batch vertices 3"]
+    """The vertices that were drawn."""
+    vertices_px: Float[Tensor, "*batch vertices 2"]
+    """Where they appear."""
+    fragments: Fragments
+    """The triangle and barycentrics of each pixel, with all leading axes made one."""
+    silhouettes: SilhouettePairs | None
+    """Pairs of pixels that outlines run between, where they were asked for; images as above."""
+
+
+def synthesise(
+    model: MorphableModel,
+    scene: Scene,
+    *,
+    background_linear: Float[Tensor, "..."] | None = None,
+    silhouettes: bool = True,
+    backend: BackendName = "auto",
+) -> Rendering:
+    """Make the pictures of a scene. Differentiable by everything in it.
+
+    Args:
+        background_linear: colour or picture behind the face, of a shape that broadcasts to
+            `(*batch, height, width, 3)`; black if left out.
+        silhouettes: mix the pixels along outlines, so that colour and coverage have the derivative
+            by moving outlines; otherwise a pixel shows what is at its centre.
+        backend: `auto` takes the fast one of the device; see `render.backend`.
+
+    Raises:
+        InputError: the backend can't be used.
+    """
+    points_cam_mm = scene.pose.T_cam_model @ model.shape_mm(scene.coefficients)
+    return render_mesh(
+        points_cam_mm.expand(*scene.batch_shape, -1, -1),
+        model.albedo_linear(scene.coefficients),
+        topology_of(model.surface.triangles, model.n_vertices),
+        scene.camera,
+        scene.lighting,
+        background_linear=background_linear,
+        silhouettes=silhouettes,
+        backend=backend,
+    )
+
+
+def render_mesh(
+    points_cam_mm: Float[Tensor, "*batch vertices 3"],
+    albedo_linear: Float[Tensor, "*albedo_batch vertices 3"],
+    topology: Topology,
+    camera: Camera,
+    lighting: Lighting,
+    *,
+    background_linear: Float[Tensor, "..."] | None = None,
+    silhouettes: bool = True,
+    backend: BackendName = "auto",
+) -> Rendering:
+    """Make the pictures of any coloured mesh; see `synthesise`.
+
+    The points' leading axes are those of the result; everything else broadcasts to them.
+    """
+    renderer = choose_backend(backend, points_cam_mm.device)
+    batch, height, width = points_cam_mm.shape[:-2], camera.height_px, camera.width_px
+    points = points_cam_mm.reshape(-1, *points_cam_mm.shape[-2:])
+    clip = camera.to_clip(points_cam_mm).reshape(-1, topology.n_vertices, 4)
+    albedo = albedo_linear.expand(*batch, -1, -1).reshape(points.shape)
+    irradiance = lighting.irradiance_sh.expand(*batch, 9, 3).reshape(-1, 9, 3)
+
+    fragments = renderer.rasterise(clip, topology.triangles, height, width)
+    normals = renderer.vertex_normals(points, topology)
+    values = torch.cat([normals, albedo, clip[..., 3:]], -1)
+    seen = renderer.interpolate(values, topology.triangles, fragments)
+    seen_normals, seen_albedo, depth_mm = seen.split([3, 3, 1], -1)
+    seen_normals = unit(seen_normals)
+    lit = shade(seen_albedo.flatten(1, 2), seen_normals.flatten(1, 2), irradiance)
+
+    covered = fragments.covered[..., None]
+    if background_linear is None:
+        background_linear = lit.new_zeros(3)
+    behind = background_linear.expand(*batch, height, width, 3).reshape(-1, height, width, 3)
+    picture = torch.where(covered, lit.reshape(behind.shape), behind)
+    picture = torch.cat([picture, covered.to(picture.dtype)], -1)
+    pairs = None
+    if silhouettes:
+        pairs = renderer.find_silhouettes(clip, fragments, topology)
+        crossings = pairs.crossings(pixels_from_clip(clip, height, width))
+        picture = blend_silhouettes(picture, pairs, crossings)
+    rgb_linear, coverage = picture.split([3, 1], -1)
+
+    def images(flat: Tensor) -> Tensor:
+        return flat.reshape(*batch, *flat.shape[1:])
+
+    return Rendering(
+        images(rgb_linear),
+        images(coverage[..., 0]),
+        images(depth_mm[..., 0]),
+        images(seen_normals),
+        images(seen_albedo),
+        points_cam_mm,
+        camera.project(points_cam_mm),
+        fragments,
+        pairs,
+    )
