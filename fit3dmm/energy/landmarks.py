@@ -81,7 +81,7 @@ def iris_term(
     Args:
         irises: their centres.
         diameter_px: mean diameter in the photo, as seen from the front.
-        sigma_mm: of the diameter, `iris_sigma_mm` at a first guess of the distance.
+        sigma_mm: of the diameter: `iris_sigma_mm`.
     """
 
     def term(values: Values) -> Residuals:
@@ -106,6 +106,6 @@ def iris_term(
     return term
 
 
-def iris_sigma_mm(noise_px: float, px_per_mm: float) -> float:
+def iris_sigma_mm(noise_mm: float) -> float:
     """Spread of irises among people and noise of the detector together."""
-    return math.hypot(IRIS_SIGMA_MM, noise_px / px_per_mm)
+    return math.hypot(IRIS_SIGMA_MM, noise_mm)

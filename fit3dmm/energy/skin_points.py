@@ -98,7 +98,7 @@ def skin_points(model: MorphableModel, n: int = 3000) -> SkinPoints:
         torch.cat(normal_basis, dim=1).transpose(1, 2).contiguous(),
         places.locate(model.albedo_mean_linear, triangles),
         albedo_basis.permute(1, 2, 0).contiguous(),
-        (_triangle_weights(model).sum() / n).expand(n).clone(),
+        (_triangle_weights(model).sum() / n).to(model.mean_mm).expand(n).clone(),
         places,
     )
 

@@ -17,3 +17,4 @@ from fit3dmm.solve.problem import Step as Step
 from fit3dmm.solve.problem import Term as Term
 from fit3dmm.solve.problem import Values as Values
 from fit3dmm.solve.problem import plain as plain
+from fit3dmm.solve.problem import renamed as renamed

@@ -7,7 +7,7 @@ least squares): its quadratic model around a point is `energy + 1/2 d^T J^T W J 
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
@@ -43,6 +43,35 @@ def plain(
 ) -> Residuals:
     """A term that is a sum of squares."""
     return Residuals(residual, 0.5 * residual.square().sum(), jacobian=jacobian)
+
+
+def renamed(term: Term, names: Mapping[str, str]) -> Term:
+    """The same term on unknowns of other names.
+
+    It lets one term serve several photos: `{"rotation_rad": "rotation_rad/2"}` gives the second
+    photo its own pose, while an `identity` that is not renamed is shared.
+
+    Args:
+        names: for each name that the term reads, the name it shall read instead.
+    """
+
+    def read(values: Values) -> Residuals:
+        own = {**values, **{inner: values[outer] for inner, outer in names.items()}}
+        at = term(own)
+        if at.jacobian is None:
+            return at
+        inner_jacobian = at.jacobian
+
+        def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
+            hidden = {inner for inner, outer in names.items() if inner != outer}
+            wanted = [inner for inner, outer in names.items() if outer in free]
+            wanted += [name for name in free if name not in hidden and name not in names]
+            parts = inner_jacobian(tuple(dict.fromkeys(wanted)))
+            return {names.get(inner, inner): part for inner, part in parts.items()}
+
+        return replace(at, jacobian=jacobian)
+
+    return read
 
 
 @dataclass(frozen=True)

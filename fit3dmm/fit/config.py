@@ -1,0 +1,155 @@
+"""Settings of a fit: noise sigmas with units, and the stages that are run. Presets by name."""
+
+from dataclasses import dataclass, field
+
+from fit3dmm._errors import InputError
+from fit3dmm.solve.levenberg_marquardt import LevenbergMarquardt
+
+POSE = ("rotation_rad", "translation_mm")
+SHAPE = ("identity", "detail", "expression")
+COLOUR = ("albedo", "irradiance_sh")
+CAMERA = ("log_focal",)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One minimisation: what moves, what it is compared with, and how sharp the photo is."""
+
+    name: str
+    free: tuple[str, ...]
+    """Unknowns that move; `log_focal` stays where the focal length is given."""
+    terms: tuple[str, ...]
+    """Names of `fit.terms.BUILDERS`."""
+    blur_px: float = 0.0
+    """Blur of the crop, in px of a crop of 224: coarse to fine."""
+    solver: LevenbergMarquardt = field(default_factory=LevenbergMarquardt)
+
+
+_PRIORS = ("identity", "detail", "expression", "distance", "focal")
+
+LANDMARK_STAGES = (
+    Stage(
+        "pose",
+        POSE,
+        ("landmarks", "distance", "focal"),
+        solver=LevenbergMarquardt(max_steps=10, relative_decrease=1e-3),
+    ),
+    Stage(
+        "landmarks",
+        POSE + CAMERA + SHAPE,
+        ("landmarks", "blendshapes", "iris", *_PRIORS),
+        solver=LevenbergMarquardt(max_steps=12, relative_decrease=1e-3),
+    ),
+)
+PHOTO_STAGES = (
+    Stage(
+        "light",
+        COLOUR,
+        ("photometric", "albedo", "light"),
+        blur_px=2.0,
+        solver=LevenbergMarquardt(max_steps=6, relative_decrease=1e-2),
+    ),
+    Stage(
+        "coarse",
+        POSE + CAMERA + SHAPE + COLOUR,
+        ("landmarks", "blendshapes", "iris", "photometric", "albedo", "light", *_PRIORS),
+        blur_px=2.0,
+        solver=LevenbergMarquardt(max_steps=5, relative_decrease=1e-3),
+    ),
+    Stage(
+        "fine",
+        POSE + CAMERA + SHAPE + COLOUR,
+        ("landmarks", "blendshapes", "iris", "photometric", "albedo", "light", *_PRIORS),
+        blur_px=0.7,
+        solver=LevenbergMarquardt(max_steps=6, relative_decrease=1e-3),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """All settings. Every weight is the sigma of a noise or of a prior, with its unit."""
+
+    preset: str = "default"
+    """What the settings are called in results."""
+    size_px: int = 224
+    """Side of the square crop that is compared, 64 to 1024; the face takes some 70 % of it."""
+    stages: tuple[Stage, ...] = LANDMARK_STAGES + PHOTO_STAGES
+
+    landmark_scale: float = 1.0
+    """Multiplies the sigmas of data/landmark_sigmas.csv."""
+    landmark_turn: float = 3.0
+    """Sigmas beyond which a point counts as badly detected and pulls no harder."""
+
+    photometric_sigma: float = 0.12
+    """What the model does not explain of a colour, as a share of the face's mean light."""
+    photometric_correlation_mm: float = 5.0
+    """Distance on the face within which such errors are alike: a square of this side counts as one
+    observation, however many pixels it has."""
+    photometric_turn: float = 1.0
+    """Sigmas beyond which a colour counts as none of the face's own."""
+    skin_floor: float = 0.2
+    """Least weight of a seen point whose colour looks like no skin."""
+    skin_points: int = 3000
+    """Points on the face at which colours are compared."""
+
+    identity_sigma: float = 1.0
+    """Spread of identity coefficients, in the model's own sigmas."""
+    detail_sigma: float = 1.0
+    """Spread of detail coefficients, in the model's own sigmas."""
+    expression_sigma: float = 1.0
+    """Spread of expression coefficients, in the model's own sigmas."""
+    albedo_sigma: float = 1.0
+    """Spread of albedo coefficients, in the model's own sigmas."""
+    blendshape_sigma: float = 0.35
+    """Error of the detector's expression scores, where the model has units of the same name."""
+
+    focal_px: float | None = None
+    """Focal length in px of the photo where it is known; else EXIF or an estimate."""
+    exif_log_sigma: float = 0.1
+    """Error of EXIF's focal length, as a natural logarithm."""
+    focal_to_side: float = 1.6
+    """Typical focal length without EXIF, in units of the photo's longer side."""
+    focal_log_sigma: float = 0.6
+    """Spread of it, as a natural logarithm."""
+    distance_mm: float = 900.0
+    """Typical distance of the head from the camera."""
+    distance_log_sigma: float = 0.5
+    """Spread of it, as a natural logarithm."""
+    iris_noise_mm: float = 0.6
+    """Error of the detector's iris diameter, at the eye."""
+
+    light_level: float = 0.9
+    """What white reflects under the mean of all light in a well exposed photo (linear RGB)."""
+    light_level_sigma: float = 0.35
+    light_direct_sigma: float = 0.4
+    """Spread of each harmonic of the light beyond the mean, in units of `light_level`."""
+    light_tint_sigma: float = 0.08
+    """Spread of the colour of light around white, in units of `light_level`."""
+
+    threads: int | None = 1
+    """Threads of PyTorch during the fit; None leaves them. One is as fast as two for one photo:
+    give each core its own photo."""
+
+    def __post_init__(self) -> None:
+        for name in ("landmark_scale", "photometric_sigma", "identity_sigma", "distance_mm"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be above 0, got {getattr(self, name)}.")
+        if self.focal_px is not None and not self.focal_px > 0:
+            raise InputError(f"The focal length must be above 0 px, got {self.focal_px}.")
+
+
+def preset(name: str) -> FitConfig:
+    """Settings by name: `default`, `landmarks` (no colours, fastest) or `fine` (crop of 512).
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    presets = {
+        "default": FitConfig(),
+        "landmarks": FitConfig(preset="landmarks", stages=LANDMARK_STAGES),
+        "fine": FitConfig(preset="fine", size_px=512, skin_points=8000),
+    }
+    if name not in presets:
+        raise InputError(f"There is no preset {name!r}: choose one of {', '.join(presets)}.")
+    return presets[name]

@@ -1,0 +1,92 @@
+"""Where a fit starts: pose and focal length in closed form, everything else at rest."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm.energy.points import ModelPoints, PhotoFrame
+from fit3dmm.fit.config import FitConfig
+from fit3dmm.geometry.rotation import rotation_vector
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.observation import Observation
+from fit3dmm.scene import Lighting
+
+
+def initial_values(
+    model: MorphableModel,
+    landmarks: ModelPoints,
+    observation: Observation,
+    frame: PhotoFrame,
+    config: FitConfig,
+) -> dict[str, Tensor]:
+    """All unknowns at the start of the first stage."""
+    like = model.mean_mm
+    rotation, px_per_mm, origin_px = solve_weak_perspective(
+        landmarks.mean_mm, observation.points_px
+    )
+    focal_px = initial_focal_px(px_per_mm, observation, frame, config)
+    distance_mm = focal_px / px_per_mm
+    x_px, y_px = (origin_px - frame.principal_point_px).tolist()
+    translation = [x_px / px_per_mm, -y_px / px_per_mm, -distance_mm]
+    scores = observed_expression(model, observation)[0]
+    zeros = model.zeros()
+    return {
+        "identity": zeros.identity,
+        "detail": zeros.detail,
+        "expression": scores,
+        "albedo": zeros.albedo,
+        "rotation_rad": rotation_vector(rotation),
+        "translation_mm": like.new_tensor(translation),
+        "log_focal": like.new_tensor([math.log(focal_px)]),
+        "irradiance_sh": Lighting.ambient_white(config.light_level).irradiance_sh.to(like),
+    }
+
+
+def initial_focal_px(
+    px_per_mm: float, observation: Observation, frame: PhotoFrame, config: FitConfig
+) -> float:
+    """The given focal length, EXIF's, or the most likely one by the priors."""
+    known = config.focal_px or observation.exif_focal_px
+    if known is not None:
+        return known
+    # Focal length and distance are proportional, so the two normal priors of their logarithms
+    # combine into one: the mean weighted by their precisions.
+    by_side = math.log(config.focal_to_side * max(frame.width_px, frame.height_px))
+    by_distance = math.log(config.distance_mm * px_per_mm)
+    a, b = config.focal_log_sigma**-2, config.distance_log_sigma**-2
+    return math.exp((a * by_side + b * by_distance) / (a + b))
+
+
+def solve_weak_perspective(
+    model_mm: Float[Tensor, "points 3"], seen_px: Float[Tensor, "points 2"]
+) -> tuple[Float[Tensor, "3 3"], float, Float[Tensor, "2"]]:
+    """Rotation, scale (px a mm) and place of the model's origin (px) for a far camera.
+
+    Least squares of an affine camera, then the nearest scaled rotation (R. Hartley, A. Zisserman,
+    "Multiple view geometry", 2003, section 14.3.1). Needs four points that do not lie in a plane.
+    """
+    centre_mm, centre_px = model_mm.double().mean(0), seen_px.double().mean(0)
+    # y is turned upwards, as in `cam`.
+    up = torch.tensor([1.0, -1.0], dtype=torch.float64, device=seen_px.device)
+    offsets_px = (seen_px.double() - centre_px) * up
+    affine = torch.linalg.lstsq(model_mm.double() - centre_mm, offsets_px).solution.T
+    u, s, vt = torch.linalg.svd(affine, full_matrices=False)
+    first_rows = u @ vt
+    scale = float(s.mean())
+    rotation = torch.cat([first_rows, torch.linalg.cross(first_rows[0], first_rows[1])[None]])
+    origin_px = centre_px - scale * (first_rows @ centre_mm) * up
+    return rotation.to(model_mm), scale, origin_px.to(model_mm)
+
+
+def observed_expression(
+    model: MorphableModel, observation: Observation
+) -> tuple[Float[Tensor, "expression"], Float[Tensor, "expression"]]:
+    """The detector's score of each of the model's units, and 1 where there is one (else 0)."""
+    scores = dict(zip(observation.blendshape_names, observation.blendshapes.tolist(), strict=True))
+    like = model.expression_sigma
+    value = like.new_tensor([scores.get(name, 0.0) for name in model.expression_names])
+    known = like.new_tensor([float(name in scores) for name in model.expression_names])
+    low, high = model.expression_bounds.unbind(-1)
+    return torch.minimum(torch.maximum(value, low), high), known

@@ -1,0 +1,192 @@
+"""From a photo to a fitted face: observe, start, run the stages, judge."""
+
+import contextlib
+import importlib.metadata
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fit3dmm import __version__
+from fit3dmm.energy.points import PhotoFrame
+from fit3dmm.fit.config import FitConfig, Stage, preset
+from fit3dmm.fit.initialise import initial_values
+from fit3dmm.fit.prepared import PreparedModel, prepare
+from fit3dmm.fit.quality import judge
+from fit3dmm.fit.result import FitResult, StageReport
+from fit3dmm.fit.terms import context_at, stage_terms
+from fit3dmm.fit.uncertainty import laplace
+from fit3dmm.fit.unknowns import photo_frame, scene_of, values_of
+from fit3dmm.model.files import load_model
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.detect import FaceChoice, FaceDetector
+from fit3dmm.observe.observation import Observation, observe
+from fit3dmm.observe.photo import Photo, photo_from_array, read_photo
+from fit3dmm.scene import Scene
+from fit3dmm.solve.levenberg_marquardt import solve_levenberg_marquardt
+from fit3dmm.solve.problem import Problem, Solution, Values
+
+ModelLike = str | Path | MorphableModel | PreparedModel
+
+# What a small step is for solvers without curvature (Problem.scale).
+_SCALE = {
+    "rotation_rad": 0.03,
+    "translation_mm": 3.0,
+    "log_focal": 0.03,
+    "irradiance_sh": 0.3,
+    "expression": 0.3,
+}
+_PACKAGES = ("torch", "numpy", "scipy", "mediapipe", "kornia", "numba")
+
+
+def fit(
+    photo: Photo | str | Path | Any,
+    model: ModelLike = "commons",
+    config: FitConfig | str = "default",
+    face: FaceChoice = "only",
+    detector: FaceDetector | None = None,
+) -> FitResult:
+    """Fit the face in a photo.
+
+    Args:
+        photo: a file, a `Photo`, or an array `(height, width, 3)` of sRGB.
+        model: a name, a file, a model, or, for several photos, what `prepare` made of one.
+        config: settings, or the name of a preset.
+        face: which one, where there are several: `largest` or a number, 1 being the largest.
+        detector: an open one, for several photos.
+
+    Raises:
+        InputError: the photo, the model or the settings can't be used; a fit that goes wrong is no
+            error but a `quality` of the result.
+    """
+    results = fit_faces(photo, model, config, face, detector)
+    if len(results) != 1:
+        raise ValueError("fit() is for one face: use fit_faces() for all of them.")
+    return results[0]
+
+
+def fit_faces(
+    photo: Photo | str | Path | Any,
+    model: ModelLike = "commons",
+    config: FitConfig | str = "default",
+    face: FaceChoice = "all",
+    detector: FaceDetector | None = None,
+) -> tuple[FitResult, ...]:
+    """Fit several faces of a photo, the largest first. Arguments as for `fit`."""
+    config = preset(config) if isinstance(config, str) else config
+    if isinstance(photo, str | Path):
+        photo = read_photo(photo)
+    elif not isinstance(photo, Photo):
+        photo = photo_from_array(photo)
+    with torch_threads(config.threads):
+        observations = observe(photo, config.size_px, face, detector)
+    prepared = as_prepared(model, config)
+    return tuple(fit_observation(seen, prepared, config) for seen in observations)
+
+
+def as_prepared(model: ModelLike, config: FitConfig) -> PreparedModel:
+    """Load and prepare as far as that is still to be done."""
+    if isinstance(model, str | Path):
+        model = load_model(model)
+    if isinstance(model, MorphableModel):
+        model = prepare(model, config.skin_points)
+    return model
+
+
+def fit_observation(
+    observation: Observation,
+    prepared: PreparedModel,
+    config: FitConfig | None = None,
+    start: Scene | None = None,
+) -> FitResult:
+    """Run the stages on one observed face.
+
+    Args:
+        start: where to start, in the `photo` frame; else pose from the landmarks, the mean face and
+            the detector's expression.
+    """
+    config = config or FitConfig()
+    with torch.no_grad(), torch_threads(config.threads):
+        frame = photo_frame(observation, prepared.model.mean_mm)
+        if start is None:
+            values: Values = initial_values(
+                prepared.model, prepared.landmarks, observation, frame, config
+            )
+        else:
+            values = values_of(start)
+        reports = []
+        for stage in config.stages:
+            began = time.perf_counter()
+            problem = stage_problem(prepared, observation, frame, config, stage, values)
+            solution = solve_levenberg_marquardt(problem, stage.solver)
+            values = solution.values
+            reports.append(_report(stage, solution, time.perf_counter() - began))
+        return _result(prepared, observation, frame, config, values, tuple(reports))
+
+
+def stage_problem(
+    prepared: PreparedModel,
+    observation: Observation,
+    frame: PhotoFrame,
+    config: FitConfig,
+    stage: Stage,
+    values: Values,
+) -> Problem:
+    """The minimisation that a stage stands for, from some values; any solver takes it."""
+    context = context_at(prepared, observation, frame, config, stage, values)
+    fixed = ("log_focal",) if config.focal_px is not None else ()
+    free = tuple(name for name in stage.free if name not in fixed and values[name].numel())
+    bounds = {"expression": prepared.model.expression_bounds}
+    return Problem(values, free, stage_terms(context), bounds, _SCALE)
+
+
+@contextlib.contextmanager
+def torch_threads(n: int | None) -> Iterator[None]:
+    """Use `n` threads within, and as many as before after; None changes nothing."""
+    before = torch.get_num_threads()
+    try:
+        if n is not None:
+            torch.set_num_threads(n)
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _report(stage: Stage, solution: Solution, seconds: float) -> StageReport:
+    return StageReport(stage.name, solution.reason, solution.energies, solution.history, seconds)
+
+
+def _result(
+    prepared: PreparedModel,
+    observation: Observation,
+    frame: PhotoFrame,
+    config: FitConfig,
+    values: Values,
+    reports: tuple[StageReport, ...],
+) -> FitResult:
+    last = config.stages[-1]
+    context = context_at(prepared, observation, frame, config, last, values)
+    # The end is judged with what is seen there, which the last stage decided at its start.
+    problem = stage_problem(prepared, observation, frame, config, last, values)
+    at = problem.evaluate(problem.flat_start())
+    return FitResult(
+        scene=scene_of(values, frame),
+        observation=observation,
+        model=prepared.model.info,
+        level=prepared.model.surface.level,
+        config=config,
+        energies=at.energies(),
+        stages=reports,
+        quality=judge(context, at, reports[-1].reason),
+        uncertainty=laplace(problem, at),
+        versions=_versions(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "fit3dmm": __version__,
+        **{name: importlib.metadata.version(name) for name in _PACKAGES},
+    }

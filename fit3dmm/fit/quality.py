@@ -1,0 +1,75 @@
+"""Judging a fit by what is known without the truth."""
+
+import math
+
+import torch
+
+from fit3dmm.energy.points import project
+from fit3dmm.fit.result import Quality
+from fit3dmm.fit.terms import Context
+from fit3dmm.observe.detect import FACE_OVAL, N_POINTS
+from fit3dmm.solve.problem import Evaluation, Reason
+
+_DOUBTFUL_LANDMARKS_MM, _FAILED_LANDMARKS_MM = 4.0, 8.0
+_DOUBTFUL_COLOUR = 0.35
+_DOUBTFUL_TURN_DEG = 60.0
+_SMALL_FACE_PX = 48.0
+_STRANGE_FACE_SIGMAS = 1.8
+_IRISES = 10
+
+
+def judge(context: Context, at: Evaluation, reason: Reason) -> Quality:
+    """Look at where the last stage ended.
+
+    Args:
+        at: its terms there.
+        reason: why it stopped.
+    """
+    observation, values = context.observation, context.values
+    landmark_mm = _landmark_error_mm(context)
+    colour = _colour_error(at, context.config.photometric_sigma)
+    seen = context.surface.at(context.prepared.skin.places)
+    seen_share = float((seen.in_front & seen.inside & (seen.facing > 0)).float().mean())
+    low, high = observation.points_px.amin(0), observation.points_px.amax(0)
+    face_px = float((high - low).max())
+    turn_deg = math.degrees(float(values["rotation_rad"].norm()))
+    identity = values["identity"]
+    strange = float(identity.square().mean().sqrt()) if identity.numel() else 0.0
+
+    remarks = []
+    if landmark_mm > _DOUBTFUL_LANDMARKS_MM:
+        remarks.append(f"The detector's points lie {landmark_mm:.1f} mm off the model's.")
+    if colour is not None and colour > _DOUBTFUL_COLOUR:
+        remarks.append("The colours differ much from the photo's: occlusion or strong shadows?")
+    if turn_deg > _DOUBTFUL_TURN_DEG:
+        remarks.append(f"The head is turned by {turn_deg:.0f} degrees: half the face is a guess.")
+    if face_px < _SMALL_FACE_PX:
+        remarks.append(f"The face is {face_px:.0f} px large: little of its shape can be seen.")
+    if strange > _STRANGE_FACE_SIGMAS:
+        remarks.append(f"The shape is unusual ({strange:.1f} sigmas).")
+    failed = (
+        reason is Reason.NOT_FINITE
+        or not math.isfinite(landmark_mm)
+        or landmark_mm > _FAILED_LANDMARKS_MM
+    )
+    if failed:
+        remarks.append("The fit did not reach the photo.")
+    verdict = "failed" if failed else "doubtful" if remarks else "good"
+    return Quality(verdict, tuple(remarks), landmark_mm, colour, seen_share, face_px)
+
+
+def _landmark_error_mm(context: Context) -> float:
+    at = project(context.prepared.landmarks, context.values, context.frame)
+    distance_mm = (at.px - context.observation.points_px).norm(dim=1) / context.px_per_mm
+    inner = torch.ones(N_POINTS, dtype=torch.bool)
+    inner[list(FACE_OVAL)] = False
+    inner[-_IRISES:] = False
+    return float(distance_mm[inner].square().mean().sqrt())
+
+
+def _colour_error(at: Evaluation, sigma: float) -> float | None:
+    """Mean difference of a colour channel, as a share of the face's mean light."""
+    if "photometric" not in at.terms:
+        return None
+    residual = at.terms["photometric"].residual.reshape(-1, 3)
+    return float(residual.norm(dim=1).mean() / math.sqrt(3)) * sigma

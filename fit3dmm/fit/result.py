@@ -1,0 +1,94 @@
+"""Everything that came out of a fit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from fit3dmm._tensors import TensorRecord
+from fit3dmm.fit.config import FitConfig
+from fit3dmm.fit.uncertainty import Uncertainty
+from fit3dmm.model.morphable import ModelInfo
+from fit3dmm.observe.observation import Observation
+from fit3dmm.scene import Scene
+from fit3dmm.solve.problem import Reason, Step
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """One minimisation of the schedule."""
+
+    name: str
+    reason: Reason
+    """Why it stopped."""
+    energies: Mapping[str, float]
+    """By term, at its end."""
+    history: tuple[Step, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Whether the result can be trusted, by what is known without the truth."""
+
+    verdict: Literal["good", "doubtful", "failed"]
+    remarks: tuple[str, ...]
+    """What is doubtful, in sentences; empty when all is well."""
+    landmark_error_mm: float
+    """Root mean square distance of the detector's inner points from the model's, on the face."""
+    photometric_error: float | None
+    """Mean colour difference on the seen face as a share of its mean light; None without the
+    photometric term."""
+    seen_share: float
+    """Share of the face that the photo shows: 0.5 in a profile."""
+    face_px: float
+    """Longer side of the points' box in the photo."""
+
+
+@dataclass(frozen=True)
+class FitResult(TensorRecord):
+    """One fitted face. `scene` is in the `photo` frame; nothing in it refers to the crop."""
+
+    scene: Scene
+    observation: Observation
+    model: ModelInfo
+    level: int
+    """Subdivision level of the surface that was fitted."""
+    config: FitConfig
+    energies: Mapping[str, float]
+    """By term, at the end."""
+    stages: tuple[StageReport, ...]
+    quality: Quality
+    uncertainty: Uncertainty
+    versions: Mapping[str, str]
+    """Of fit3dmm and the packages that matter to the numbers."""
+
+    @property
+    def distance_mm(self) -> float:
+        """Between the camera and the model's origin, along the axis."""
+        return -float(self.scene.pose.translation_mm[2])
+
+    @property
+    def distance_sigma_mm(self) -> float:
+        """A single photo hardly tells a near small head in a wide lens from a far large one."""
+        return float(self.uncertainty.sigma("translation_mm")[-1])
+
+    @property
+    def focal_px(self) -> float:
+        """In pixels of the photo."""
+        return float(self.scene.camera.focal_px)
+
+    @property
+    def focal_sigma_px(self) -> float:
+        """Zero where the focal length was given."""
+        return self.focal_px * float(self.uncertainty.sigma("log_focal")[0])
+
+    @property
+    def focal_distance_correlation(self) -> float:
+        """Near 1 where the photo tells the ratio of focal length and distance only."""
+        # The translation's z is minus the distance.
+        return -self.uncertainty.correlation(("log_focal", 0), ("translation_mm", 2))
+
+    @property
+    def seconds(self) -> float:
+        """Time of all stages."""
+        return sum(stage.seconds for stage in self.stages)

@@ -1,0 +1,217 @@
+"""Fitting what was synthesised gives the scene back, and nothing that should not matter does."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fit3dmm.fit import FitConfig, Stage, fit_observation, prepare, preset
+from fit3dmm.geometry.camera import Camera
+from fit3dmm.scene import Lighting, Pose, Scene
+from fit3dmm.solve import Reason
+from tests.fit.synthetic import observe_scene
+from tests.toy import toy_model
+
+# The toy's irises are painted anywhere: their size says nothing about its scale.
+NO_IRIS = 1e3
+CONFIG = FitConfig(skin_points=1500, iris_noise_mm=NO_IRIS)
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    return prepare(toy_model(level=2), 1500)
+
+
+def random_scene(model, seed: int) -> Scene:
+    generator = torch.Generator().manual_seed(seed)
+    face = model.sample(generator=generator, expression=True)
+    turn = torch.rand(3, generator=generator) - 0.5
+    rotation = turn * torch.tensor([0.6, 1.0, 0.4])
+    distance, focal = (0.5 + torch.rand(2, generator=generator)).tolist()
+    direction = torch.randn(3, generator=generator).abs() + torch.tensor([0.0, 0.0, 0.5])
+    light = Lighting.ambient_white(0.6) + 0.4 * Lighting.directional(direction)
+    translation = torch.tensor([15.0, 10.0, -800 * distance])
+    camera = Camera.centred(1000 * distance * (0.8 + 0.4 * focal), 640, 600)
+    return Scene(face, Pose(rotation, translation), camera, light)
+
+
+def aligned_error_mm(model, a, b) -> float:
+    """Mean distance of the face's vertices after the best similarity."""
+    front = model.regions["face"] > 0.5
+    x, y = (model.shape_mm(c)[front].double() for c in (a, b))
+    x, y = x - x.mean(0), y - y.mean(0)
+    u, s, vt = torch.linalg.svd(x.T @ y)
+    scale = s.sum() / x.square().sum()
+    return float((scale * x @ (u @ vt) - y).norm(dim=1).mean())
+
+
+def test_recovery_over_random_scenes(prepared):
+    model = prepared.model
+    turns, expressions, shapes, albedos = [], [], [], []
+    for seed in range(20):
+        truth = random_scene(model, seed)
+        config = replace(CONFIG, focal_px=float(truth.camera.focal_px))
+        result = fit_observation(observe_scene(model, truth), prepared, config)
+        scene = result.scene
+        turns.append(float((scene.pose.rotation_rad - truth.pose.rotation_rad).norm()))
+        difference = scene.coefficients - truth.coefficients
+        expressions.append(float(difference.expression.abs().max()))
+        albedos.append(float(difference.albedo.abs().mean()))
+        shapes.append(aligned_error_mm(model, scene.coefficients, truth.coefficients))
+        assert result.quality.verdict == "good", (seed, result.quality)
+        assert float(scene.camera.focal_px) == pytest.approx(config.focal_px, rel=1e-6)
+    # Priors pull the estimates inwards by about a tenth of their sigma, and pose and shape trade
+    # half a degree. The mean face itself is 3 mm off.
+    assert max(turns) < math.radians(2.0)
+    assert max(expressions) < 0.2
+    assert sum(shapes) / 20 < 0.6
+    assert max(shapes) < 1.2
+    assert sum(albedos) / 20 < 0.15
+
+
+def test_estimated_focal_length_lies_within_its_uncertainty(prepared):
+    scores = []
+    for seed in range(8):
+        truth = random_scene(prepared.model, seed)
+        result = fit_observation(observe_scene(prepared.model, truth), prepared, CONFIG)
+        error = math.log(result.focal_px / float(truth.camera.focal_px))
+        scores.append(error / (result.focal_sigma_px / result.focal_px))
+        # Single views tell the ratio of focal length to distance and hardly more.
+        assert result.focal_distance_correlation > 0.9
+        assert 20 < result.distance_sigma_mm < 500
+    # Eight draws of a unit normal have a root mean square below 2 with probability 0.9999.
+    assert math.sqrt(sum(s * s for s in scores) / 8) < 2
+
+
+def _enlarged(scene: Scene, factor: int) -> Scene:
+    camera = scene.camera
+    return scene.replace(
+        camera=Camera(
+            camera.focal_px * factor,
+            camera.principal_point_px * factor,
+            camera.width_px * factor,
+            camera.height_px * factor,
+        )
+    )
+
+
+def test_enlarging_the_photo_changes_no_coefficient(prepared):
+    truth = random_scene(prepared.model, 3)
+    one, two = (
+        fit_observation(observe_scene(prepared.model, scene), prepared, CONFIG).scene
+        for scene in (truth, _enlarged(truth, 2))
+    )
+    # Nothing differs but the rounding of float32, which the steps magnify.
+    for name in ("identity", "detail", "expression", "albedo"):
+        a, b = getattr(one.coefficients, name), getattr(two.coefficients, name)
+        assert torch.allclose(a, b, atol=0.01), name
+    assert float(two.camera.focal_px) == pytest.approx(2 * float(one.camera.focal_px), rel=5e-3)
+
+
+def test_a_finer_crop_changes_little(prepared):
+    truth = random_scene(prepared.model, 4)
+    coarse = fit_observation(observe_scene(prepared.model, truth, 224), prepared, CONFIG)
+    fine = fit_observation(observe_scene(prepared.model, truth, 448), prepared, CONFIG)
+    a, b = coarse.scene.coefficients, fine.scene.coefficients
+    # Colours are compared at the same points of the face with the same weights.
+    assert aligned_error_mm(prepared.model, a, b) < 0.2
+
+
+def test_a_shifted_start_ends_in_the_same_place(prepared):
+    truth = random_scene(prepared.model, 5)
+    seen = observe_scene(prepared.model, truth)
+    config = replace(CONFIG, focal_px=float(truth.camera.focal_px))
+    first = fit_observation(seen, prepared, config)
+    shifted = first.scene.replace(
+        pose=Pose(
+            first.scene.pose.rotation_rad + 0.05,
+            first.scene.pose.translation_mm + torch.tensor([5.0, -5.0, 30.0]),
+        ),
+        coefficients=prepared.model.zeros(),
+    )
+    second = fit_observation(seen, prepared, config, start=shifted)
+    assert sum(second.energies.values()) == pytest.approx(sum(first.energies.values()), rel=0.02)
+    error = aligned_error_mm(prepared.model, first.scene.coefficients, second.scene.coefficients)
+    # Stopping at a thousandth of the energy leaves a thirtieth of a sigma.
+    assert error < 0.2
+
+
+def test_same_input_same_result_whatever_the_threads(prepared):
+    seen = observe_scene(prepared.model, random_scene(prepared.model, 6))
+    results = []
+    before = torch.get_num_threads()
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        results.append(fit_observation(seen, prepared, CONFIG))
+    torch.set_num_threads(before)
+    for name in ("identity", "expression", "albedo"):
+        a, b = (getattr(r.scene.coefficients, name) for r in results)
+        assert torch.equal(a, b)
+
+
+def test_a_detector_that_errs_on_some_points_is_outvoted(prepared):
+    truth = random_scene(prepared.model, 7)
+    seen = observe_scene(prepared.model, truth)
+    config = replace(CONFIG, focal_px=float(truth.camera.focal_px))
+    moved = seen.points_px.clone()
+    moved[::20] += 40.0
+    clean = fit_observation(seen, prepared, config)
+    outliers = fit_observation(seen.replace(points_px=moved), prepared, config)
+    error = aligned_error_mm(prepared.model, outliers.scene.coefficients, clean.scene.coefficients)
+    # Each of the 24 points pulls with three sigmas and no more.
+    assert error < 1.0
+
+
+def test_landmarks_alone(prepared):
+    truth = random_scene(prepared.model, 8)
+    config = replace(preset("landmarks"), iris_noise_mm=NO_IRIS)
+    result = fit_observation(observe_scene(prepared.model, truth), prepared, config)
+    assert [report.name for report in result.stages] == ["pose", "landmarks"]
+    assert result.quality.photometric_error is None
+    assert result.quality.landmark_error_mm < 0.5
+    assert result.scene.coefficients.albedo.abs().max() == 0
+
+
+def test_what_a_result_tells(prepared):
+    result = fit_observation(
+        observe_scene(prepared.model, random_scene(prepared.model, 9)), prepared, CONFIG
+    )
+    assert set(result.energies) == set(CONFIG.stages[-1].terms)
+    assert all(report.reason in Reason for report in result.stages)
+    assert result.model.name == "toy"
+    assert {"fit3dmm", "torch", "mediapipe"} <= set(result.versions)
+    n = sum(result.uncertainty.sizes)
+    assert result.uncertainty.covariance.shape == (n, n)
+    assert (result.uncertainty.sigma("identity") <= 1.001).all()
+    for report in result.stages:
+        energies = [step.energy for step in report.history]
+        assert energies == sorted(energies, reverse=True)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_a_photo_without_contrast_is_no_crash(prepared, level):
+    seen = observe_scene(prepared.model, random_scene(prepared.model, 10))
+    blank = seen.replace(image_linear=torch.full_like(seen.image_linear, level))
+    result = fit_observation(blank, prepared, CONFIG)
+    for values in (result.scene.coefficients.identity, result.scene.pose.rotation_rad):
+        assert values.isfinite().all()
+
+
+def test_landmarks_from_nowhere_are_flagged(prepared):
+    seen = observe_scene(prepared.model, random_scene(prepared.model, 11))
+    generator = torch.Generator().manual_seed(0)
+    scattered = seen.points_px[torch.randperm(478, generator=generator)]
+    result = fit_observation(seen.replace(points_px=scattered), prepared, CONFIG)
+    assert result.quality.verdict == "failed"
+    assert result.quality.remarks
+
+
+def test_a_stage_can_be_added(prepared):
+    """The schedule is data: a last stage that moves the light alone changes nothing else."""
+    seen = observe_scene(prepared.model, random_scene(prepared.model, 12))
+    extra = Stage("relight", ("irradiance_sh",), ("photometric", "light"))
+    first = fit_observation(seen, prepared, CONFIG)
+    longer = fit_observation(seen, prepared, replace(CONFIG, stages=(*CONFIG.stages, extra)))
+    assert torch.equal(first.scene.coefficients.identity, longer.scene.coefficients.identity)
+    assert set(longer.energies) == {"photometric", "light"}
