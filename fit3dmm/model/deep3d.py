@@ -40,7 +40,7 @@ class Deep3DVector(TensorRecord):
         return Coefficients(self.identity, none, self.expression, self.albedo)
 
 
-def split(vector: Float[Tensor, "*batch 257"]) -> Deep3DVector:
+def split(vector: Float[Tensor, "*batch numbers"]) -> Deep3DVector:
     """Take the vector apart.
 
     Raises:

@@ -46,13 +46,7 @@ def load_model(source: str | Path = "commons", level: int | None = None) -> Morp
     Raises:
         InputError: no such model, or the file is damaged, newer or of another kind.
     """
-    path = find_model(source)
-    stored = read_stored(path)
-    if len(stored.albedo_mean_linear) == 0:
-        raise InputError(
-            f"{path} holds shapes only and can't be rendered: convert it again without --bare."
-        )
-    return stored.at_level(level)
+    return read_stored(find_model(source)).at_level(level)
 
 
 def write_stored(

@@ -98,8 +98,13 @@ class StoredModel:
         """The model on the surface of a subdivision level, as float32 tensors on the CPU.
 
         Raises:
-            InputError: the level does not exist for this mesh.
+            InputError: the level does not exist for this mesh, or the model has no colours.
         """
+        if len(self.albedo_mean_linear) == 0:
+            raise InputError(
+                f"Model {self.info.name!r} holds shapes only, so it can't be rendered or fitted: "
+                "`fit3dmm model convert` makes a whole model of it."
+            )
         level = self.default_level if level is None else level
         highest = MAX_LEVEL if self.is_quad_mesh else 0
         if not 0 <= level <= highest:

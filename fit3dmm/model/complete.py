@@ -1,0 +1,167 @@
+"""A model that brings shapes only becomes a whole one: Commons lends what it lacks.
+
+Commons' mean is laid over the source's mean; then colours and regions are read off at the source's
+vertices, and points and contours are looked up on the source's surface.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from fit3dmm._errors import InputError
+from fit3dmm.geometry.nearest import NearestSurface
+from fit3dmm.geometry.registration import Registration, register
+from fit3dmm.model.formats.source import SourceModel
+from fit3dmm.model.lending import EYES, NONE, REGISTERED_LEVEL, SKIN, Lent, triangles_of
+from fit3dmm.model.morphable import ModelInfo, MorphableModel
+from fit3dmm.model.stored import StoredModel, StoredPoints
+
+_NOW7_OF_IBUG68 = (36, 39, 42, 45, 33, 48, 54)
+_WORST_FIT_MM = 5.0
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The whole model, and how well the lender fitted."""
+
+    stored: StoredModel
+    residual_mean_mm: float
+    """Mean distance of the lender's face from the source's mean."""
+    residual_p90_mm: float
+    landmark_gap_mm: np.ndarray
+    """Distance of each lent iBUG point from the source's own; none where it has no 68 points."""
+
+
+def complete(source: SourceModel, lender: StoredModel) -> Completion:
+    """Lend a source model what it lacks.
+
+    The result has the lender's origin (the source is shifted, not turned or scaled). Point sets,
+    regions and colours that the source brings itself are kept.
+
+    Args:
+        lender: a quad model with colours and the `ibug68` points: Commons.
+
+    Raises:
+        InputError: the lender does not fit the source at all.
+    """
+    stored = source.stored
+    coarse = lender.at_level(REGISTERED_LEVEL)
+    surface = NearestSurface(
+        np.asarray(stored.mean_mm, np.float64), triangles_of(stored), _face_parts(source)
+    )
+    laid = _lay(coarse, surface, source, stored)
+    face = coarse.regions["face"].numpy() > 0.5
+    apart = laid.distance_mm[face & np.isfinite(laid.distance_mm)]
+    if len(apart) < 0.3 * face.sum() or apart.mean() > _WORST_FIT_MM:
+        raise InputError(
+            f"The mean of {stored.info.name!r} does not look like a face in mm with y up and z "
+            "forward: its surface can't be brought into register with Commons."
+        )
+    shift_mm = (coarse.shape_mm(coarse.zeros()).numpy() - laid.vertices_mm)[face].mean(axis=0)
+    lent = Lent.of(lender, laid.vertices_mm)
+    points = lent.points_on(surface)
+    gap = _landmark_gap(points["ibug68"], stored)
+    albedo_mean, albedo_basis, regions = lent.at_vertices(stored, source.own_parts)
+    whole = dataclasses.replace(
+        stored,
+        info=_described(stored, lender, float(apart.mean())),
+        mean_mm=stored.mean_mm + shift_mm,
+        expression_sigma=_sigmas(stored, lender),
+        albedo_mean_linear=albedo_mean,
+        albedo_basis_linear=albedo_basis,
+        landmarks=_own_first(stored, lender, points),
+        contours={name: points[name] for name in lender.contours} | dict(stored.contours),
+        regions=regions | dict(stored.regions),
+    )
+    return Completion(whole, float(apart.mean()), float(np.percentile(apart, 90)), gap)
+
+
+def _face_parts(source: SourceModel) -> np.ndarray:
+    """Part of each triangle of the source: skin, eyes, or inside the head."""
+    eyes = source.own_parts.get("eyes", np.zeros(len(source.stored.mean_mm), bool))
+    inside = np.zeros_like(eyes)
+    for name, mask in source.own_parts.items():
+        if name in ("mouth_interior", "eye_socket"):
+            inside = inside | mask
+    corners = triangles_of(source.stored)
+    part = np.where(eyes[corners].all(axis=1), EYES, SKIN)
+    return np.where(inside[corners].any(axis=1), NONE, part)
+
+
+def _lay(
+    model: MorphableModel, surface: NearestSurface, source: SourceModel, stored: StoredModel
+) -> Registration:
+    """Warp the lender's mean onto the source's, starting from the anchors."""
+    ibug = model.landmarks["ibug68"]
+    index = np.array(sorted(source.anchors_mm))
+    corners = model.surface.triangles[ibug.triangle].numpy()[index]
+    entries = ibug.barycentric.numpy()[index].ravel().astype(np.float64)
+    rows = np.repeat(np.arange(len(index)), 3)
+    anchors = sp.csr_matrix((entries, (rows, corners.ravel())), (len(index), model.n_vertices))
+    return register(
+        model.shape_mm(model.zeros()).numpy().astype(np.float64),
+        model.surface.triangles.numpy(),
+        _vertex_parts(model, "eyes" in source.own_parts),
+        surface,
+        anchors,
+        np.stack([source.anchors_mm[int(i)] for i in index]),
+    )
+
+
+def _vertex_parts(model: MorphableModel, source_has_eyes: bool) -> np.ndarray:
+    """Where source eyeballs are no surface of their own, the lids' surface goes over them."""
+    none = model.mean_mm.new_zeros(model.n_vertices)
+    eyes = model.regions.get("eyes", none).numpy() > 0.5
+    inside = model.regions.get("mouth_interior", none).numpy() > 0.5
+    part = np.where(eyes, EYES if source_has_eyes else SKIN, SKIN)
+    return np.where(inside, NONE, part)
+
+
+def _landmark_gap(lent: StoredPoints, stored: StoredModel) -> np.ndarray:
+    own = stored.landmarks.get("ibug68")
+    if own is None:
+        return np.zeros(0)
+    corners = np.asarray(stored.mean_mm)[triangles_of(stored)]
+
+    def places(points: StoredPoints) -> np.ndarray:
+        return np.einsum("pc,pcx->px", points.barycentric, corners[points.triangle])
+
+    return np.linalg.norm(places(lent) - places(own), axis=1)
+
+
+def _own_first(
+    stored: StoredModel, lender: StoredModel, lent: Mapping[str, StoredPoints]
+) -> dict[str, StoredPoints]:
+    """The source's own points under the lender's names; NoW's seven are seven of the 68."""
+    points = {name: lent[name] for name in lender.landmarks}
+    for name, own in stored.landmarks.items():
+        names = points[name].names if name in points else own.names
+        points[name] = StoredPoints(names, own.triangle, own.barycentric)
+    if "ibug68" in stored.landmarks and "now7" in points:
+        own, rows = points["ibug68"], list(_NOW7_OF_IBUG68)
+        points["now7"] = StoredPoints(
+            points["now7"].names, own.triangle[rows], own.barycentric[rows]
+        )
+    return points
+
+
+def _sigmas(stored: StoredModel, lender: StoredModel) -> np.ndarray:
+    """Units that mean the same as the lender's have its prior."""
+    known = dict(zip(lender.expression_names, lender.expression_sigma, strict=True))
+    own = zip(stored.expression_names, stored.expression_sigma, strict=True)
+    return np.array([known.get(name, sigma) for name, sigma in own], dtype=np.float64)
+
+
+def _described(stored: StoredModel, lender: StoredModel, residual_mm: float) -> ModelInfo:
+    colour = "" if len(stored.albedo_mean_linear) > 0 else "colours, "
+    return dataclasses.replace(
+        stored.info,
+        notes=(
+            f"{stored.info.notes} The {colour}point sets, contours and regions that the source "
+            f"lacks are lent by {lender.info.name} {lender.info.version} ({lender.info.licence}), "
+            f"registered to the mean with {residual_mm:.2f} mm mean residual."
+        ),
+    )

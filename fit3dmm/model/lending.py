@@ -1,0 +1,126 @@
+"""What Commons lends to a model it was laid over: points on its surface, colours and regions."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fit3dmm.geometry.nearest import Match, NearestSurface
+from fit3dmm.geometry.registration import vertex_normals
+from fit3dmm.geometry.subdivision import quads_to_triangles, refine_levels
+from fit3dmm.model.levels import refine_values
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.model.stored import StoredModel, StoredPoints
+
+REGISTERED_LEVEL, LENT_LEVEL = 1, 2
+"""Commons is warped at the first and read off at the second, which has four times the vertices."""
+SKIN, EYES, INSIDE, NONE = 0, 1, 2, -1
+"""Parts of a head that are matched with their like only; none is matched with nothing."""
+# Inside the mouth Commons' cavity says little about another model's teeth and gums.
+_TEETH_LINEAR = np.array([0.60, 0.54, 0.44])
+
+
+@dataclass(frozen=True)
+class Lent:
+    """The lender's finest surface, laid over the source."""
+
+    stored: StoredModel
+    model: MorphableModel
+    vertices_mm: np.ndarray
+    eyes: np.ndarray
+    """Mask of its vertices."""
+
+    @staticmethod
+    def of(lender: StoredModel, coarse_mm: np.ndarray) -> "Lent":
+        model = lender.at_level(LENT_LEVEL)
+        steps = refine_levels(lender.base_faces, len(lender.mean_mm), LENT_LEVEL)
+        vertices = refine_values(steps[REGISTERED_LEVEL:], coarse_mm[None])[0].astype(np.float64)
+        eyes = model.regions["eyes"].numpy() > 0.5
+        return Lent(lender, model, vertices, eyes)
+
+    def points_on(self, surface: NearestSurface) -> dict[str, StoredPoints]:
+        """All its point sets and contours, on the source's surface."""
+        triangles = self.model.surface.triangles.numpy()
+        normals = vertex_normals(self.vertices_mm, triangles)
+        found = {}
+        for name, points in {**self.model.landmarks, **self.model.contours}.items():
+            corners = triangles[points.triangle.numpy()]
+            weights = points.barycentric.numpy().astype(np.float64)
+            places = np.einsum("...c,...cx->...x", weights, self.vertices_mm[corners])
+            facing = np.einsum("...c,...cx->...x", weights, normals[corners])
+            part = np.where(self.eyes[corners].all(axis=-1), EYES, SKIN).ravel()
+            match = _lookup(surface, places.reshape(-1, 3), facing.reshape(-1, 3), part)
+            shape = points.triangle.shape
+            found[name] = StoredPoints(
+                points.names,
+                match.triangle.reshape(shape),
+                match.barycentric.reshape(*shape, 3),
+            )
+        return found
+
+    def at_vertices(
+        self, stored: StoredModel, own_parts: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        """Colours (the source's own where it has any) and regions of the source's vertices."""
+        triangles = self.model.surface.triangles.numpy()
+        part = np.where(self.eyes[triangles].all(axis=1), EYES, SKIN)
+        inside = self.model.regions["mouth_interior"].numpy() > 0.5
+        part = np.where(inside[triangles].all(axis=1), INSIDE, part)
+        wanted = np.full(len(stored.mean_mm), SKIN)
+        for name, label in (("mouth_interior", INSIDE), ("eyes", EYES)):
+            if name in own_parts and (part == label).any():
+                wanted[own_parts[name]] = label
+        mean = np.asarray(stored.mean_mm, np.float64)
+        normals = vertex_normals(mean, triangles_of(stored))
+        surface = NearestSurface(self.vertices_mm, triangles, part)
+        match = _lookup(surface, mean, normals, wanted)
+        corners = triangles[match.triangle]
+
+        def read(values: np.ndarray) -> np.ndarray:
+            return np.einsum("vc,...vcx->...vx", match.barycentric, values[..., corners, :])
+
+        regions = {
+            name: read(weights.numpy()[:, None])[:, 0]
+            for name, weights in self.model.regions.items()
+        }
+        regions |= {name: mask.astype(np.float64) for name, mask in own_parts.items()}
+        if len(stored.albedo_mean_linear) > 0:
+            return stored.albedo_mean_linear, stored.albedo_basis_linear, regions
+        colour = read(self.model.albedo_mean_linear.numpy())
+        modes = np.stack([read(mode.numpy()) for mode in self.model.albedo_basis_linear])
+        if "teeth" in own_parts:
+            colour[own_parts["teeth"]] = _TEETH_LINEAR
+            modes[:, own_parts["teeth"]] = 0
+        return colour, modes.astype(np.float32), regions
+
+
+def _lookup(
+    surface: NearestSurface, places: np.ndarray, normals: np.ndarray, part: np.ndarray
+) -> Match:
+    """Nearest points that face the same way, or else any way, or else of the skin."""
+    match = surface.closest(places, normals, part)
+    for again in (part, np.full(len(part), SKIN)):
+        lost = np.flatnonzero(~np.isfinite(match.distance_mm))
+        if len(lost) == 0:
+            break
+        other = surface.closest(places[lost], None, again[lost])
+        match = Match(
+            *(_with_rows(a, lost, b) for a, b in zip(_fields(match), _fields(other), strict=True))
+        )
+    return match
+
+
+def _fields(match: Match) -> list[np.ndarray]:
+    return [getattr(match, field.name) for field in dataclasses.fields(match)]
+
+
+def _with_rows(values: np.ndarray, rows: np.ndarray, new: np.ndarray) -> np.ndarray:
+    changed = values.copy()
+    changed[rows] = new
+    return changed
+
+
+def triangles_of(stored: StoredModel) -> np.ndarray:
+    faces = np.asarray(stored.base_faces, np.int64)
+    return quads_to_triangles(faces) if stored.is_quad_mesh else faces
