@@ -41,6 +41,13 @@ class ModelPoints(TensorRecord):
         """Some of the points."""
         return self.replace(mean_mm=self.mean_mm[rows], basis_mm=self.basis_mm[rows])
 
+    def joined(self, other: "ModelPoints") -> "ModelPoints":
+        """These points and then those of another set on the same model."""
+        return self.replace(
+            mean_mm=torch.cat([self.mean_mm, other.mean_mm]),
+            basis_mm=torch.cat([self.basis_mm, other.basis_mm]),
+        )
+
     def shape_columns(self, free: tuple[str, ...]) -> dict[str, slice]:
         """Columns of the basis that belong to the free unknowns."""
         columns, at = {}, 0
@@ -62,11 +69,7 @@ class ModelPoints(TensorRecord):
 
 def model_points(model: MorphableModel, places: LandmarkMap) -> ModelPoints:
     """Gather the bases of points on the surface; a set of candidate lines is flattened."""
-    flat = LandmarkMap(
-        tuple(str(i) for i in range(places.triangle.numel())),
-        places.triangle.flatten(),
-        places.barycentric.flatten(0, -2),
-    )
+    flat = places.flat()
     mean = point_values(model, flat, model.mean_mm[None])[:, 0]
     bases = (model.identity_basis_mm, model.detail_basis_mm, model.expression_basis_mm)
     basis = torch.cat([point_values(model, flat, basis) for basis in bases], dim=1)

@@ -13,6 +13,7 @@ from fit3dmm.fit.landmark_noise import landmark_sigmas_mm
 from fit3dmm.model.morphable import MorphableModel
 
 DETECTOR_POINTS = "mediapipe478"
+DETECTOR_OUTLINE = "oval36"
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class PreparedModel(TensorRecord):
     model: MorphableModel
     landmarks: ModelPoints
     """The detector's 478 points."""
+    outline: ModelPoints | None
+    """Candidates on the lines along which the points of the detector's outline slide, line by line;
+    None where the model has no such lines."""
     landmark_sigma_mm: Float[Tensor, "478"]
     """Noise of each point, on the face."""
     skin: SkinPoints
@@ -39,5 +43,11 @@ def prepare(model: MorphableModel, n_skin_points: int = 3000) -> PreparedModel:
             "without which it can't be fitted: convert it again with `fit3dmm model convert`."
         )
     landmarks = model_points(model, model.landmarks[DETECTOR_POINTS])
-    sigma = landmark_sigmas_mm().to(model.mean_mm)
-    return PreparedModel(model, landmarks, sigma, skin_points(model, n_skin_points))
+    lines = model.contours.get(DETECTOR_OUTLINE)
+    return PreparedModel(
+        model,
+        landmarks,
+        None if lines is None else model_points(model, lines),
+        landmark_sigmas_mm().to(model.mean_mm),
+        skin_points(model, n_skin_points),
+    )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm.energy.image import SmoothImage, blurred
@@ -17,12 +17,12 @@ from fit3dmm.energy.landmarks import (
     sliding_whitening,
 )
 from fit3dmm.energy.photometric import photometric_term
-from fit3dmm.energy.points import PhotoFrame
+from fit3dmm.energy.points import ModelPoints, PhotoFrame
 from fit3dmm.energy.priors import distance_prior, light_prior, normal_prior
 from fit3dmm.energy.robust import charbonnier
 from fit3dmm.fit.config import FitConfig, Stage
 from fit3dmm.fit.initialise import observed_expression
-from fit3dmm.fit.prepared import DETECTOR_POINTS, PreparedModel
+from fit3dmm.fit.prepared import DETECTOR_OUTLINE, DETECTOR_POINTS, PreparedModel
 from fit3dmm.fit.unknowns import coefficients_of, scene_of
 from fit3dmm.fit.visibility import VisibleSurface, visible_surface
 from fit3dmm.geometry.rotation import rotation_matrix
@@ -33,6 +33,8 @@ from fit3dmm.solve.problem import Term, Values
 # Facing below which a point of the outline may slide along it, and the slack that it then has.
 _OUTLINE_FACING = 0.5
 _OUTLINE_SLACK_MM = 12.0
+# Where a surface ends for the eye: its last points that are seen well enough to be called its edge.
+_LIMB_FACING = 0.1
 # Points that the head itself hides are the detector's guess.
 _HIDDEN_FACTOR = 3.0
 _IRIS_CENTRES = (468, 473)
@@ -84,35 +86,65 @@ def context_at(
 
 
 def _landmarks(context: Context) -> Term:
-    prepared, config = context.prepared, context.config
-    whitening = landmark_whitening(context)
-    # The irises say where the eyes look, which few models can follow; their size has its own term.
-    rows = torch.arange(_IRIS_CENTRES[0])
+    inner, outline = inner_points(), torch.tensor(FACE_OVAL)
+    points, whitening = _inner_landmarks(context, inner)
+    outline_points, outline_whitening = _outline_landmarks(context, outline)
+    observed_px = context.observation.points_px.to(whitening)
     return landmark_term(
-        prepared.landmarks.select(rows),
-        context.observation.points_px.to(whitening)[rows],
-        whitening[rows],
+        points.joined(outline_points),
+        torch.cat([observed_px[inner], observed_px[outline]]),
+        torch.cat([whitening, outline_whitening]),
         context.frame,
-        charbonnier(config.landmark_turn),
+        charbonnier(context.config.landmark_turn),
     )
 
 
-def landmark_whitening(context: Context) -> Float[Tensor, "478 2 2"]:
-    """Whitening of the error in px of each of the detector's points."""
-    sigma_px = context.prepared.landmark_sigma_mm * context.config.landmark_scale
-    sigma_px = sigma_px * context.px_per_mm
+def inner_points() -> Int[Tensor, "inner"]:
+    """The detector's points but for the outline, and for the irises: they say where the eyes look,
+    which few models can follow, and their size has its own term."""
+    inner = torch.ones(_IRIS_CENTRES[0], dtype=torch.bool)
+    inner[list(FACE_OVAL)] = False
+    return inner.nonzero()[:, 0]
+
+
+def _inner_landmarks(context: Context, rows: Tensor) -> tuple[ModelPoints, Tensor]:
     seen = context.surface.at(context.prepared.model.landmarks[DETECTOR_POINTS])
-    hidden = (seen.facing < 0) | ~seen.in_front
+    hidden = ((seen.facing < 0) | ~seen.in_front)[rows]
+    sigma_px = _sigma_px(context)[rows]
     sigma_px = torch.where(hidden, _HIDDEN_FACTOR * sigma_px, sigma_px)
-    whitening = isotropic_whitening(sigma_px)
-    # On the outline the normal lies in the picture, and y is up in `cam`.
-    oval = torch.tensor(FACE_OVAL)
-    across = seen.normal_cam[oval, :2] * seen.normal_cam.new_tensor([1.0, -1.0])
+    return context.prepared.landmarks.select(rows), isotropic_whitening(sigma_px)
+
+
+def _outline_landmarks(context: Context, rows: Tensor) -> tuple[ModelPoints, Tensor]:
+    """Points of the outline: those that are turned away give way to the point of their line where
+    the surface ends for the eye, and what lies near an outline may slide along it."""
+    prepared = context.prepared
+    seen = context.surface.at(prepared.model.landmarks[DETECTOR_POINTS])
+    points = prepared.landmarks.select(rows)
+    facing, normal = seen.facing[rows], seen.normal_cam[rows]
+    if prepared.outline is not None:
+        lines = context.surface.at(prepared.model.contours[DETECTOR_OUTLINE].flat())
+        facings = lines.facing.view(len(rows), -1)
+        at = (facings - _LIMB_FACING).abs().argmin(1) + torch.arange(len(rows)) * facings.shape[1]
+        turned_away = (facing < _LIMB_FACING)[:, None]
+        chosen = prepared.outline.select(at)
+        points = points.replace(
+            mean_mm=torch.where(turned_away, chosen.mean_mm, points.mean_mm),
+            basis_mm=torch.where(turned_away[..., None], chosen.basis_mm, points.basis_mm),
+        )
+        normal = torch.where(turned_away, lines.normal_cam[at], normal)
+        facing = torch.where(turned_away[:, 0], lines.facing[at], facing)
+    # On an outline the normal lies in the picture; y is up in `cam` and down in the picture.
+    across = normal[:, :2] * normal.new_tensor([1.0, -1.0])
     across = torch.nn.functional.normalize(across, dim=1)
-    edge = (1 - seen.facing[oval].abs() / _OUTLINE_FACING).clamp(0, 1)
+    edge = (1 - facing.abs() / _OUTLINE_FACING).clamp(0, 1)
     slack_px = _OUTLINE_SLACK_MM * context.px_per_mm * edge
-    whitening[oval] = sliding_whitening(sigma_px[oval], across, slack_px)
-    return whitening
+    return points, sliding_whitening(_sigma_px(context)[rows], across, slack_px)
+
+
+def _sigma_px(context: Context) -> Float[Tensor, "478"]:
+    scale = context.config.landmark_scale * context.px_per_mm
+    return context.prepared.landmark_sigma_mm * scale
 
 
 def _blendshapes(context: Context) -> Term | None:

@@ -47,6 +47,12 @@ class LandmarkMap(TensorRecord):
         rows = torch.tensor(self.index(*names), device=self.triangle.device)
         return LandmarkMap(names, self.triangle[rows], self.barycentric[rows])
 
+    def flat(self) -> "LandmarkMap":
+        """The candidates of a contour set as a plain set, line by line."""
+        per_name = self.triangle[0].numel() if len(self) else 0
+        names = tuple(f"{name}/{k}" for name in self.names for k in range(per_name))
+        return LandmarkMap(names, self.triangle.flatten(), self.barycentric.flatten(0, -2))
+
     def locate(
         self, values: Float[Tensor, "*batch vertices c"], triangles: Int[Tensor, "triangles 3"]
     ) -> Float[Tensor, "*batch_points c"]:
