@@ -16,5 +16,7 @@ from fit3dmm.energy.points import project as project
 from fit3dmm.energy.priors import distance_prior as distance_prior
 from fit3dmm.energy.priors import light_prior as light_prior
 from fit3dmm.energy.priors import normal_prior as normal_prior
+from fit3dmm.energy.silhouette import find_edges as find_edges
+from fit3dmm.energy.silhouette import silhouette_term as silhouette_term
 from fit3dmm.energy.skin_points import SkinPoints as SkinPoints
 from fit3dmm.energy.skin_points import skin_points as skin_points

@@ -88,6 +88,8 @@ class FitConfig:
     observation, however many pixels it has."""
     photometric_turn: float = 1.0
     """Sigmas beyond which a colour counts as none of the face's own."""
+    silhouette_sigma_mm: float = 1.5
+    """Distance of the outline from the photo's edge."""
     skin_floor: float = 0.2
     """Least weight of a seen point whose colour looks like no skin."""
     skin_points: int = 3000

@@ -12,11 +12,12 @@ import torch
 from fit3dmm import __version__
 from fit3dmm.energy.points import PhotoFrame
 from fit3dmm.fit.config import FitConfig, Stage, preset
+from fit3dmm.fit.context import context_at
 from fit3dmm.fit.initialise import initial_values
 from fit3dmm.fit.prepared import PreparedModel, prepare
 from fit3dmm.fit.quality import judge
 from fit3dmm.fit.result import FitResult, StageReport
-from fit3dmm.fit.terms import context_at, stage_terms
+from fit3dmm.fit.terms import stage_terms
 from fit3dmm.fit.uncertainty import laplace
 from fit3dmm.fit.unknowns import photo_frame, scene_of, values_of
 from fit3dmm.model.files import load_model

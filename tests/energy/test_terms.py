@@ -8,6 +8,7 @@ from fit3dmm.energy import (
     SmoothImage,
     blurred,
     distance_prior,
+    find_edges,
     iris_term,
     isotropic_whitening,
     landmark_term,
@@ -16,6 +17,7 @@ from fit3dmm.energy import (
     normal_prior,
     photometric_term,
     project,
+    silhouette_term,
     skin_points,
     sliding_whitening,
 )
@@ -72,6 +74,7 @@ def _terms(model):
     return {
         "landmarks": landmark_term(points, seen, isotropic_whitening(sigma), FRAME),
         "sliding": landmark_term(points, seen, sliding_whitening(sigma, across, 4 * sigma), FRAME),
+        "silhouette": silhouette_term(points, seen, across, sigma, sigma, FRAME, charbonnier(5.0)),
         "iris": iris_term(irises, torch.tensor(15.5, dtype=torch.float64), 0.6, FRAME),
         "photometric": photometric_term(skin, weight, _image(), CROP, FRAME, 0.1),
         "identity": normal_prior("identity", 0.0, 1.0),
@@ -87,8 +90,8 @@ def terms(model):
     return _terms(model)
 
 
-NAMES = ("landmarks", "sliding", "iris", "photometric", "identity", "expression", "distance",
-         "focal", "light")  # fmt: skip
+NAMES = ("landmarks", "sliding", "silhouette", "iris", "photometric", "identity", "expression",
+         "distance", "focal", "light")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -193,6 +196,20 @@ def test_smooth_image_interpolates_and_repeats_its_border():
     # Cubic convolution reproduces straight lines: 0.1 a px, and 0 at the first centre.
     assert value.item() == pytest.approx(0.1 * (20.3 - 0.5))
     assert slope[0, 0].tolist() == pytest.approx([0.1, 0.0], abs=1e-12)
+
+
+def test_edges_are_found_where_they_are():
+    """A disc of radius 40 around (100, 100): from points at 36 and 43 the edge is 4 and -3 away."""
+    y, x = torch.meshgrid(*[torch.arange(200.0) + 0.5] * 2, indexing="ij")
+    inside = ((x - 100).square() + (y - 100).square()).sqrt() < 40
+    picture = SmoothImage(blurred(torch.where(inside, 0.8, 0.2)[..., None].expand(-1, -1, 3), 1.0))
+    angle = torch.linspace(0, 6.2, 20)
+    across = torch.stack([angle.cos(), angle.sin()], dim=1)
+    for radius in (36.0, 43.0):
+        distance, contrast = find_edges(picture, 100 + radius * across, across, 12.0, 6.0)
+        # The disc is drawn in whole pixels.
+        assert torch.allclose(distance, torch.full_like(distance, 40 - radius), atol=0.8)
+        assert (contrast > 0.25).all()
 
 
 def test_blur_keeps_light_and_does_nothing_at_zero():

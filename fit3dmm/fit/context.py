@@ -1,0 +1,42 @@
+"""What the makers of terms look at: one face of one photo at the start of a stage."""
+
+from dataclasses import dataclass
+
+from fit3dmm.energy.points import PhotoFrame
+from fit3dmm.fit.config import FitConfig, Stage
+from fit3dmm.fit.prepared import PreparedModel
+from fit3dmm.fit.unknowns import scene_of
+from fit3dmm.fit.visibility import VisibleSurface, visible_surface
+from fit3dmm.observe.observation import Observation
+from fit3dmm.solve.problem import Values
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that a builder of terms may look at."""
+
+    prepared: PreparedModel
+    observation: Observation
+    frame: PhotoFrame
+    config: FitConfig
+    stage: Stage
+    values: Values
+    surface: VisibleSurface
+
+    @property
+    def px_per_mm(self) -> float:
+        """Scale of the face in the photo."""
+        return float(self.values["log_focal"].exp() / -self.values["translation_mm"][2])
+
+
+def context_at(
+    prepared: PreparedModel,
+    observation: Observation,
+    frame: PhotoFrame,
+    config: FitConfig,
+    stage: Stage,
+    values: Values,
+) -> Context:
+    """Render the surface as it is now, to see what is seen."""
+    surface = visible_surface(prepared.model, observation, scene_of(values, frame))
+    return Context(prepared, observation, frame, config, stage, values, surface)
