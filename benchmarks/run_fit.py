@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 from fit3dmm.fit import FitConfig, FitResult, PreparedModel, fit_observation, prepare, preset
+from fit3dmm.fit.context import context_at
 from fit3dmm.fit.pipeline import stage_problem, torch_threads
 from fit3dmm.fit.unknowns import photo_frame, values_of
 from fit3dmm.model.files import load_model
@@ -158,7 +159,10 @@ def _against_adam(seen: Observation, prepared: PreparedModel, config: FitConfig)
     frame = photo_frame(seen, prepared.model.mean_mm)
     start = fit_observation(seen, prepared, preset("landmarks")).scene
     with torch_threads(1):
-        problem = stage_problem(prepared, seen, frame, config, config.stages[-1], values_of(start))
+        values = values_of(start)
+        problem = stage_problem(
+            context_at(prepared, seen, frame, config, config.stages[-1], values)
+        )
         began = time.perf_counter()
         with torch.no_grad():
             reached = solve_levenberg_marquardt(problem, LevenbergMarquardt(max_steps=15))

@@ -92,7 +92,7 @@ class FitConfig:
     """Distance of the outline from the photo's edge."""
     skin_floor: float = 0.2
     """Least weight of a seen point whose colour looks like no skin."""
-    skin_points: int = 3000
+    skin_points: int = 2000
     """Points on the face at which colours are compared."""
 
     identity_sigma: float = 1.0

@@ -12,7 +12,7 @@ import torch
 from fit3dmm import __version__
 from fit3dmm.energy.points import PhotoFrame
 from fit3dmm.fit.config import FitConfig, Stage, preset
-from fit3dmm.fit.context import context_at
+from fit3dmm.fit.context import Context, context_at
 from fit3dmm.fit.initialise import initial_values
 from fit3dmm.fit.prepared import PreparedModel, prepare
 from fit3dmm.fit.quality import judge
@@ -120,26 +120,19 @@ def fit_observation(
         reports = []
         for stage in config.stages:
             began = time.perf_counter()
-            problem = stage_problem(prepared, observation, frame, config, stage, values)
+            problem = stage_problem(context_at(prepared, observation, frame, config, stage, values))
             solution = solve_levenberg_marquardt(problem, stage.solver)
             values = solution.values
             reports.append(_report(stage, solution, time.perf_counter() - began))
         return _result(prepared, observation, frame, config, values, tuple(reports))
 
 
-def stage_problem(
-    prepared: PreparedModel,
-    observation: Observation,
-    frame: PhotoFrame,
-    config: FitConfig,
-    stage: Stage,
-    values: Values,
-) -> Problem:
-    """The minimisation that a stage stands for, from some values; any solver takes it."""
-    context = context_at(prepared, observation, frame, config, stage, values)
-    fixed = ("log_focal",) if config.focal_px is not None else ()
-    free = tuple(name for name in stage.free if name not in fixed and values[name].numel())
-    bounds = {"expression": prepared.model.expression_bounds}
+def stage_problem(context: Context) -> Problem:
+    """The minimisation that a stage stands for, from the context's values; any solver takes it."""
+    values = context.values
+    fixed = ("log_focal",) if context.config.focal_px is not None else ()
+    free = tuple(name for name in context.stage.free if name not in fixed and values[name].numel())
+    bounds = {"expression": context.prepared.model.expression_bounds}
     return Problem(values, free, stage_terms(context), bounds, _SCALE)
 
 
@@ -170,7 +163,7 @@ def _result(
     last = config.stages[-1]
     context = context_at(prepared, observation, frame, config, last, values)
     # The end is judged with what is seen there, which the last stage decided at its start.
-    problem = stage_problem(prepared, observation, frame, config, last, values)
+    problem = stage_problem(context)
     at = problem.evaluate(problem.flat_start())
     return FitResult(
         scene=scene_of(values, frame),

@@ -31,7 +31,7 @@ class PreparedModel(TensorRecord):
     skin: SkinPoints
 
 
-def prepare(model: MorphableModel, n_skin_points: int = 3000) -> PreparedModel:
+def prepare(model: MorphableModel, n_skin_points: int = 2000) -> PreparedModel:
     """Takes some tenths of a second and 50 MB.
 
     Raises:

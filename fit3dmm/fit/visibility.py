@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fit3dmm.geometry.mesh import topology_of, vertex_normals
+from fit3dmm.geometry.mesh import topology_of
 from fit3dmm.model.landmarks import LandmarkMap
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.observation import Observation
@@ -79,5 +79,5 @@ def visible_surface(
     depth = backend.interpolate(-cam[None, :, 2:], topology.triangles, fragments)[0, ..., 0]
     depth = torch.where(fragments.covered[0], depth, torch.full_like(depth, torch.inf))
     return VisibleSurface(
-        shape, cam, vertex_normals(cam, topology), depth, model, observation, scene
+        shape, cam, backend.vertex_normals(cam, topology), depth, model, observation, scene
     )
