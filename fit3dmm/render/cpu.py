@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from fit3dmm.geometry.mesh import Topology, build_topology
 from fit3dmm.render import cpu_interpolate, cpu_normals, cpu_raster, cpu_silhouette
@@ -145,6 +146,7 @@ class _Rasterise(torch.autograd.Function):
         return triangle, barycentric, depth
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor):
         clip, triangles, triangle = ctx.saved_tensors
         n_images, height = triangle.shape[:2]
@@ -181,6 +183,7 @@ class _Interpolate(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor):
         values, triangles, triangle, barycentric = ctx.saved_tensors
         arrays = _arrays(values, triangle, barycentric, grads[0])
@@ -228,6 +231,7 @@ class _VertexNormals(torch.autograd.Function):
         return normals
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor):
         points, triangles, *rest = ctx.saved_tensors
         positions, normals, lengths, grad = _arrays(points, *rest, grads[0])
