@@ -13,6 +13,7 @@ from fit3dmm._errors import InputError
 # mapping of subcommand names to such records. Modules are imported when their command is named, so
 # that help and --version need not wait for torch.
 COMMANDS = {
+    "evaluate": "Score fits, or meshes that another system made, by the field's benchmarks.",
     "model": "List, inspect, show, convert and download face models.",
 }
 

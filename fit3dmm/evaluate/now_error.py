@@ -41,6 +41,16 @@ def face_sphere(
     return centre, float(factor * (width + height) / 2)
 
 
+def face_axes(landmarks7: Float[np.ndarray, "7 3"]) -> Float[np.ndarray, "3 3"]:
+    """Rows: towards the subject's left, up, and out of the face, in the scan's frame."""
+    left = landmarks7[3] - landmarks7[0]
+    left = left / np.linalg.norm(left)
+    up = (landmarks7[1] + landmarks7[2]) / 2 - landmarks7[4]
+    up = up - (up @ left) * left
+    up = up / np.linalg.norm(up)
+    return np.stack([left, up, np.cross(left, up)])
+
+
 def crop_scan(
     scan_mm: Mesh, landmarks7_mm: Float[np.ndarray, "7 3"], factor: float = 1.4
 ) -> tuple[Mesh, Int[np.ndarray, "kept"]]:

@@ -1,0 +1,167 @@
+"""`fit3dmm evaluate`: score fits or meshes by the field's benchmarks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from fit3dmm._errors import InputError
+from fit3dmm.evaluate.aflw2000 import Aflw2000
+from fit3dmm.evaluate.bu3dfe import Bu3dfe
+from fit3dmm.evaluate.facewarehouse import FaceWarehouse
+from fit3dmm.evaluate.fitter import load_fitter
+from fit3dmm.evaluate.mesh_pair import MeshPair, compare_meshes
+from fit3dmm.evaluate.micc import Micc
+from fit3dmm.evaluate.now import Now
+from fit3dmm.evaluate.parallel import available_cores
+from fit3dmm.evaluate.protocol import EvaluationProtocol, Row, count_statuses
+from fit3dmm.evaluate.realy import Realy
+from fit3dmm.evaluate.run import Evaluation, run_evaluation
+from fit3dmm.evaluate.stirling import Stirling
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every benchmark is given."""
+
+    data: Path
+    """Folder of the set, in its official layout."""
+    out: Path
+    """Folder for the results; run the same command again to resume there."""
+    predictions: Path | None = None
+    """Folder of meshes (or landmarks) that any system made."""
+    fit: str | None = None
+    """Fit the photos instead: a preset, or a function of yours as package.module:factory."""
+    submission: bool = False
+    """Also write the folder that the benchmark's organisers take."""
+    jobs: int = 0
+    """Processes at once; 0 takes one for each core."""
+
+
+@dataclass(frozen=True)
+class RunBenchmark:
+    """A benchmark with its options: what the command line was parsed to."""
+
+    protocol: EvaluationProtocol
+    options: Options
+
+    def run(self) -> None:
+        """Run and print the table."""
+        options = self.options
+        if options.jobs < 0:
+            raise InputError(f"Expected --jobs 0 or more, got {options.jobs}.")
+        console = Console(stderr=True)
+        bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        with bars:
+            tasks: dict[str, int] = {}
+
+            def show(doing: str, done: int, total: int) -> None:
+                if doing not in tasks:
+                    tasks[doing] = bars.add_task(doing, total=total)
+                bars.update(tasks[doing], completed=done)  # type: ignore[arg-type]
+
+            evaluation = run_evaluation(
+                self.protocol,
+                options.data,
+                options.out,
+                predictions=options.predictions,
+                fitter=load_fitter(options.fit) if options.fit is not None else None,
+                submission=options.submission,
+                jobs=options.jobs or available_cores(),
+                progress=show,
+            )
+        _print(evaluation, self.protocol.name, options.out)
+
+
+def _print(evaluation: Evaluation, name: str, out: Path) -> None:
+    console = Console()
+    console.print(_table(name, evaluation.table))
+    counts = count_statuses(evaluation.outcomes)
+    reused = sum(outcome.reused for outcome in evaluation.outcomes)
+    parts = ", ".join(f"{n} {what}" for what, n in counts.items())
+    console.print(f"{parts} ({reused} scores reused from an earlier run).")
+    lost = [o for o in evaluation.outcomes if o.status in ("missing", "no face", "failed")]
+    for outcome in lost[:10]:
+        console.print(f"  {outcome.status}: {outcome.case.name}: {outcome.reason}", style="yellow")
+    if len(lost) > 10:
+        console.print(f"  and {len(lost) - 10} more, all in cases.csv", style="yellow")
+    if lost:
+        console.print(
+            f"{len(lost)} cases have no score: the table is not comparable with complete ones.",
+            style="bold yellow",
+        )
+    if evaluation.submission:
+        console.print(evaluation.submission)
+    console.print(f"Results are in {out}.")
+
+
+def _table(title: str, rows: list[Row]) -> Table:
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    table = Table(title=title)
+    for column in columns:
+        # In a narrow terminal headings and names wrap, but numbers stay whole.
+        cells = [_cell(row.get(column, "")) for row in rows]
+        words = any(isinstance(row.get(column), str) for row in rows)
+        table.add_column(
+            column.replace("_", " "),
+            justify="left" if words else "right",
+            min_width=None if words else max(map(len, cells)),
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(_cell(row.get(column, "")) for column in columns))
+    return table
+
+
+def _cell(value: str | int | float) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _benchmark(protocol: type[EvaluationProtocol]) -> Callable[..., RunBenchmark]:
+    """A subcommand whose options are those of every benchmark and the protocol's own."""
+
+    def make(options, protocol) -> RunBenchmark:
+        return RunBenchmark(protocol, options)
+
+    flat = tyro.conf.arg(name="")
+    make.__annotations__ |= {
+        "options": Annotated[Options, flat],
+        "protocol": Annotated[protocol, flat],
+    }
+    make.__doc__ = protocol.__doc__
+    return make
+
+
+@dataclass(frozen=True)
+class RunMeshPair:
+    """Two meshes to compare."""
+
+    pair: Annotated[MeshPair, tyro.conf.arg(name="")]
+
+    def run(self) -> None:
+        """Measure and print."""
+        result = compare_meshes(self.pair)
+        console = Console()
+        console.print(_table("mesh-pair", result.rows))
+        console.print(f"Scale of the alignment {result.alignment.scale:.6f}.")
+        console.print(f"Results are in {self.pair.out}.")
+
+
+COMMAND = {
+    **{
+        protocol.name: _benchmark(protocol)
+        for protocol in (Now, Realy, Micc, FaceWarehouse, Bu3dfe, Stirling, Aflw2000)
+    },
+    "mesh-pair": RunMeshPair,
+}

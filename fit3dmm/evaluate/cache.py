@@ -1,0 +1,75 @@
+"""Results kept by the content of what they were made from, so that nothing is done twice."""
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fit3dmm._files import atomic_path
+from fit3dmm.evaluate.protocol import Score
+
+
+def content_key(*parts: str | Path) -> str:
+    """A name for a result: equal exactly where the strings and the files' contents are equal."""
+    digest = hashlib.sha256()
+    for part in parts:
+        text = _file_digest(part) if isinstance(part, Path) else part
+        # The length keeps ("ab", "c") and ("a", "bc") apart.
+        digest.update(f"{len(text)}:{text}".encode())
+    return digest.hexdigest()[:32]
+
+
+def _file_digest(path: Path) -> str:
+    state = path.stat()
+    return _digest_of(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _digest_of(path: Path, size: int, mtime_ns: int) -> str:
+    del size, mtime_ns  # they only tell the cache that the file is still the same
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def store_score(folder: Path, key: str, score: Score) -> None:
+    """Keep a score, but for its picture.
+
+    Raises:
+        InputError: the folder can't be written to.
+    """
+    with atomic_path(folder / f"{key}.npz") as temporary:
+        np.savez_compressed(
+            temporary,
+            names=np.array(list(score.numbers), dtype=str),
+            values=np.array(list(score.numbers.values()), dtype=np.float64),
+            errors=np.asarray(score.errors, dtype=np.float64),
+        )
+
+
+def load_score(folder: Path, key: str) -> Score | None:
+    """A kept score, or None."""
+    path = folder / f"{key}.npz"
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as kept:
+        numbers = dict(zip(kept["names"].tolist(), kept["values"].tolist(), strict=True))
+        return Score(numbers, kept["errors"])
+
+
+def store_note(folder: Path, key: str, note: dict[str, Any]) -> None:
+    """Keep a small record.
+
+    Raises:
+        InputError: the folder can't be written to.
+    """
+    with atomic_path(folder / f"{key}.json") as temporary:
+        temporary.write_text(json.dumps(note, indent=1), encoding="utf-8")
+
+
+def load_note(folder: Path, key: str) -> dict[str, Any] | None:
+    """A kept record, or None."""
+    path = folder / f"{key}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -1,0 +1,95 @@
+"""What evaluation asks of a system that fits photos, ours or another."""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from fit3dmm._errors import InputError
+
+
+@dataclass(frozen=True)
+class SurfacePoints:
+    """Points that stay with a mesh as it deforms."""
+
+    triangle: Int[np.ndarray, "points"]
+    """Row of the mesh's triangles."""
+    barycentric: Float[np.ndarray, "points 3"]
+    """Weights of its corners."""
+
+    def locate(
+        self, vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"]
+    ) -> Float[np.ndarray, "points 3"]:
+        """Positions on one shape of the mesh."""
+        return np.einsum("pkc,pk->pc", vertices[triangles[self.triangle]], self.barycentric)
+
+    def select(self, rows: tuple[int, ...]) -> "SurfacePoints":
+        """Some of the points, in the order given."""
+        return SurfacePoints(self.triangle[list(rows)], self.barycentric[list(rows)])
+
+
+@dataclass(frozen=True)
+class FittedFace:
+    """One face of one photo, in the forms that the protocols ask for."""
+
+    neutral_mm: Float[np.ndarray, "vertices 3"]
+    """Identity alone: no expression, jaw closed. Not cropped. Any rigid frame."""
+    expressive_mm: Float[np.ndarray, "vertices 3"]
+    """With the photo's expression; same vertices."""
+    triangles: Int[np.ndarray, "triangles 3"]
+    ibug68: SurfacePoints
+    """The 68 points of iBUG on the mesh; the jaw line is the anatomical one, not the outline."""
+    landmarks_px: Float[np.ndarray, "68 2"]
+    """The same points of the expressive face in the photo: origin at the top-left corner of the
+    picture, pixel centres at +0.5."""
+    keypoints85: SurfacePoints | None = None
+    """REALY's 85 points; only REALY asks for them."""
+
+
+@runtime_checkable
+class Fitter(Protocol):
+    """Fits one photo. Must survive pickling, since workers are processes of their own."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with whatever changes results: preset, model, version. Part of cache keys."""
+        ...
+
+    def __call__(self, photo: Path) -> FittedFace | None:
+        """Fit the largest face.
+
+        Returns:
+            The face, or None where none was found in the photo.
+
+        Raises:
+            InputError: the photo can't be read.
+        """
+        ...
+
+
+PRESETS: dict[str, str] = {}
+"""Names of our own fitters, each `module:factory`."""
+
+
+def load_fitter(name: str) -> Fitter:
+    """The fitter of a preset, or of `package.module:factory`, a function without arguments.
+
+    Raises:
+        InputError: there is no such preset, module or factory.
+    """
+    place = PRESETS.get(name, name)
+    module_name, _, factory_name = place.partition(":")
+    if not factory_name:
+        known = ", ".join(sorted(PRESETS)) or "none so far"
+        raise InputError(
+            f"There is no fitting preset {name!r} (known: {known}); "
+            "name one, or a function of yours as package.module:factory."
+        )
+    try:
+        factory = getattr(importlib.import_module(module_name), factory_name)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"Can't load the fitter {place}: {error}.") from error
+    return factory()

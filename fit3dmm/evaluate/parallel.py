@@ -1,0 +1,82 @@
+"""One process a core, each computing with one thread."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+_ONE_THREAD = {
+    "NUMBA_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+def available_cores() -> int:
+    """Cores that this process may use; containers often allow fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_in_parallel(
+    function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]], jobs: int
+) -> Iterator[tuple[int, Result]]:
+    """Call `function(*task)` for every task; yields (place of the task, result) as they finish.
+
+    Args:
+        function: at the top level of a module.
+        tasks: arguments that survive pickling.
+        jobs: processes. 1 runs in this process.
+
+    Raises:
+        RuntimeError: a worker was killed, most often for want of memory.
+    """
+    if jobs == 1 or len(tasks) < 2:
+        for place, task in enumerate(tasks):
+            yield place, function(*task)
+        return
+    # Threads of a library must be limited before it is loaded, so through the environment that
+    # the new processes inherit.
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(_ONE_THREAD)
+    pool = ProcessPoolExecutor(
+        min(jobs, len(tasks)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_end_with_the_parent,
+    )
+    try:
+        places = {pool.submit(function, *task): place for place, task in enumerate(tasks)}
+        for future in as_completed(places):
+            yield places[future], future.result()
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            "A worker process was killed, perhaps for want of memory: run the same command again "
+            "with fewer --jobs; finished cases are kept."
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _end_with_the_parent() -> None:
+    """Workers hold both ends of their queue, so they would wait for a killed parent for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
