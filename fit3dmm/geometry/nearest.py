@@ -88,7 +88,7 @@ class NearestSurface:
         places = np.einsum("qc,qcx->qx", barycentric, self._corners[triangle])
         # On side k (from corner k to k + 1) the weight of the third corner vanishes.
         on_side = barycentric[:, [2, 0, 1]] < 1e-9
-        at_border = (on_side & self._border[triangle]).any(axis=1)
+        at_border = np.any(on_side & self._border[triangle], axis=1)
         return Match(places, triangle, barycentric, distance, at_border)
 
 
@@ -129,7 +129,7 @@ def _plane_barycentric(offset: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.n
 
 
 def _open_edges(triangles: np.ndarray) -> np.ndarray:
-    """(triangles, 3) whether side k, from corner k to corner k + 1, belongs to one triangle only."""
+    """(triangles, 3) whether side k, from corner k to k + 1, belongs to this triangle only."""
     sides = np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=2).reshape(-1, 2)
     _, inverse, uses = np.unique(
         np.sort(sides, axis=1), axis=0, return_inverse=True, return_counts=True

@@ -76,7 +76,7 @@ def register(
         system = sp.diags(drawn) + weight * anchors.T @ anchors + stiffness * smoothness
         # A trace of the identity holds pieces that nothing draws.
         system = (system + 1e-6 * sp.identity(len(start))).tocsc()
-        moved = start + splu(system).solve(pull + weight * (anchors.T @ to_anchor))
+        moved = start + _solved(system, pull + weight * (anchors.T @ to_anchor))
     match = target.closest(moved, vertex_normals(moved, template_triangles), template_part)
     return Registration(moved, np.where(match.at_border, np.inf, match.distance_mm))
 
@@ -91,6 +91,14 @@ def vertex_normals(
     for corner in range(3):
         np.add.at(normals, triangles[:, corner], area)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
+def _solved(system: sp.csc_matrix, right_side: np.ndarray) -> np.ndarray:
+    # The system is symmetric and positive: this order of elimination is many times faster than
+    # the general one, and no pivots are needed.
+    options = {"SymmetricMode": True}
+    factors = splu(system, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
+    return factors.solve(right_side)
 
 
 def _between(ends: tuple[float, float], fraction: float, geometric: bool = False) -> float:

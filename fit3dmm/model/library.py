@@ -46,9 +46,10 @@ def find_model(source: str | Path) -> Path:
         return path
     if str(source) == SHIPPED:
         return data_path(f"{SHIPPED}.h5")
+    own = models_folder() / f"{Path(source).name}.h5"
+    if str(source) == own.stem and own.is_file():
+        return own
     known = installed_models()
-    if str(source) in known:
-        return known[str(source)]
     near = difflib.get_close_matches(str(source), known, n=1)
     hint = f"did you mean {near[0]!r}" if near else f"known are {', '.join(known)}"
     raise InputError(

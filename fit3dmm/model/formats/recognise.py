@@ -36,6 +36,8 @@ def read_source(paths: list[Path]) -> SourceModel:
     Raises:
         InputError: nothing is recognised, or what is recognised is incomplete or damaged.
     """
+    if not paths:
+        raise InputError("No source is named: give a model's files, or the folder they lie in.")
     files = expand(paths)
     for family in FAMILIES:
         if family.recognises(files):

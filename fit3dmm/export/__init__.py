@@ -1,0 +1,1 @@
+"""What leaves fit3dmm: meshes, pictures, textures and files."""
