@@ -4,7 +4,7 @@ import difflib
 import importlib
 import os
 import sys
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from fit3dmm import __version__
 from fit3dmm._errors import InputError
@@ -13,11 +13,14 @@ from fit3dmm._errors import InputError
 # mapping of subcommand names to such records. Modules are imported when their command is named, so
 # that help and --version need not wait for torch.
 COMMANDS = {
+    "doctor": "Check the installation: versions, devices, renderers, and a self-test.",
     "evaluate": "Score fits, or meshes that another system made, by the field's benchmarks.",
     "model": "List, inspect, show, convert and download face models.",
+    "render": "Draw a saved scene, or a model with given coefficients.",
 }
 
 
+@runtime_checkable
 class Command(Protocol):
     """What every command record offers."""
 

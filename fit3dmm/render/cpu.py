@@ -6,6 +6,7 @@ batch as alone: what is added up is added in a fixed number of parts, in a fixed
 
 import itertools
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,16 @@ def find_silhouettes(
     return SilhouettePairs(
         image, pixel // width, pixel % width, slot % 2, inside, topology.edges[edge]
     )
+
+
+def kernel_cache() -> Path:
+    """Where numba keeps the compiled kernels."""
+    return Path(str(cpu_raster.cover.stats.cache_path))
+
+
+def kernels_cached() -> bool:
+    """Whether this machine has compiled the kernels before, so that `warm_up` is quick."""
+    return any(kernel_cache().glob("cpu_raster.cover-*.nbi"))
 
 
 def warm_up() -> float:

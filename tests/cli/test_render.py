@@ -1,0 +1,112 @@
+"""`fit3dmm render`: pictures of models and scenes, and sentences for what can't be drawn."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fit3dmm.cli.main import main
+from fit3dmm.model.files import load_model, write_stored
+from fit3dmm.render import synthesise
+from fit3dmm.scene import Lighting, Pose, Scene
+from fit3dmm.scene_file import save_scene
+from tests.toy import toy_stored
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    path = tmp_path / "toy.h5"
+    write_stored(toy_stored(), path)
+    return str(path)
+
+
+def drawn(tmp_path: Path, *arguments: str) -> np.ndarray:
+    output = tmp_path / "picture.png"
+    assert main(["render", *arguments, "-o", str(output)]) == 0
+    return np.asarray(Image.open(output)).astype(int)
+
+
+def test_the_mean_face(tmp_path: Path, model: str) -> None:
+    picture = drawn(tmp_path, model, "--size-px", "80", "100")
+    assert picture.shape == (100, 80, 3)
+    assert (picture[0, 0] == 255).all()
+    middle = picture[50, 40]
+    assert middle[0] > middle[1] > middle[2]  # skin
+
+
+def test_turning_the_head_moves_its_nose(tmp_path: Path, model: str) -> None:
+    small = ("--size-px", "64", "64", "--show", "depth")
+
+    def nearest(*arguments: str) -> float:
+        depth = drawn(tmp_path, model, *small, *arguments)[..., 0]
+        return float(np.nonzero(depth > 250)[1].mean())
+
+    assert nearest("--yaw-deg", "20") > nearest() + 3
+    assert nearest("--yaw-deg", "-20") < nearest() - 3
+
+
+@pytest.mark.parametrize("show", ["albedo", "normals", "coverage"])
+def test_what_can_be_shown(tmp_path: Path, model: str, show: str) -> None:
+    picture = drawn(tmp_path, model, "--size-px", "48", "48", "--show", show)
+    assert picture[24, 24].max() > 50
+
+
+def test_coefficients_change_the_picture(tmp_path: Path, model: str) -> None:
+    size = ("--size-px", "48", "48")
+    mean = drawn(tmp_path, model, *size)
+    for arguments in (
+        ("--identity", "2.5", "-1"),
+        ("--albedo", "2.0"),
+        ("--expression", "jawOpen", "1.0"),
+        ("--person", "4"),
+        ("--light", "coloured"),
+    ):
+        assert np.abs(drawn(tmp_path, model, *size, *arguments) - mean).max() > 20, arguments
+
+
+def test_a_scene_is_drawn_as_it_was_saved(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIT3DMM_HOME", str(tmp_path / "home"))
+    installed = tmp_path / "home" / "models" / "toy.h5"
+    installed.parent.mkdir(parents=True)
+    installed.write_bytes(Path(model).read_bytes())
+    face = load_model("toy")
+    scene = Scene.portrait(face.zeros(), 60, 50).replace(
+        pose=Pose(torch.tensor([0.0, 0.6, 0.0]), torch.tensor([30.0, 0.0, -650.0])),
+        lighting=Lighting.directional((1.0, 0.0, 0.4)),
+    )
+    save_scene(tmp_path / "scene.h5", scene, "toy")
+    picture = drawn(tmp_path, str(tmp_path / "scene.h5"), "--show", "coverage")
+    expected = 255 * synthesise(face, scene).coverage.numpy()
+    assert np.abs(picture[..., 0] - expected).max() <= 1
+    # Twice as many pixels show the same view.
+    large = drawn(
+        tmp_path, str(tmp_path / "scene.h5"), "--show", "coverage", "--size-px", "120", "100"
+    )
+    smaller = large[..., 0].reshape(50, 2, 60, 2).mean((1, 3))
+    assert np.abs(smaller - expected).mean() < 2
+
+
+def test_what_cannot_be_drawn(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, sentence in (
+        (("nobody",), "no model file or model called 'nobody'"),
+        ((model, "--expression", "frown", "1"), "toy has no expression 'frown'"),
+        ((model, "--albedo", *["0"] * 9), "has 4 albedo coefficients, got 9"),
+    ):
+        assert main(["render", *arguments, "-o", str(tmp_path / "none.png")]) == 2
+        assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_several_scenes_in_one_file_are_refused(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    face = load_model(model)
+    save_scene(tmp_path / "two.h5", Scene.portrait(face.zeros(2), 40, 40), model)
+    assert main(["render", str(tmp_path / "two.h5")]) == 2
+    assert "save them one by one" in capsys.readouterr().err
