@@ -15,10 +15,11 @@ from fit3dmm.model.stored import StoredModel, StoredPoints
 
 REGISTERED_LEVEL, LENT_LEVEL = 1, 2
 """Commons is warped at the first and read off at the second, which has four times the vertices."""
-SKIN, EYES, INSIDE, NONE = 0, 1, 2, -1
+SKIN, EYES, NONE = 0, 1, -1
 """Parts of a head that are matched with their like only; none is matched with nothing."""
-# Inside the mouth Commons' cavity says little about another model's teeth and gums.
-_TEETH_LINEAR = np.array([0.60, 0.54, 0.44])
+# Commons' mouth cavity says little about the teeth and gums of another model, so these get plain
+# colours of their own, the darker one for what lies in shadow.
+_MOUTH_LINEAR = {"mouth_interior": (0.22, 0.07, 0.06), "teeth": (0.60, 0.54, 0.44)}
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,11 @@ class Lent:
     ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
         """Colours (the source's own where it has any) and regions of the source's vertices."""
         triangles = self.model.surface.triangles.numpy()
-        part = np.where(self.eyes[triangles].all(axis=1), EYES, SKIN)
         inside = self.model.regions["mouth_interior"].numpy() > 0.5
-        part = np.where(inside[triangles].all(axis=1), INSIDE, part)
-        wanted = np.full(len(stored.mean_mm), SKIN)
-        for name, label in (("mouth_interior", INSIDE), ("eyes", EYES)):
-            if name in own_parts and (part == label).any():
-                wanted[own_parts[name]] = label
+        part = np.where(self.eyes[triangles].all(axis=1), EYES, SKIN)
+        part = np.where(inside[triangles].all(axis=1), NONE, part)
+        eyes = own_parts.get("eyes", np.zeros(len(stored.mean_mm), bool))
+        wanted = np.where(eyes, EYES, SKIN)
         mean = np.asarray(stored.mean_mm, np.float64)
         normals = vertex_normals(mean, triangles_of(stored))
         surface = NearestSurface(self.vertices_mm, triangles, part)
@@ -89,9 +88,10 @@ class Lent:
             return stored.albedo_mean_linear, stored.albedo_basis_linear, regions
         colour = read(self.model.albedo_mean_linear.numpy())
         modes = np.stack([read(mode.numpy()) for mode in self.model.albedo_basis_linear])
-        if "teeth" in own_parts:
-            colour[own_parts["teeth"]] = _TEETH_LINEAR
-            modes[:, own_parts["teeth"]] = 0
+        for name, constant in _MOUTH_LINEAR.items():
+            if name in own_parts:
+                colour[own_parts[name]] = constant
+                modes[:, own_parts[name]] = 0
         return colour, modes.astype(np.float32), regions
 
 

@@ -206,11 +206,13 @@ def _own_parts(groups: dict[str, np.ndarray], template_mm: np.ndarray) -> dict[s
     none = np.zeros(len(template_mm), dtype=bool)
     eyes = groups.get("eyes", none)
     inside = [mask for name, mask in groups.items() if any(part in name for part in _MOUTH_GROUPS)]
+    gums = groups.get("gums", none)
     return {
         "eyes": eyes,
         "eye_left": eyes & (template_mm[:, 0] > 0),
         "eye_right": eyes & (template_mm[:, 0] < 0),
         "mouth_interior": np.logical_or.reduce([none, *inside]),
+        "teeth": groups.get("teeth", none) & ~gums,
     }
 
 

@@ -39,6 +39,7 @@ _PARTS = {
 }
 _REGIONS = {
     "mouth_interior": ("mouth_interior", "gums", "teeth"),
+    "teeth": ("teeth",),
     "eye_left": ("eye_left",),
     "eye_right": ("eye_right",),
     "eyes": ("eye_left", "eye_right"),

@@ -1,0 +1,42 @@
+"""The contact sheet shows what it says: faces everywhere, and modes that differ."""
+
+import numpy as np
+from PIL import Image
+
+from fit3dmm.export.contact_sheet import COLUMNS, contact_sheet, write_sheet
+from tests.toy import toy_model
+
+TILE_PX = 40
+
+
+def tiles_of(sheet: np.ndarray, row: int) -> np.ndarray:
+    """The faces of a row, without their captions."""
+    height = round(1.25 * TILE_PX)
+    top = row * (height + 12)
+    return np.stack(
+        [sheet[top : top + height, k * TILE_PX : (k + 1) * TILE_PX] for k in range(COLUMNS)]
+    ).astype(float)
+
+
+def test_rows_show_turns_modes_and_people(tmp_path):
+    model = toy_model(level=1)
+    sheet = contact_sheet(model, tile_px=TILE_PX)
+    # Turns, two rows each of identity, detail and colour, one of five units, three of people.
+    assert sheet.shape == (11 * (50 + 12), COLUMNS * TILE_PX, 3)
+    centre = tiles_of(sheet, 0)[:, 15:35, 12:28]
+    # Skin, which is redder than the grey background, fills the middle of each tile.
+    assert (centre[..., 0] - centre[..., 2] > 15).mean() > 0.9
+    brighter, darker = tiles_of(sheet, 5)[0], tiles_of(sheet, 6)[0]
+    assert brighter[20:30, 15:25].mean() > darker[20:30, 15:25].mean() + 20
+    people = tiles_of(sheet, 8)
+    assert np.abs(people[1:] - people[:-1]).mean(axis=(1, 2, 3)).min() > 1
+    write_sheet(sheet, tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as picture:
+        assert picture.size == (sheet.shape[1], sheet.shape[0])
+
+
+def test_the_seed_decides_on_the_people():
+    model = toy_model(level=0)
+    one, same, other = (contact_sheet(model, seed, TILE_PX) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
