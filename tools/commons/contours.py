@@ -15,9 +15,10 @@ _AXIS_BELOW_EYES_MM = 10.0
 _AXIS_BEHIND_EYES_MM = 29.0
 # Angles at that point from straight ahead backwards, at which a line is sampled.
 _SWEEP_RAD = np.radians(np.arange(15.0, 135.0, 0.25))
-# The outline lies where the skin has turned this far away: seen from 0.6 m, the cosine between its
-# normal and the way to the front is 0.1 at the limb; fleshy chins never get there.
-_LIMB_COSINE = 0.25
+# The outline of a frontal view lies where the skin has turned away: beside the eyes, where the
+# head goes on widening towards the ears, as far as this cosine between its normal and the way to
+# the front; at the chin, whose underside is never hidden wholly, as far as the second.
+_LIMB_COSINE = (0.14, 0.25)
 # How far a line reaches behind and before the limb of a frontal view.
 _BACKWARD_MM = 26.0
 _FORWARD_MM = 38.0
@@ -76,7 +77,8 @@ class _Line:
         self.length_mm = np.append(
             0, np.linalg.norm(np.diff(self.positions_mm, axis=0), axis=1).cumsum()
         )
-        turned = surface.normals_at(self.points)[:, 2] < _LIMB_COSINE
+        limb_cosine = np.interp(-outward[1], (0.0, 1.0), _LIMB_COSINE)
+        turned = surface.normals_at(self.points)[:, 2] < limb_cosine
         # The cheek begins outside of the nose and lips, which turn away too.
         beyond = (self.positions_mm - axis_mm) @ outward > 0.8 * self._reach(axis_mm, outward)
         if not (turned & beyond).any():

@@ -12,14 +12,20 @@ from fit3dmm.model.stored import StoredPoints
 
 TABLE = Path(__file__).with_name("landmark_table.json")
 
-# For iBUG's points 17 to 67 the points of MediaPipe that lie there (several: between them).
+# For iBUG's points 17 to 67 the points of MediaPipe that lie there (several: midway). Checked
+# against the 68 points of ICT-FaceKit, registered to the head. The base of the nose is moved, and
+# 28 and 29 are spread over the bridge, below.
 _IBUG_INNER = (
     (70,), (63,), (105,), (66,), (107,), (336,), (296,), (334,), (293,), (300,),
-    (168, 6), (197, 195), (5,), (4,), (75,), (97,), (2,), (326,), (305,),
+    (168,), (168, 4), (168, 4), (4,), (240,), (97,), (2,), (326,), (460,),
     (33,), (160,), (158,), (133,), (153,), (144,), (362,), (385,), (387,), (263,), (373,), (380,),
-    (61,), (39,), (37,), (0,), (267,), (269,), (291,), (321,), (314,), (17,), (84,), (91,),
-    (78,), (82,), (13,), (312,), (308,), (317,), (14,), (87,),
+    (61,), (39, 40), (37,), (0,), (267,), (269, 270), (291,),
+    (321,), (314, 405), (17,), (84, 181), (91,),
+    (78,), (81,), (13,), (311,), (308,), (402,), (14,), (178,),
 )  # fmt: skip
+_BRIDGE = (27, 28, 29, 30)
+_BASE_OF_NOSE = (31, 32, 33, 34, 35)
+_UPPER_LIP = 51
 _IBUG_MIRROR = (
     *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
     45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
@@ -58,9 +64,7 @@ def build_landmarks(
     positions_mm = surface.locate(mediapipe)
     eyes_mm = positions_mm[list(_OUTER_EYE_CORNERS)].mean(axis=0)
     jaw, jaw_candidates = jaw_lines(surface, eyes_mm, ears)
-    inner_mm = np.array([positions_mm[list(numbers)].mean(axis=0) for numbers in _IBUG_INNER])
-    inner_mirror = np.array(_IBUG_MIRROR[17:]) - 17
-    ibug = joined([jaw, _on_surface(inner_mm, inner_mirror, mediapipe, surface)])
+    ibug = joined([jaw, _inner_ibug(surface, mediapipe)])
     oval = oval_lines(surface, eyes_mm, ears, positions_mm[list(_OVAL)])
     ibug_names = tuple(f"ibug_{k:02d}" for k in range(68))
     landmarks = {
@@ -75,13 +79,45 @@ def build_landmarks(
     return landmarks, contours
 
 
-def _on_surface(
-    positions_mm: np.ndarray, mirror: np.ndarray, mediapipe: Points, surface: HeadSurface
-) -> Points:
-    """Skin points; those that are a single MediaPipe point are taken over exactly."""
-    points = symmetric_points(positions_mm, mirror, surface)
-    single = [k for k, numbers in enumerate(_IBUG_INNER) if len(numbers) == 1]
-    return points.replaced(single, mediapipe[[_IBUG_INNER[k][0] for k in single]])
+def _inner_ibug(surface: HeadSurface, mediapipe: Points) -> Points:
+    """iBUG's points 17 to 67."""
+    positions_mm = surface.locate(mediapipe)
+    ibug_mm = np.zeros((68, 3))
+    ibug_mm[17:] = [positions_mm[list(numbers)].mean(axis=0) for numbers in _IBUG_INNER]
+    bridge, base = list(_BRIDGE), list(_BASE_OF_NOSE)
+    ibug_mm[bridge] = _evenly_on_midline(surface, ibug_mm[bridge[0]], ibug_mm[bridge[-1]])
+    # The detector sees the base of the nose at the dark edge of the nostrils, people mark the
+    # crease below it.
+    ibug_mm[base] += _subnasale_mm(surface, ibug_mm[bridge[-1]], ibug_mm[_UPPER_LIP]) - ibug_mm[33]
+    return symmetric_points(ibug_mm[17:], np.array(_IBUG_MIRROR[17:]) - 17, surface)
+
+
+def _midline_mm(surface: HeadSurface, top_mm: np.ndarray, bottom_mm: np.ndarray) -> np.ndarray:
+    """(n, 3) vertices of the skin's mid-line between two of its points, from top to bottom."""
+    skin = np.unique(surface.triangles[surface.rows["skin"]])
+    middle = surface.vertices_mm[skin[surface.mirror[skin] == skin]]
+    between = (middle[:, 1] < top_mm[1]) & (middle[:, 1] > bottom_mm[1])
+    middle = middle[between & (middle[:, 2] > min(top_mm[2], bottom_mm[2]) - 15.0)]
+    return np.vstack([top_mm, middle[np.argsort(-middle[:, 1])], bottom_mm])
+
+
+def _evenly_on_midline(
+    surface: HeadSurface, top_mm: np.ndarray, bottom_mm: np.ndarray
+) -> np.ndarray:
+    """(4, 3) points at equal distances along the bridge of the nose, its ends included."""
+    line = _midline_mm(surface, top_mm, bottom_mm)
+    length = np.append(0, np.linalg.norm(np.diff(line, axis=0), axis=1).cumsum())
+    wanted = np.linspace(0, length[-1], len(_BRIDGE))
+    return np.stack([np.interp(wanted, length, line[:, k]) for k in range(3)], axis=1)
+
+
+def _subnasale_mm(surface: HeadSurface, tip_mm: np.ndarray, lip_mm: np.ndarray) -> np.ndarray:
+    """Where the mid-line lies furthest behind the line from the tip of the nose to the lip."""
+    line = _midline_mm(surface, tip_mm, lip_mm)
+    chord = (lip_mm - tip_mm) / np.linalg.norm(lip_mm - tip_mm)
+    offset = line - tip_mm
+    behind = -(offset - np.outer(offset @ chord, chord))[:, 2]
+    return line[behind.argmax()]
 
 
 def _stored(names: tuple[str, ...], points: Points) -> StoredPoints:

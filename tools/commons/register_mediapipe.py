@@ -203,3 +203,22 @@ def _laplacian(triangles: np.ndarray, n: int) -> sp.csr_matrix:
     adjacency = sp.coo_matrix((np.ones(len(sides)), (sides[:, 0], sides[:, 1])), shape=(n, n))
     adjacency = ((adjacency + adjacency.T) > 0).astype(float)
     return (sp.diags(np.asarray(adjacency.sum(axis=1)).ravel()) - adjacency).tocsr()
+
+
+def with_lips(surface: HeadSurface) -> tuple[HeadSurface, np.ndarray]:
+    """The surface with the areas `upper lip` and `lower lip`, and the area (468,) of each point.
+
+    The lips nearly touch: the nearest point to a place on one must not be taken from the other.
+    """
+    rim = along_loop(surface.head, surface.head.lip_rim, _RIM_SAMPLES)
+    upper_mm, lower_mm = (surface.locate(arc) for arc in _arcs(surface, rim))
+    rows = surface.rows["skin"]
+    centre_mm = surface.vertices_mm[surface.triangles[rows]].mean(axis=1)
+    x = centre_mm[:, 0]
+    between = [np.interp(x, arc[:, 0], arc[:, 1]) for arc in (upper_mm, lower_mm)]
+    above = centre_mm[:, 1] > np.mean(between, axis=0)
+    surface = surface.with_area("upper lip", rows[above]).with_area("lower lip", rows[~above])
+    area = np.full(N_CANONICAL, "skin", dtype="U9")
+    area[list(INNER_LIPS[0][1:-1])] = "upper lip"
+    area[list(INNER_LIPS[1][1:-1])] = "lower lip"
+    return surface, area

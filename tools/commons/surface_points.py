@@ -5,7 +5,7 @@ and barycentrics. Two mirrored points have mirrored parameters; as level 0 split
 diagonal only, they are exact mirror images from level 1 on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,9 +56,9 @@ class HeadSurface:
     mirror: np.ndarray
     """(vertices,) the vertex mirrored across x = 0."""
     rows: dict[str, np.ndarray]
-    """For each part of the head, its rows of `triangles`."""
+    """For each part of the head (and each named area), its rows of `triangles`."""
     index: dict[str, SurfaceIndex]
-    """Of the triangles of each part."""
+    """Of the triangles of each."""
 
     def locate(self, points: Points) -> np.ndarray:
         """(*points, 3) positions."""
@@ -81,6 +81,11 @@ class HeadSurface:
         triangle = self.rows[part][found.triangle]
         corners = self.vertices_mm[self.triangles[triangle]]
         return self.to_base(triangle, barycentric_of(found.points, corners))
+
+    def with_area(self, name: str, rows: np.ndarray) -> "HeadSurface":
+        """The same surface that knows some of its triangles by another name."""
+        index = index_surface(self.vertices_mm, self.triangles[rows])
+        return replace(self, rows={**self.rows, name: rows}, index={**self.index, name: index})
 
     def to_base(self, triangle: np.ndarray, barycentric: np.ndarray) -> Points:
         """Carry points of the level-2 triangles to level 0: the inverse of `refine_points`."""
@@ -148,20 +153,34 @@ def head_surface(head: Head, mean_mm: np.ndarray) -> HeadSurface:
 
 
 def symmetric_points(
-    positions_mm: np.ndarray, mirror: np.ndarray, surface: HeadSurface, part: str = "skin"
+    positions_mm: np.ndarray,
+    mirror: np.ndarray,
+    surface: HeadSurface,
+    area: np.ndarray | None = None,
 ) -> Points:
-    """The nearest points of a part: found on the subject's right side and mirrored to the left.
+    """The nearest skin points: found on the subject's right side and mirrored to the left.
 
     Args:
         positions_mm: (points, 3), made symmetric first.
         mirror: (points,) the point on the other side of each; itself for one on the mid-line.
+        area: (points,) the part or area to stay on, where it is not the skin.
     """
     positions_mm = (positions_mm + positions_mm[mirror] * [-1, 1, 1]) / 2
-    points = surface.nearest(positions_mm, part)
+    area = np.full(len(mirror), "skin") if area is None else area
+    points = nearest_in(surface, positions_mm, area)
     middle = np.flatnonzero(mirror == np.arange(len(mirror)))
     left = np.flatnonzero((positions_mm[:, 0] > 0) & (mirror != np.arange(len(mirror))))
     points = points.replaced(middle, surface.on_midline(points[middle]))
     return points.replaced(left, surface.mirrored(points[mirror[left]]))
+
+
+def nearest_in(surface: HeadSurface, positions_mm: np.ndarray, area: np.ndarray) -> Points:
+    """(points,) nearest points, each in the part or area of its own."""
+    points = surface.nearest(positions_mm)
+    for name in np.unique(area[area != "skin"]):
+        rows = np.flatnonzero(area == name)
+        points = points.replaced(rows, surface.nearest(positions_mm[rows], str(name)))
+    return points
 
 
 def to_parameters(points: Points) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
