@@ -128,7 +128,7 @@ def _cell(value: str | int | float) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _benchmark(protocol: type[EvaluationProtocol]) -> Callable[..., RunBenchmark]:
+def _benchmark(protocol: type) -> Callable[..., RunBenchmark]:
     """A subcommand whose options are those of every benchmark and the protocol's own."""
 
     def make(options, protocol) -> RunBenchmark:

@@ -43,8 +43,7 @@ def store_score(folder: Path, key: str, score: Score) -> None:
     with atomic_path(folder / f"{key}.npz") as temporary:
         np.savez_compressed(
             temporary,
-            names=np.array(list(score.numbers), dtype=str),
-            values=np.array(list(score.numbers.values()), dtype=np.float64),
+            numbers=np.array(json.dumps(score.numbers)),
             errors=np.asarray(score.errors, dtype=np.float64),
         )
 
@@ -55,8 +54,7 @@ def load_score(folder: Path, key: str) -> Score | None:
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as kept:
-        numbers = dict(zip(kept["names"].tolist(), kept["values"].tolist(), strict=True))
-        return Score(numbers, kept["errors"])
+        return Score(json.loads(str(kept["numbers"])), kept["errors"])
 
 
 def store_note(folder: Path, key: str, note: dict[str, Any]) -> None:

@@ -46,16 +46,20 @@ def draw_curve(curves: Curves, title: str) -> Image.Image:
 
     font, large = ImageFont.load_default(15 * k), ImageFont.load_default(18 * k)
     for share in np.linspace(0, 1, 6):
-        draw.line([(x_px(0), y_px(share)), (x_px(curves.limit), y_px(share))], _GRID, k)
+        draw.line([(x_px(0.0), y_px(share)), (x_px(curves.limit), y_px(share))], _GRID, k)
         at = (k * (_LEFT - 10), y_px(share))
         draw.text(at, f"{100 * share:.0f} %", _INK, font, anchor="rm")
     for value in axis_ticks(curves.limit):
-        draw.line([(x_px(value), y_px(0)), (x_px(value), y_px(1))], _GRID, k)
-        draw.text((x_px(value), y_px(0) + 10 * k), f"{value:g}", _INK, font, anchor="ma")
-    draw.line([(x_px(0), y_px(1)), (x_px(0), y_px(0)), (x_px(curves.limit), y_px(0))], _INK, 2 * k)
-    draw.text((x_px(0), 24 * k), title, _INK, large, anchor="lm")
+        draw.line([(x_px(value), y_px(0.0)), (x_px(value), y_px(1.0))], _GRID, k)
+        draw.text((x_px(value), y_px(0.0) + 10 * k), f"{value:g}", _INK, font, anchor="ma")
+    draw.line(
+        [(x_px(0.0), y_px(1.0)), (x_px(0.0), y_px(0.0)), (x_px(curves.limit), y_px(0.0))],
+        _INK,
+        2 * k,
+    )
+    draw.text((x_px(0.0), 24 * k), title, _INK, large, anchor="lm")
     draw.text(
-        ((x_px(0) + x_px(curves.limit)) / 2, k * (_HEIGHT - 22)), curves.label, _INK, font, "mm"
+        ((x_px(0.0) + x_px(curves.limit)) / 2, k * (_HEIGHT - 22)), curves.label, _INK, font, "mm"
     )
 
     bounds = np.linspace(0, curves.limit, 1000)
@@ -68,7 +72,7 @@ def draw_curve(curves: Curves, title: str) -> Image.Image:
         share = cumulative_share(values, bounds)
         points = [(x_px(b), y_px(s)) for b, s in zip(bounds, share, strict=True)]
         draw.line(points, colour, 2 * k + 1, joint="curve")
-        row = y_px(0) - k * 24 * (len(shown) - place)
+        row = y_px(0.0) - k * 24 * (len(shown) - place)
         draw.line([(legend - 38 * k, row), (legend - 8 * k, row)], colour, 4 * k)
         draw.text((legend, row), labels[place], _INK, font, anchor="lm")
     return image.resize((_WIDTH, _HEIGHT), Image.Resampling.LANCZOS)

@@ -61,7 +61,7 @@ def _no_errors() -> np.ndarray:
 class Score:
     """What was measured on one case."""
 
-    numbers: dict[str, float]
+    numbers: dict[str, int | float]
     """Columns of the table of cases; the unit is in the name."""
     errors: Float[np.ndarray, "errors"] = field(default_factory=_no_errors)
     """Distances that the protocol pools over cases; empty where it averages the numbers."""
@@ -91,7 +91,7 @@ class Curves:
     """Of the horizontal axis, with its unit."""
     limit: float
     """Right end of the horizontal axis."""
-    values: dict[str, Float[np.ndarray, "?values"]]
+    values: dict[str, Float[np.ndarray, "_"]]
     """One curve each."""
 
 

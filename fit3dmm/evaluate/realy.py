@@ -97,7 +97,7 @@ class Realy:
         keypoints = keypoints_on(prediction, points.triangle, points.barycentric)
         vertices, keypoints = align_globally(prediction.vertices, keypoints, scan_keypoints)
         aligned = Mesh(vertices, prediction.triangles)
-        numbers: dict[str, float] = {}
+        numbers: dict[str, int | float] = {}
         parts, distances = [], []
         for region, path in zip(REGIONS, case.truth, strict=False):
             scan = read_mesh_once(path)

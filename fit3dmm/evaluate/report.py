@@ -67,16 +67,23 @@ def cases_csv(outcomes: Sequence[Outcome]) -> str:
     writer.writerow(["case", "groups", "status", *numbers, "reason"])
     for o in outcomes:
         have = o.score.numbers if o.score else {}
-        cells = [f"{have[n]:.6f}" if n in have else "" for n in numbers]
+        cells = [_cell(have.get(n)) for n in numbers]
         writer.writerow([o.case.name, "; ".join(o.case.groups), o.status, *cells, o.reason])
     return text.getvalue()
+
+
+def _cell(number: int | float | None) -> str:
+    if number is None:
+        return ""
+    return str(number) if isinstance(number, int) else f"{number:.6f}"
 
 
 def summary(
     protocol: EvaluationProtocol, outcomes: Sequence[Outcome], table: list[Row]
 ) -> dict[str, object]:
     """Everything but the cases' numbers, without times or paths: equal runs give equal files."""
-    settings = asdict(protocol) if is_dataclass(protocol) and not isinstance(protocol, type) else {}
+    given = asdict(protocol) if is_dataclass(protocol) and not isinstance(protocol, type) else {}
+    settings = {k: v.name if isinstance(v, Path) else v for k, v in given.items()}
     return {
         "format": f"fit3dmm-evaluation-{_FORMAT}",
         "protocol": protocol.name,

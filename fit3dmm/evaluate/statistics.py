@@ -22,7 +22,7 @@ class ErrorStatistics:
     """Nine of ten are below this."""
     max: float
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, int | float]:
         """For JSON."""
         return asdict(self)
 

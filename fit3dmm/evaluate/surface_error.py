@@ -139,7 +139,7 @@ def _at_rim(mesh: Mesh) -> Bool[np.ndarray, "triangles"]:
 
 def score_of(error: SurfaceError, axes: Float[np.ndarray, "3 3"]) -> Score:
     """Means of all variants, and a picture along the axes."""
-    numbers: dict[str, float] = {}
+    numbers: dict[str, int | float] = {}
     for direction in DIRECTIONS:
         for variant in VARIANTS:
             values = getattr(getattr(error, direction), variant)

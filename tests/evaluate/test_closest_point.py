@@ -1,3 +1,4 @@
+import numba
 import numpy as np
 import pytest
 import trimesh
@@ -83,6 +84,17 @@ def test_moving_everything_moves_the_answer():
         index_surface(2.5 * vertices @ rotation.T + 7, triangles), 2.5 * points @ rotation.T + 7
     )
     np.testing.assert_allclose(there.distance, 2.5 * here.distance, rtol=1e-12, atol=1e-12)
+
+
+def test_the_number_of_threads_does_not_matter():
+    vertices, triangles = bumpy_sphere(2)
+    surface = index_surface(vertices, triangles)
+    points = np.random.default_rng(5).normal(size=(3000, 3)) * 70
+    one = closest_points(surface, points)
+    numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
+    two = closest_points(surface, points)
+    np.testing.assert_array_equal(one.points, two.points)
+    np.testing.assert_array_equal(one.triangle, two.triangle)
 
 
 def test_no_points_and_bad_meshes():
