@@ -46,18 +46,27 @@ class SilhouettePairs(TensorRecord):
     def __len__(self) -> int:
         return len(self.image)
 
-    def crossings(self, vertices_px: Float[Tensor, "batch vertices 2"]) -> Float[Tensor, "pairs"]:
-        """Where the outline crosses the line from the first centre (0) to the second (1)."""
-        a, b = self._ends(vertices_px)
+    def ends(self, values: Float[Tensor, "batch vertices c"]) -> Float[Tensor, "pairs 2 c"]:
+        """Vertex values at the two ends of the edges."""
+        n_vertices, channels = values.shape[1:]
+        row = self.image[:, None].long() * n_vertices + self.vertices.long()
+        # Unlike indexing, this has a quick derivative.
+        return values.reshape(-1, channels).index_select(0, row.flatten()).unflatten(0, (-1, 2))
+
+    def crossings(self, ends_px: Float[Tensor, "pairs 2 2"]) -> Float[Tensor, "pairs"]:
+        """Where the outline crosses the line from the first centre (0) to the second (1).
+
+        Args:
+            ends_px: (x, y) of the ends of the edges, such as `pairs.ends(vertices_px)`.
+        """
+        a, b = self._from_first_centre(ends_px)
         return a[:, 0] + (b - a)[:, 0] * a[:, 1] / (a - b)[:, 1]
 
-    def crossing_jacobian(
-        self, vertices_px: Float[Tensor, "batch vertices 2"]
-    ) -> Float[Tensor, "pairs 2 2"]:
+    def crossing_jacobian(self, ends_px: Float[Tensor, "pairs 2 2"]) -> Float[Tensor, "pairs 2 2"]:
         """Derivative of `crossings` by (end of the edge, x or y in px)."""
-        a, b = self._ends(vertices_px)
+        a, b = self._from_first_centre(ends_px)
         # With t how far from a to b the crossing lies, it moves with the mean (1 - t, t) of the
-        # ends along the line, and as the slope of the edge times that across it.
+        # ends along the line, and against that by the slope of the edge across it.
         t = a[:, 1] / (a - b)[:, 1]
         slope = (b - a)[:, 0] / (b - a)[:, 1]
         along = torch.stack([1 - t, t], -1)
@@ -72,10 +81,10 @@ class SilhouettePairs(TensorRecord):
         first = (self.image.long() * height + self.row) * width + self.column
         return first, first + torch.where(self.axis == 0, 1, width)
 
-    def _ends(self, vertices_px: Tensor) -> tuple[Tensor, Tensor]:
+    def _from_first_centre(self, ends_px: Tensor) -> tuple[Tensor, Tensor]:
         """Ends of the edges as (along the line, across it), from the first pixel's centre."""
-        centre = torch.stack([self.column, self.row], -1).to(vertices_px.dtype) + 0.5
-        ends = vertices_px[self.image[:, None].long(), self.vertices.long()] - centre[:, None]
+        centre = torch.stack([self.column, self.row], -1).to(ends_px.dtype) + 0.5
+        ends = ends_px - centre[:, None]
         ends = torch.where((self.axis == 0)[:, None, None], ends, ends.flip(-1))
         a, b = ends.unbind(1)
         return a, b
@@ -94,7 +103,7 @@ def blend_silhouettes(
     flat = picture.reshape(-1, channels)
     first, second = pairs.pixels(height, width)
     excess = (crossings - 0.5)[:, None].to(picture.dtype)
-    difference = flat[second] - flat[first]
+    difference = flat.index_select(0, second) - flat.index_select(0, first)
     flat = flat.index_add(0, first, (-excess).clamp_min(0) * difference)
     flat = flat.index_add(0, second, -excess.clamp_min(0) * difference)
     return flat.reshape(picture.shape)

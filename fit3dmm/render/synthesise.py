@@ -113,7 +113,7 @@ def render_mesh(
     pairs = None
     if silhouettes:
         pairs = renderer.find_silhouettes(clip, fragments, topology)
-        crossings = pairs.crossings(pixels_from_clip(clip, height, width))
+        crossings = pairs.crossings(pixels_from_clip(pairs.ends(clip), height, width))
         picture = blend_silhouettes(picture, pairs, crossings)
     rgb_linear, coverage = picture.split([3, 1], -1)
 

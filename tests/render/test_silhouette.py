@@ -34,7 +34,9 @@ def blended(
     if not soft:
         return picture
     pairs = cpu.find_silhouettes(clip, fragments, topology)
-    return blend_silhouettes(picture, pairs, pairs.crossings(pixels_from_clip(clip, size, size)))
+    return blend_silhouettes(
+        picture, pairs, pairs.crossings(pixels_from_clip(pairs.ends(clip), size, size))
+    )
 
 
 def test_an_upright_edge_by_hand() -> None:
@@ -45,7 +47,7 @@ def test_an_upright_edge_by_hand() -> None:
     right = (pairs.axis == 0) & (pairs.inside == 0)
     assert pairs.row[right].tolist() == [1, 2, 3, 4, 5]
     assert pairs.column[right].tolist() == [4] * 5
-    crossings = pairs.crossings(pixels_from_clip(clip, 8, 8))
+    crossings = pairs.crossings(pairs.ends(pixels_from_clip(clip, 8, 8)))
     torch.testing.assert_close(crossings[right], torch.full((5,), 0.8))
     # 0.8 is 0.3 past the middle: the pixel outside takes three tenths of the square. On the other
     # side 2.2 leaves the pixel that is cut four fifths.
@@ -113,7 +115,7 @@ def test_crossings_lie_between_the_centres(
 ) -> None:
     _, clip, topology, size = scene
     pairs = pairs_of(clip, topology, size)
-    crossings = pairs.crossings(pixels_from_clip(clip.double(), size, size))
+    crossings = pairs.crossings(pairs.ends(pixels_from_clip(clip.double(), size, size)))
     # Found in float64, but with 0..1 up to rounding of the edge's place.
     assert crossings.min() > -1e-6
     assert crossings.max() < 1 + 1e-6
@@ -129,8 +131,8 @@ def test_the_jacobian_of_crossings_is_their_derivative() -> None:
     pairs = pairs_of(clip, topology, 64)
     px = pixels_from_clip(clip, 64, 64).double().requires_grad_()
     weight = torch.randn(len(pairs), generator=torch.Generator().manual_seed(0)).double()
-    (gradient,) = torch.autograd.grad((pairs.crossings(px) * weight).sum(), px)
-    jacobian = pairs.crossing_jacobian(px.detach())
+    (gradient,) = torch.autograd.grad((pairs.crossings(pairs.ends(px)) * weight).sum(), px)
+    jacobian = pairs.crossing_jacobian(pairs.ends(px.detach()))
     expected = torch.zeros_like(gradient)
     expected.index_put_(
         (pairs.image[:, None], pairs.vertices.long()),
