@@ -78,11 +78,11 @@ class _Line:
             0, np.linalg.norm(np.diff(self.positions_mm, axis=0), axis=1).cumsum()
         )
         limb_cosine = np.interp(-outward[1], (0.0, 1.0), _LIMB_COSINE)
-        turned = surface.normals_at(self.points)[:, 2] < limb_cosine
+        facing = surface.normals_at(self.points)[:, 2]
         # The cheek begins outside of the nose and lips, which turn away too.
         beyond = (self.positions_mm - axis_mm) @ outward > 0.8 * self._reach(axis_mm, outward)
-        if not (turned & beyond).any():
-            raise SystemExit("The face has no outline in some direction: check the frame.")
+        # Before the ear a broad head never turns away wholly: its outline is where it does most.
+        turned = facing < max(limb_cosine, facing[beyond].min() + 1e-9)
         self.limb = int((turned & beyond).argmax())
 
     def _reach(self, axis_mm: np.ndarray, outward: np.ndarray) -> float:

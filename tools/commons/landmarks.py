@@ -7,9 +7,15 @@ import numpy as np
 
 from commons.contours import jaw_lines, oval_lines
 from commons.iris import iris_points
+from commons.regions import BROWS
+from commons.register_mediapipe import INNER_LIPS, LEFT_LIDS, RIGHT_LIDS
 from commons.surface_points import HeadSurface, Points, joined, symmetric_points
 from fit3dmm.model.stored import StoredPoints
 
+OUTER_LIPS = (
+    (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291),
+    (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291),
+)
 TABLE = Path(__file__).with_name("landmark_table.json")
 
 # For iBUG's points 17 to 67 the points of MediaPipe that lie there (several: midway). Checked
@@ -42,6 +48,19 @@ _OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
+
+REGIONS = {
+    "lids": np.unique([LEFT_LIDS, RIGHT_LIDS]).tolist(),
+    "brows": [number for rows in BROWS for row in rows for number in row],
+    "nose": [
+        168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 97, 98, 129, 64, 48, 115, 220, 45, 44, 275, 274,
+        326, 327, 358, 294, 278, 344, 440,
+    ],
+    "inner lips": np.unique(INNER_LIPS).tolist(),
+    "outer lips": np.unique(OUTER_LIPS).tolist(),
+    "outline": list(_OVAL),
+}  # fmt: skip
+"""Parts of the face by MediaPipe's numbers."""
 
 
 def mediapipe_points(surface: HeadSurface) -> Points:

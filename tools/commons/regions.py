@@ -16,7 +16,7 @@ _AROUND_LIPS = ((5342, 5343), 466)
 _AROUND_EYE = ((174, 171), 152)
 _SMOOTHING_ROUNDS = 2
 # MediaPipe's points along the upper and the lower edge of the right and the left brow.
-_BROWS = (
+BROWS = (
     ((70, 63, 105, 66, 107), (46, 53, 52, 65, 55)),
     ((300, 293, 334, 296, 336), (276, 283, 282, 295, 285)),
 )
@@ -101,7 +101,7 @@ def _brows(surface: HeadSurface, mediapipe: Points) -> np.ndarray:
     positions_mm = surface.locate(mediapipe)
     share = np.linspace(0, 1, 25)
     filled = []
-    for upper, lower in _BROWS:
+    for upper, lower in BROWS:
         middle = (positions_mm[list(upper)] + positions_mm[list(lower)]) / 2
         at = np.linspace(0, 1, len(middle))
         filled.append(np.stack([np.interp(share, at, middle[:, k]) for k in range(3)], axis=1))

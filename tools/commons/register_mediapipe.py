@@ -1,9 +1,7 @@
 """MediaPipe's canonical face laid onto the head: where each of its 468 points belongs, by shape.
 
-The canonical mesh lies in the model bundle that fit3dmm ships for its detector (Apache-2.0). A
-similarity and a thin-plate warp bring lids, lips and some named points together, then a
-closest-point iteration with Laplacian stiffness moves the rest onto the skin (as B. Amberg,
-S. Romdhani, T. Vetter, "Optimal step nonrigid ICP algorithms for surface registration", CVPR 2007).
+The canonical mesh lies in the model bundle that fit3dmm ships for its detector (Apache-2.0). It is
+only where the search for what the detector sees begins (`seen_points`).
 """
 
 import zipfile
@@ -14,14 +12,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-import scipy.sparse.linalg as linalg
-from scipy.interpolate import RBFInterpolator
 from scipy.spatial import KDTree
 
-from commons.surface_points import HeadSurface, Points, along_loop, symmetric_points
-from fit3dmm.evaluate.align import solve_similarity
-from fit3dmm.evaluate.closest_point import closest_points
-from fit3dmm.evaluate.mesh import Mesh, vertex_normals
+from commons.surface_points import HeadSurface, Points, along_loop, joined, symmetric_points
+from fit3dmm.geometry.nearest import NearestSurface
+from fit3dmm.geometry.registration import RegistrationSettings, register
 
 N_CANONICAL = 468
 # Upper and lower lid of the subject's right eye and the inner and outer upper and lower lip, each
@@ -45,10 +40,9 @@ _ANCHORS = {
     164: 5342, 0: 455, 17: 492, 18: 724, 200: 5162, 152: 5296,
     61: 368, 39: 409, 37: 450, 84: 486, 181: 480, 91: 370, 129: 203, 98: 358, 97: 341,
 }  # fmt: skip
-_STIFFNESS = np.geomspace(100.0, 1.0, 30)
-_REACH_MM = np.geomspace(30.0, 8.0, 30)
-_LEAST_COSINE = 0.3
+_SETTINGS = RegistrationSettings(stiffness=(100.0, 1.0), reach_mm=(30.0, 8.0))
 _RIM_SAMPLES = 8
+_BEFORE_RIM_MM = 4.0
 
 
 @dataclass(frozen=True)
@@ -70,8 +64,9 @@ def read_canonical_face(bundle: Path) -> CanonicalFace:
     numbers = b"".join(content for number, content in fields if number == 3)
     vertices_mm = np.frombuffer(numbers, "<f4").reshape(N_CANONICAL, 5)[:, :3].astype(float) * 10
     triangles = np.array([content for number, content in fields if number == 4]).reshape(-1, 3)
-    distance, mirror = KDTree(vertices_mm).query(vertices_mm * [-1, 1, 1])
-    if distance.max() > 0.01:
+    mirrored_mm = vertices_mm * [-1, 1, 1]
+    mirror = np.asarray(KDTree(vertices_mm).query(mirrored_mm)[1])
+    if np.abs(vertices_mm[mirror] - mirrored_mm).max() > 0.01:
         raise SystemExit("The canonical face of the model bundle is not symmetric.")
     return CanonicalFace(vertices_mm, triangles, mirror)
 
@@ -103,16 +98,24 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
 def register_canonical(face: CanonicalFace, surface: HeadSurface) -> Points:
     """(468,) skin points of the head, one for each canonical vertex, mirror images of each other.
 
-    Points on the rims of lids and inner lips lie exactly on the head's rims.
+    Points on the rims of lids and inner lips lie on the head's rims.
     """
     rims = rim_points(surface)
-    anchors, targets_mm = _anchor_pairs(rims, surface)
-    start_mm = _warped(face.vertices_mm, anchors, targets_mm)
-    moved_mm = _pulled_onto_skin(face, start_mm, anchors, targets_mm, surface)
-    points = symmetric_points(moved_mm, face.mirror, surface)
-    for number, rim in rims.items():
-        points.triangle[number], points.barycentric[number] = rim.triangle, rim.barycentric
-    return points
+    targets = _anchor_targets_mm(rims, surface)
+    n = len(targets)
+    anchors = sp.csr_matrix((np.ones(n), (np.arange(n), list(targets))), shape=(n, N_CANONICAL))
+    skin = NearestSurface(surface.vertices_mm, surface.triangles[surface.rows["skin"]])
+    laid = register(
+        face.vertices_mm,
+        face.triangles,
+        np.zeros(N_CANONICAL, dtype=np.int64),
+        skin,
+        anchors,
+        np.array(list(targets.values())),
+        _SETTINGS,
+    )
+    points = symmetric_points(laid.vertices_mm, face.mirror, surface)
+    return points.replaced(list(rims), joined([rim[None] for rim in rims.values()]))
 
 
 def rim_points(surface: HeadSurface) -> dict[int, Points]:
@@ -154,61 +157,25 @@ def _spread(surface: HeadSurface, arc: Points, n: int) -> list[Points]:
     return [arc[np.abs(length - s).argmin()] for s in np.linspace(0, length[-1], n)]
 
 
-def _anchor_pairs(rims: dict[int, Points], surface: HeadSurface) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the anchored points and (anchors, 3) where they belong."""
+def _anchor_targets_mm(rims: dict[int, Points], surface: HeadSurface) -> dict[int, np.ndarray]:
+    """Where the anchored points belong."""
     row = {int(v): k for k, v in enumerate(surface.head.vertex)}
-    pairs = {number: surface.locate(point) for number, point in rims.items()}
+    targets = {number: surface.locate(point) for number, point in rims.items()}
     for number, vertex in _ANCHORS.items():
-        pairs[number] = surface.vertices_mm[row[vertex]]
-    return np.array(list(pairs)), np.array(list(pairs.values()))
+        targets[number] = surface.vertices_mm[row[vertex]]
+    return targets
 
 
-def _warped(vertices: np.ndarray, anchors: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Similarity, then a smooth warp that brings the anchors (almost) to their targets."""
-    placed = solve_similarity(vertices[anchors], targets).apply(vertices)
-    bend = RBFInterpolator(
-        placed[anchors], targets - placed[anchors], kernel="thin_plate_spline", smoothing=1.0
-    )
-    return placed + bend(placed)
+def search_start(
+    face: CanonicalFace, surface: HeadSurface, canonical: Points
+) -> tuple[HeadSurface, Points, np.ndarray]:
+    """Where the search for what the detector sees begins.
 
-
-def _pulled_onto_skin(
-    face: CanonicalFace,
-    start: np.ndarray,
-    anchors: np.ndarray,
-    targets: np.ndarray,
-    surface: HeadSurface,
-) -> np.ndarray:
-    laplacian = _laplacian(face.triangles, len(start))
-    stiffness = laplacian + 0.2 * laplacian.T @ laplacian
-    moved = start
-    for step, (alpha, reach_mm) in enumerate(zip(_STIFFNESS, _REACH_MM, strict=True)):
-        normals = vertex_normals(Mesh(moved, face.triangles))
-        found = closest_points(surface.index["skin"], moved)
-        points = surface.nearest(found.points)
-        agree = (surface.normals_at(points) * normals).sum(axis=1) > _LEAST_COSINE
-        pull = (agree & (found.distance < reach_mm)).astype(float)
-        hold = np.zeros(len(start))
-        hold[anchors] = 5.0 * (1 - step / len(_STIFFNESS)) + 0.5
-        goal = np.zeros_like(start)
-        goal[anchors] = targets
-        system = (sp.diags(pull + hold) + alpha * stiffness).tocsc()
-        right = pull[:, None] * (found.points - start) + hold[:, None] * (goal - start)
-        moved = start + linalg.splu(system).solve(right)
-    return moved
-
-
-def _laplacian(triangles: np.ndarray, n: int) -> sp.csr_matrix:
-    sides = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    adjacency = sp.coo_matrix((np.ones(len(sides)), (sides[:, 0], sides[:, 1])), shape=(n, n))
-    adjacency = ((adjacency + adjacency.T) > 0).astype(float)
-    return (sp.diags(np.asarray(adjacency.sum(axis=1)).ravel()) - adjacency).tocsr()
-
-
-def with_lips(surface: HeadSurface) -> tuple[HeadSurface, np.ndarray]:
-    """The surface with the areas `upper lip` and `lower lip`, and the area (468,) of each point.
-
-    The lips nearly touch: the nearest point to a place on one must not be taken from the other.
+    Returns:
+        The surface with the areas `upper lip` and `lower lip`, a point for each canonical vertex,
+        and the area (468,) that each stays on. The lips nearly touch, so the nearest point to a
+        place on one must not be taken from the other. The lids' rims lie behind the eyeballs'
+        front, so their points begin in front of them.
     """
     rim = along_loop(surface.head, surface.head.lip_rim, _RIM_SAMPLES)
     upper_mm, lower_mm = (surface.locate(arc) for arc in _arcs(surface, rim))
@@ -221,4 +188,7 @@ def with_lips(surface: HeadSurface) -> tuple[HeadSurface, np.ndarray]:
     area = np.full(N_CANONICAL, "skin", dtype="U9")
     area[list(INNER_LIPS[0][1:-1])] = "upper lip"
     area[list(INNER_LIPS[1][1:-1])] = "lower lip"
-    return surface, area
+    lids = np.unique([LEFT_LIDS, RIGHT_LIDS])
+    forward_mm = np.array([0.0, 0.0, _BEFORE_RIM_MM])
+    in_front = symmetric_points(surface.locate(canonical) + forward_mm, face.mirror, surface)
+    return surface, canonical.replaced(lids, in_front[lids]), area
