@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.geometry.sparse import apply_sparse
 from fit3dmm.geometry.subdivision import (
     composed_operator,
     quads_to_triangles,
@@ -57,7 +58,7 @@ class Surface(TensorRecord):
             return base
         *batch, n_base, c = base.shape
         columns = base.reshape(-1, n_base, c).permute(1, 0, 2).reshape(n_base, -1)
-        lifted = torch.sparse.mm(self.operator.to(base.dtype), columns)
+        lifted = apply_sparse(self.operator, columns)
         return lifted.reshape(self.n_vertices, -1, c).permute(1, 0, 2).reshape(*batch, -1, c)
 
 

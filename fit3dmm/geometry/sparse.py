@@ -1,0 +1,35 @@
+"""Products with a fixed sparse matrix, whose derivative is as quick as they are."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
+
+_transposes = WeakIdKeyDictionary()
+
+
+def apply_sparse(matrix: Tensor, columns: Float[Tensor, "columns n"]) -> Float[Tensor, "rows n"]:
+    """`matrix @ columns` for a CSR matrix (rows, columns) that takes no gradient.
+
+    torch's own product transposes the matrix anew in every backward pass, which costs forty times
+    the product. Here the transpose is kept for as long as the matrix lives.
+    """
+    transpose = _transposes.get(matrix)
+    if transpose is None:
+        transpose = matrix.t().to_sparse_csr()
+        _transposes[matrix] = transpose
+    return _SparseProduct.apply(columns, matrix.to(columns.dtype), transpose.to(columns.dtype))
+
+
+class _SparseProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, columns: Tensor, matrix: Tensor, transpose: Tensor) -> Tensor:
+        ctx.matrix, ctx.transpose = matrix, transpose
+        return torch.sparse.mm(matrix, columns)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor):
+        # Itself differentiable, as the product is linear.
+        return _SparseProduct.apply(grads[0], ctx.transpose, ctx.matrix), None, None
