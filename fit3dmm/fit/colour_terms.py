@@ -1,5 +1,8 @@
 """The term of a stage that compares colours, and how much each point of the face counts in it."""
 
+import math
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -14,9 +17,26 @@ from fit3dmm.solve.problem import Term
 # Surface that is seen at a grazing angle tells little of colour; below the first cosine nothing.
 _GRAZING = (0.1, 0.4)
 _REFERENCE_SIZE_PX = 224
+# The median length of a vector of three unit normals.
+_MEDIAN_OF_NORM = 1.5382
 
 
 def build_photometric(context: Context) -> Term:
+    """Colours of the seen face, with the noise that the stage finds at its start."""
+    weight, in_mean_light = _term_maker(context)
+    sigma = unexplained_colour(in_mean_light(1.0), weight, context)
+    low, high = context.config.photometric_sigma_range
+    return in_mean_light(min(max(sigma, low), high))
+
+
+def colour_error(context: Context) -> float:
+    """What is unexplained at the context's values, as a share of the face's mean light."""
+    weight, in_mean_light = _term_maker(context)
+    return unexplained_colour(in_mean_light(1.0), weight, context)
+
+
+def _term_maker(context: Context) -> tuple[Float[Tensor, "seen"], Callable[[float], Term]]:
+    """Weights of the seen points, and the term for a sigma in units of the face's mean light."""
     config, observation = context.config, context.observation
     weight = photometric_weights(context)
     (rows,) = torch.nonzero(weight > 1e-3 * weight.max(), as_tuple=True)
@@ -24,17 +44,33 @@ def build_photometric(context: Context) -> Term:
     skin = context.prepared.skin.select(rows).relinearised(
         context.surface.shape_mm, model.surface.triangles, coefficients_of(context.values)
     )
-    image = observation.image_linear.to(weight)
     blur_px = context.stage.blur_px * observation.size_px / _REFERENCE_SIZE_PX
-    return photometric_term(
-        skin,
-        weight[rows],
-        SmoothImage(blurred(image, blur_px)),
-        observation.T_crop_photo.to(dtype=weight.dtype),
-        context.frame,
-        config.photometric_sigma * mean_light(context, weight),
-        charbonnier(config.photometric_turn),
-    )
+    image = SmoothImage(blurred(observation.image_linear.to(weight), blur_px))
+    T_crop_photo = observation.T_crop_photo.to(dtype=weight.dtype)
+    light = mean_light(context, weight)
+    loss = charbonnier(config.photometric_turn)
+
+    def make(sigma: float) -> Term:
+        return photometric_term(
+            skin, weight[rows], image, T_crop_photo, context.frame, sigma * light, loss
+        )
+
+    return weight[rows], make
+
+
+def unexplained_colour(term: Term, weight: Float[Tensor, "seen"], context: Context) -> float:
+    """Robust standard deviation of a colour channel: from the weighted median of differences.
+
+    Args:
+        term: of unit sigma.
+    """
+    if not len(weight):
+        return math.inf
+    distance = term(context.values).residual.reshape(-1, 3).norm(dim=1)
+    order = distance.argsort()
+    share = weight[order].cumsum(0) / weight.sum()
+    median = float(distance[order][int((share < 0.5).sum())])
+    return median / _MEDIAN_OF_NORM
 
 
 def photometric_weights(context: Context) -> Float[Tensor, "points"]:

@@ -76,14 +76,15 @@ class FitConfig:
     """Side of the square crop that is compared, 64 to 1024; the face takes some 70 % of it."""
     stages: tuple[Stage, ...] = LANDMARK_STAGES + PHOTO_STAGES
 
-    landmark_scale: float = 1.0
+    landmark_scale: float = 2.0
     """Multiplies the sigmas of data/landmark_sigmas.csv."""
     landmark_turn: float = 3.0
     """Sigmas beyond which a point counts as badly detected and pulls no harder."""
 
-    photometric_sigma: float = 0.12
-    """What the model does not explain of a colour, as a share of the face's mean light."""
-    photometric_correlation_mm: float = 5.0
+    photometric_sigma_range: tuple[float, float] = (0.03, 0.3)
+    """Bounds of what the model does not explain of a colour, as a share of the face's mean light;
+    between them it is what a stage finds at its start."""
+    photometric_correlation_mm: float = 10.0
     """Distance on the face within which such errors are alike: a square of this side counts as one
     observation, however many pixels it has."""
     photometric_turn: float = 1.0
@@ -134,7 +135,12 @@ class FitConfig:
     give each core its own photo."""
 
     def __post_init__(self) -> None:
-        for name in ("landmark_scale", "photometric_sigma", "identity_sigma", "distance_mm"):
+        for name in (
+            "landmark_scale",
+            "photometric_correlation_mm",
+            "identity_sigma",
+            "distance_mm",
+        ):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be above 0, got {getattr(self, name)}.")
         if self.focal_px is not None and not self.focal_px > 0:

@@ -5,6 +5,7 @@ import math
 import torch
 
 from fit3dmm.energy.points import project
+from fit3dmm.fit.colour_terms import colour_error
 from fit3dmm.fit.context import Context
 from fit3dmm.fit.result import Quality
 from fit3dmm.observe.detect import FACE_OVAL, N_POINTS
@@ -27,7 +28,7 @@ def judge(context: Context, at: Evaluation, reason: Reason) -> Quality:
     """
     observation, values = context.observation, context.values
     landmark_mm = _landmark_error_mm(context)
-    colour = _colour_error(at, context.config.photometric_sigma)
+    colour = colour_error(context) if "photometric" in at.terms else None
     seen = context.surface.at(context.prepared.skin.places)
     seen_share = float((seen.in_front & seen.inside & (seen.facing > 0)).float().mean())
     low, high = observation.points_px.amin(0), observation.points_px.amax(0)
@@ -65,11 +66,3 @@ def _landmark_error_mm(context: Context) -> float:
     inner[list(FACE_OVAL)] = False
     inner[-_IRISES:] = False
     return float(distance_mm[inner].square().mean().sqrt())
-
-
-def _colour_error(at: Evaluation, sigma: float) -> float | None:
-    """Mean difference of a colour channel, as a share of the face's mean light."""
-    if "photometric" not in at.terms:
-        return None
-    residual = at.terms["photometric"].residual.reshape(-1, 3)
-    return float(residual.norm(dim=1).mean() / math.sqrt(3)) * sigma

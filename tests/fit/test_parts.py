@@ -57,8 +57,8 @@ def test_presets_name_terms_that_exist():
 
 
 def test_settings_are_checked():
-    with pytest.raises(InputError, match="photometric_sigma must be above 0"):
-        FitConfig(photometric_sigma=0.0)
+    with pytest.raises(InputError, match="landmark_scale must be above 0"):
+        FitConfig(landmark_scale=0.0)
     with pytest.raises(InputError, match="focal length"):
         FitConfig(focal_px=-3.0)
 
