@@ -1,0 +1,209 @@
+"""The albedo model: 2,000 painted people, and what they have in common as linear components.
+
+Components come in blocks. Three hold the tone of the skin with all that goes with it (dark brows and
+brown eyes on dark skin). The others are local (skin, brows, eyes, lips, scalp), so that a photo's
+brows say nothing about its irises, and random draws combine as people do.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from commons.brows import read_brows
+from commons.eyes import read_eyes
+from commons.fine import FineHead, refine_head
+from commons.head import Head
+from commons.people import Paints, draw_blotches, draw_people, draw_placements, paint
+from commons.skins import LUMINANCE, read_skins
+from commons.sources import Sources
+from commons.zones import find_zones
+
+LEVEL = 2
+N_PEOPLE = 2000
+# Components of each block, and how much more a square millimetre there counts than one of skin.
+BLOCKS = {
+    "skin": (26, 1.0),
+    "brows": (12, 2.0),
+    "lips": (4, 2.0),
+    "eyes": (6, 4.0),
+    "scalp": (1, 0.1),
+}
+_N_TONE = 3
+_MEAN_STEP = 1 / 2048
+"""The mean is rounded to this, so that it compresses."""
+_LOCAL_MODES_ARE_SYMMETRIC = ("brows", "lips", "eyes", "scalp")
+
+
+@dataclass(frozen=True)
+class Albedo:
+    """Linear RGB on the vertices of a subdivision level."""
+
+    level: int
+    mean_linear: np.ndarray
+    """(vertices, 3)"""
+    basis_linear: np.ndarray
+    """(components, vertices, 3), times sigma, by falling variance."""
+    names: tuple[str, ...]
+    """Block and number of each component, such as `brows 3`."""
+    explained: float
+    """Share of the variance of people who were not used, weighted as in the analysis."""
+    regions: dict[str, np.ndarray]
+    """(vertices,) weights 0..1 that come from the textures: lips, brows, beard, scalp."""
+    notes: str
+
+
+def build_albedo(
+    sources: Sources, head: Head, shape_mm: np.ndarray, seed: int = 1, n_people: int = N_PEOPLE
+) -> Albedo:
+    """Read the assets onto the mean shape (base, 3), paint people, and find the components."""
+    fine = refine_head(head, shape_mm, LEVEL)
+    rng = np.random.default_rng(seed)
+    paints = read_paints(sources, fine, shape_mm, rng)
+    people = draw_people(n_people, rng, paints)
+    painted = np.stack(
+        [paint(person, people, paints).astype(np.float32) for person in range(n_people)]
+    )
+    masks = _block_masks(paints)
+    weight = sum(masks[name] * importance for name, (_, importance) in BLOCKS.items()) * fine.mass
+
+    mean, basis, names = _components(painted, people.skin_linear, masks, weight, fine)
+    mean = np.round(mean / _MEAN_STEP) * _MEAN_STEP
+    order = np.argsort(-_variance(basis, weight), kind="stable")
+    basis, names = basis[order], tuple(names[k] for k in order)
+    others = draw_people(200, rng, paints)
+    held_out = np.stack([paint(person, others, paints) - mean for person in range(len(others))])
+    return Albedo(
+        level=LEVEL,
+        mean_linear=mean,
+        basis_linear=basis,
+        names=names,
+        explained=explained_variance(basis, held_out, weight),
+        regions=albedo_regions(paints),
+        notes=(
+            f"{n_people} people painted from 20 MakeHuman skins, 12 brows and 9 irises (CC0). "
+            "The head is shown with short-cropped hair of a shade that varies; hairstyles and "
+            "beards beyond stubble are not modelled: the regions `face` and `skin` end at the "
+            "hairline."
+        ),
+    )
+
+
+def read_paints(
+    sources: Sources, fine: FineHead, shape_mm: np.ndarray, rng: np.random.Generator
+) -> Paints:
+    """Everything that people are painted with."""
+    brows = read_brows(sources, shape_mm, fine)
+    return Paints(
+        fine=fine,
+        skins=read_skins(sources, fine),
+        brows=brows,
+        eyes=read_eyes(sources, fine),
+        zones=find_zones(fine),
+        brow_coverage=draw_placements(brows, rng),
+        blotches=draw_blotches(fine, rng),
+    )
+
+
+def albedo_regions(paints: Paints) -> dict[str, np.ndarray]:
+    """(vertices,) weights 0..1; the first rows are those of the base vertices."""
+    brows = np.zeros(paints.fine.n_vertices)
+    brows[paints.brows.area] = np.clip(2 * paints.brow_coverage.mean(axis=(0, 1)), 0, 1)
+    return {
+        "lips": paints.skins.lips,
+        "brows": paints.fine.symmetric(brows),
+        "beard": paints.zones.beard,
+        "scalp": paints.skins.hair,
+    }
+
+
+def _block_masks(paints: Paints) -> dict[str, np.ndarray]:
+    """(vertices,) weights that add up to 1 everywhere."""
+    zones, fine = paints.zones, paints.fine
+    reach = np.zeros(fine.n_vertices)
+    reach[paints.brows.area] = (paints.brow_coverage.max(axis=(0, 1)) > 0.02).astype(float)
+    brows = np.clip(2 * fine.smooth(fine.symmetric(reach)[:, None], 1.5)[:, 0], 0, 1)
+    eyes = np.maximum(np.maximum(zones.eyes, zones.lid_rims), zones.lashes)
+    mouth = np.maximum(zones.mouth, zones.teeth)
+    masks = {"eyes": eyes}
+    for name, mask in (("brows", brows), ("scalp", paints.skins.hair)):
+        masks[name] = np.clip(mask, 0, 1) * (1 - sum(masks.values()))
+    masks["lips"] = np.clip(paints.skins.lips + mouth, 0, 1) * (1 - sum(masks.values()))
+    masks["skin"] = 1 - sum(masks.values())
+    return masks
+
+
+def _components(
+    painted: np.ndarray, skin_linear: np.ndarray, masks: dict, weight: np.ndarray, fine: FineHead
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Mean, basis (components, vertices, 3) and component names; uses `painted` up."""
+    tone_mean, tone_axes = _tone_axes(skin_linear)
+    tone = skin_linear - tone_mean
+    # Errors count by how bright the skin is: a light patch shows most on a dark face.
+    root = 1 / np.sqrt(skin_linear @ LUMINANCE)[:, None]
+    regressors = np.concatenate([np.ones((len(tone), 1)), tone], axis=1) * root
+    responses = painted.reshape(len(painted), -1) * root.astype(np.float32)
+    fitted = np.linalg.lstsq(regressors.astype(np.float32), responses, rcond=None)[0]
+    del responses
+    fitted = np.stack([fine.symmetric(one) for one in fitted.reshape(4, -1, 3)])
+    mean, with_tone = fitted[0], fitted[1:]
+    basis = [np.tensordot(tone_axes, with_tone, axes=1)]
+    names = [f"tone {k + 1}" for k in range(_N_TONE)]
+    rest = painted
+    rest -= mean
+    rest -= np.tensordot(tone.astype(np.float32), with_tone, axes=1)
+    for block, (count, _) in BLOCKS.items():
+        vertices = np.flatnonzero(masks[block] > 1e-3)
+        local = rest[:, vertices]
+        if block in _LOCAL_MODES_ARE_SYMMETRIC:
+            local = (local + rest[:, fine.mirror[vertices]]) / 2
+        found = np.zeros((count, fine.n_vertices, 3))
+        local = local * masks[block][vertices, None].astype(np.float32)
+        found[:, vertices] = _principal(local, vertices, weight, count)
+        basis.append(found)
+        names += [f"{block} {k + 1}" for k in range(count)]
+    return mean, np.concatenate(basis), names
+
+
+def _tone_axes(skin_linear: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (3,) and axes (3, 3) times sigma of the skins' colours: lightness, then the two others.
+
+    The line from dark to light is bent, so an ordinary one would miss the dark end, where an error
+    of 0.02 is a different hue. Here relative errors count.
+    """
+    luminance = skin_linear @ LUMINANCE
+    lightness = (luminance - luminance.mean()) / luminance.std()
+    root = (1 / luminance)[:, None]
+    line = np.stack([np.ones_like(lightness), lightness], axis=1)
+    mean, main = np.linalg.lstsq(line * root, skin_linear * root, rcond=None)[0]
+    beside = skin_linear - mean - np.outer(lightness, main)
+    weighted = beside * np.sqrt(root / root.mean())
+    values, vectors = np.linalg.eigh(weighted.T @ weighted / len(weighted))
+    others = (vectors * np.sqrt(np.maximum(values, 0))).T[::-1][: _N_TONE - 1]
+    return mean, np.concatenate([main[None], others])
+
+
+def _principal(samples: np.ndarray, vertices, weight: np.ndarray, count: int) -> np.ndarray:
+    """(count, vertices, 3) leading components times sigma, by a weighted covariance."""
+    n = len(samples)
+    root = np.sqrt(weight[vertices]).astype(np.float32)[:, None]
+    flat = (samples * root).reshape(n, -1)
+    values, vectors = np.linalg.eigh((flat @ flat.T).astype(np.float64))
+    leading = vectors[:, ::-1][:, :count]
+    # Unit columns of `leading` give components whose coefficients have unit variance.
+    found = np.tensordot(leading.T.astype(np.float32), samples, axes=1) / np.sqrt(n - 1)
+    # The sign of an eigenvector is arbitrary: more of a component is lighter.
+    sign = np.sign((found.sum(axis=2) * weight[vertices]).sum(axis=1))
+    return found * np.where(sign == 0, 1, sign)[:, None, None]
+
+
+def _variance(basis: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return np.einsum("kvc,v->k", basis**2, weight)
+
+
+def explained_variance(basis: np.ndarray, samples: np.ndarray, weight: np.ndarray) -> float:
+    """Share of the weighted squares of centred (people, vertices, 3) samples in the basis' span."""
+    root = np.sqrt(weight)[:, None]
+    columns = (basis * root).reshape(len(basis), -1).T
+    wanted = (samples * root).reshape(len(samples), -1).T
+    inside = columns @ np.linalg.solve(columns.T @ columns, columns.T @ wanted)
+    return float(1 - ((wanted - inside) ** 2).sum() / (wanted**2).sum())

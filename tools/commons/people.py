@@ -1,0 +1,211 @@
+"""People for the albedo model: drawn at random, painted on the mean head."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from commons.brows import STYLE_SHARES, Brows
+from commons.eyes import IRISES, Eyes
+from commons.fine import FineHead
+from commons.skins import Skins, smoothstep
+from commons.tones import (
+    HAIR_LINEAR,
+    draw_hair_linear,
+    draw_tones,
+    draw_undertones,
+    skin_linear,
+)
+from commons.zones import Zones
+
+# What a unit of blood or of melanin does to the logarithm of linear RGB.
+_BLOOD = np.array([-0.10, -0.55, -0.42])
+_MELANIN = np.array([-0.55, -0.85, -1.05])
+_PLACEMENTS = 12
+"""Brow positions a style is tried in."""
+# A linear model can't move a sharp edge: styles are softened towards their mean, or else random
+# draws get pale outlines beside the brows.
+_STYLE_SHARE = 0.65
+_FLUSHES = ("cheeks", "nose", "around_mouth", "ears", "forehead")
+_SHADOWS = ("under_eyes", "upper_lids", "around_mouth", "forehead", "cheeks")
+
+
+@dataclass(frozen=True)
+class Paints:
+    """Everything that people are painted with."""
+
+    fine: FineHead
+    skins: Skins
+    brows: Brows
+    eyes: Eyes
+    zones: Zones
+    brow_coverage: np.ndarray
+    """(styles, placements, near) opacity on `brows.area`."""
+    blotches: np.ndarray
+    """(fields, vertices) smooth random fields of unit variance."""
+
+
+@dataclass(frozen=True)
+class People:
+    """(people, ...) what is particular to each."""
+
+    skin_linear: np.ndarray
+    skin_shares: np.ndarray
+    """(people, skins) shares of the texture patterns."""
+    blood: np.ndarray
+    """(people, flushes) in the zones _FLUSHES."""
+    melanin: np.ndarray
+    """(people, shadows) in the zones _SHADOWS."""
+    blotch_blood: np.ndarray
+    blotch_melanin: np.ndarray
+    hair_linear: np.ndarray
+    brow: np.ndarray
+    """(people, 2) style and placement."""
+    brow_density: np.ndarray
+    scalp_density: np.ndarray
+    stubble: np.ndarray
+    lip_log: np.ndarray
+    """(people, 3) added to the logarithm of the lips' colour."""
+    iris_shares: np.ndarray
+    iris_lightness: np.ndarray
+    eye_whiteness: np.ndarray
+    lash_darkness: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.skin_linear)
+
+
+def draw_placements(brows: Brows, rng: np.random.Generator) -> np.ndarray:
+    """(styles, placements, near) brow coverage, a little higher or lower, longer or shorter."""
+    n = len(STYLE_SHARES) * _PLACEMENTS
+    raised, widened = rng.normal(1.5, 0.8, n), rng.normal(1, 0.025, n)
+    drawn = [brows.coverage(k // _PLACEMENTS, raised[k], widened[k]) for k in range(n)]
+    coverage = np.array(drawn, dtype=np.float32).reshape(len(STYLE_SHARES), _PLACEMENTS, -1)
+    usual = np.average(coverage.mean(axis=1), axis=0, weights=STYLE_SHARES)
+    return usual + _STYLE_SHARE * (coverage - usual)
+
+
+def draw_blotches(fine: FineHead, rng: np.random.Generator) -> np.ndarray:
+    """Fields of two widths, half of them symmetric, on the skin."""
+    fields = []
+    for sigma_mm, n in ((16.0, 10), (6.0, 14)):
+        noise = rng.normal(size=(fine.n_vertices, n)) / np.sqrt(fine.mass)[:, None]
+        smooth = fine.smooth(noise, sigma_mm)
+        smooth[:, ::2] = fine.symmetric(smooth[:, ::2])
+        fields.append(smooth / smooth.std(axis=0))
+    return np.concatenate(fields, axis=1).T * fine.in_part("skin")
+
+
+def draw_people(n: int, rng: np.random.Generator, paints: Paints) -> People:
+    """(n) people whose hair, irises, lips and skin go together as they commonly do."""
+    is_dark_skin, n_blotches = paints.skins.is_dark, len(paints.blotches)
+    tone = draw_tones(rng, n)
+    age = rng.uniform(18, 80, n)
+    light = smoothstep(tone, 8, 3)
+    man = rng.uniform(size=n) < 0.5
+    hair = draw_hair_linear(rng, tone, age)
+    # Patterns of dark skins are believable on dark skin only, and the other way round.
+    dark_share = smoothstep(tone, 5.0, 8.5)[:, None]
+    shares = rng.dirichlet(np.full(len(is_dark_skin), 0.25), n)
+    shares = shares * np.where(is_dark_skin, dark_share, 1 - dark_share)
+    shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-6)
+    shown = (0.4 + 0.6 * light)[:, None]
+    lips = np.outer(rng.normal(0.25, 0.20, n), _BLOOD) + np.outer(
+        rng.normal(0.10, 0.10, n), _MELANIN
+    )
+    return People(
+        skin_linear=skin_linear(tone, draw_undertones(rng, n)),
+        skin_shares=shares,
+        blood=shown * rng.normal([0.22, 0.16, 0.04, 0.15, 0.0], 0.11, (n, len(_FLUSHES))),
+        melanin=rng.normal(0, 1, (n, len(_SHADOWS))) * [0.09, 0.07, 0.05, 0.04, 0.04]
+        + np.array([0.10, 0.06, 0.02, 0.02, 0.0]),
+        blotch_blood=shown * rng.normal(0, 0.007, (n, n_blotches)),
+        blotch_melanin=rng.normal(0, 0.004, (n, n_blotches)),
+        hair_linear=hair,
+        brow=np.stack(
+            [
+                rng.choice(len(STYLE_SHARES), n, p=STYLE_SHARES / STYLE_SHARES.sum()),
+                rng.integers(0, _PLACEMENTS, n),
+            ],
+            axis=1,
+        ),
+        brow_density=rng.uniform(0.6, 1.0, n),
+        scalp_density=np.clip(rng.normal(0.65, 0.12, n), 0, 1),
+        stubble=np.where(man, rng.beta(0.9, 4.5, n), 0.0) * 0.9,
+        lip_log=lips,
+        iris_shares=_draw_irises(rng, tone),
+        iris_lightness=np.exp(rng.normal(-0.15, 0.25, n)),
+        eye_whiteness=rng.normal(0.82 + 0.18 * light, 0.05),
+        lash_darkness=rng.uniform(0.65, 1.0, n),
+    )
+
+
+def _draw_irises(rng: np.random.Generator, tone: np.ndarray) -> np.ndarray:
+    """(people, irises): brown for most, and green, grey or blue among light skins only."""
+    n = len(tone)
+    brown = np.array([name.startswith("brown") for name in IRISES])
+    usual = np.array([2.0, 1.2, 0.5, 0.9, 1.0, 0.4, 0.15, 0.15, 0.1])
+    share = rng.dirichlet(usual, n)
+    keeps_brown = rng.uniform(size=n) < np.interp(tone, [1, 3, 5, 7], [0.50, 0.65, 0.95, 1.0])
+    share = share * np.where(brown, 1.0, np.where(keeps_brown, 0.04, 2.0)[:, None])
+    share = share * np.where(brown, np.where(keeps_brown, 1.0, 0.25)[:, None], 1.0)
+    return share / share.sum(axis=1, keepdims=True)
+
+
+def paint(person: int, people: People, paints: Paints) -> np.ndarray:
+    """(vertices, 3) linear RGB of one person."""
+    p, zones, skins = people, paints.zones, paints.skins
+    shares = p.skin_shares[person]
+    log = np.log(p.skin_linear[person]) + np.tensordot(shares, skins.log_pattern, axes=1)
+    blood = sum(
+        amount * getattr(zones, name)
+        for name, amount in zip(_FLUSHES, p.blood[person], strict=True)
+    )
+    melanin = sum(
+        amount * getattr(zones, name)
+        for name, amount in zip(_SHADOWS, p.melanin[person], strict=True)
+    )
+    bare = 1 - skins.lips
+    blood = blood + p.blotch_blood[person] @ paints.blotches * bare
+    melanin = melanin + p.blotch_melanin[person] @ paints.blotches * bare
+    log = log + np.multiply.outer(blood, _BLOOD) + np.multiply.outer(melanin, _MELANIN)
+    log = log + np.multiply.outer(skins.lips, p.lip_log[person])
+    return _with_eyes_and_mouth(_with_hair(np.exp(log), person, p, paints), person, p, paints)
+
+
+def _with_hair(colour: np.ndarray, person: int, p: People, paints: Paints) -> np.ndarray:
+    hair, zones = p.hair_linear[person], paints.zones
+    colour = _over(colour, hair, p.scalp_density[person] * paints.skins.hair)
+    # Hairs under the skin show blue-grey before they show their colour.
+    stubble = p.stubble[person] * zones.beard
+    grey = 0.35 * hair + 0.65 * colour * [0.60, 0.64, 0.68]
+    colour = _over(colour, grey + stubble[:, None] * (hair - grey), stubble)
+    coverage = np.zeros(len(colour))
+    coverage[paints.brows.area] = paints.brow_coverage[tuple(p.brow[person])]
+    # Between the painted hairs there are finer ones.
+    coverage = 1 - (1 - coverage) ** 1.8
+    # Brows are darker than hair, and grey later.
+    brow = 0.55 * hair + 0.45 * np.minimum(hair, HAIR_LINEAR["brown"])
+    colour = _over(colour, brow * 0.9, 0.95 * p.brow_density[person] * coverage)
+    lash = (np.array(HAIR_LINEAR["black"]) + hair) / 2
+    return _over(colour, lash, p.lash_darkness[person] * zones.lashes)
+
+
+def _with_eyes_and_mouth(colour: np.ndarray, person: int, p: People, paints: Paints) -> np.ndarray:
+    zones, eyes = paints.zones, paints.eyes
+    moist = np.sqrt(p.skin_linear[person]) * [0.72, 0.48, 0.44]
+    colour = _over(colour, moist * 0.8, 0.8 * zones.lid_rims)
+    lips = np.average(colour, axis=0, weights=paints.skins.lips)
+    depth = zones.mouth_depth[:, None]
+    inner = np.exp(
+        (1 - depth) * np.log(lips * [0.8, 0.65, 0.65]) + depth * np.log([0.05, 0.01, 0.01])
+    )
+    colour = _over(colour, inner, zones.mouth)
+    colour = _over(colour, np.array([0.60, 0.55, 0.45]) * 0.8, zones.teeth)
+    colour[eyes.vertices] = eyes.colours(
+        p.iris_shares[person], p.iris_lightness[person], p.eye_whiteness[person]
+    )
+    return colour
+
+
+def _over(colour: np.ndarray, paint_linear: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    return colour + opacity[:, None] * (paint_linear - colour)
