@@ -106,10 +106,10 @@ class HeadSurface:
         quad, u, v = to_parameters(points)
         image = _mirrored_quads(self.head)
         corner = image.corner[quad]
-        # Seen from the image quad's first corner the axes are swapped: a reflection turns it round.
+        # Seen from the corner that is the image of the first one, the axes are swapped.
         u, v = (
-            np.choose(corner, [v, u, 1 - v, 1 - u]),
-            np.choose(corner, [u, 1 - v, 1 - u, v]),
+            np.choose(corner, [v, 1 - u, 1 - v, u]),
+            np.choose(corner, [u, v, 1 - u, 1 - v]),
         )
         return from_parameters(image.quad[quad], u, v)
 
@@ -125,8 +125,12 @@ class HeadSurface:
         return from_parameters(quad, u, v)
 
 
-def head_surface(head: Head, mean_mm: np.ndarray) -> HeadSurface:
-    """Subdivide one shape twice. Positions and the answers are in the frame of `mean_mm`."""
+def head_surface(head: Head, mean_mm: np.ndarray, parts: tuple[str, ...] = PARTS) -> HeadSurface:
+    """Subdivide one shape twice. Positions and the answers are in the frame of `mean_mm`.
+
+    Args:
+        parts: those that nearest points are looked for on.
+    """
     steps = refine_levels(head.quads, len(head.vertex), LEVEL)
     vertices = composed_operator(steps, len(head.vertex)) @ mean_mm
     quads = steps[-1].quads
@@ -135,7 +139,7 @@ def head_surface(head: Head, mean_mm: np.ndarray) -> HeadSurface:
     for step in steps:
         mirror = refine_vertex_map(mirror, step)
     rows = {}
-    for part in PARTS:
+    for part in parts:
         quad_in_part = (head.in_part("skin", part))[head.quads].all(axis=1)
         if part != "skin":
             quad_in_part &= ~head.in_part("skin")[head.quads].all(axis=1)
