@@ -58,8 +58,8 @@ def contact_sheet(
     sheet = Image.new("RGB", (COLUMNS * tile_px, len(rows) * step), "white")
     draw = ImageDraw.Draw(sheet)
     for top, row in zip(range(0, len(rows) * step, step), rows, strict=True):
-        for left, tile in zip(range(0, COLUMNS * tile_px, tile_px), row, strict=False):
-            picture = _picture(model, tile, camera)
+        for k, picture in enumerate(_pictures(model, row, camera)):
+            tile, left = row[k], k * tile_px
             sheet.paste(Image.fromarray(picture), (left, top))
             place = (left + tile_px / 2, top + height_px + caption_px / 2)
             draw.text(place, tile.label, fill=_LETTERS, font=font, anchor="mm")
@@ -149,15 +149,27 @@ def _camera(model: MorphableModel, tile_px: int) -> tuple[Camera, int]:
     return Camera(torch.tensor(scale * _DISTANCE_MM), centre, *size), height_px
 
 
-def _picture(model: MorphableModel, tile: Tile, camera: Camera) -> UInt8[np.ndarray, "h w 3"]:
-    facing = Pose.facing(_DISTANCE_MM)
-    turn = torch.tensor([0.0, float(np.radians(tile.yaw_deg)), 0.0])
+def _pictures(
+    model: MorphableModel, row: list[Tile], camera: Camera
+) -> UInt8[np.ndarray, "tiles h w 3"]:
+    turn = torch.tensor([[0.0, float(np.radians(tile.yaw_deg)), 0.0] for tile in row])
+    place = Pose.facing(_DISTANCE_MM).translation_mm.expand(len(row), 3)
+    pose = Pose(turn, place)
     light = Lighting.ambient_white(0.45) + Lighting.directional((-0.5, 0.6, 0.9), (0.75,) * 3)
-    scene = Scene(tile.coefficients, facing.replace(rotation_rad=turn), camera, light)
+    scene = Scene(_stacked([tile.coefficients for tile in row]), pose, camera, light)
     background = torch.tensor(_BACKGROUND_LINEAR)
     with torch.no_grad():
         rendered = synthesise(model, scene, background_linear=background).rgb_linear
-    height, width, _ = rendered.shape
+    tiles, height, width, _ = rendered.shape
     k = _OVERSAMPLING
-    averaged = rendered.reshape(height // k, k, width // k, k, 3).mean(dim=(1, 3))
+    averaged = rendered.reshape(tiles, height // k, k, width // k, k, 3).mean(dim=(2, 4))
     return (linear_to_srgb(averaged.clamp(0, 1)) * 255).round().to(torch.uint8).numpy()
+
+
+def _stacked(faces: list[Coefficients]) -> Coefficients:
+    return Coefficients(
+        torch.stack([face.identity for face in faces]),
+        torch.stack([face.detail for face in faces]),
+        torch.stack([face.expression for face in faces]),
+        torch.stack([face.albedo for face in faces]),
+    )

@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.spatial import KDTree
 
+from fit3dmm.geometry.subdivision import unique_edges
+
 _CANDIDATES = 12
 _SAME_WAY = 0.4
 """Least cosine between the normals of a point and its match."""
@@ -130,8 +132,5 @@ def _plane_barycentric(offset: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.n
 
 def _open_edges(triangles: np.ndarray) -> np.ndarray:
     """(triangles, 3) whether side k, from corner k to k + 1, belongs to this triangle only."""
-    sides = np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=2).reshape(-1, 2)
-    _, inverse, uses = np.unique(
-        np.sort(sides, axis=1), axis=0, return_inverse=True, return_counts=True
-    )
-    return (uses[inverse.ravel()] == 1).reshape(triangles.shape)
+    _, edge_of_side, uses = unique_edges(triangles)
+    return uses[edge_of_side] == 1

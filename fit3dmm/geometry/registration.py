@@ -15,13 +15,14 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
 
 from fit3dmm.geometry.nearest import NearestSurface
+from fit3dmm.geometry.subdivision import unique_edges
 
 
 @dataclass(frozen=True)
 class RegistrationSettings:
     """How stiff the warp is, from the first round to the last."""
 
-    rounds: int = 25
+    rounds: int = 15
     stiffness: tuple[float, float] = (200.0, 0.3)
     """Weight of the squared Laplacian of the displacement against a squared mm of a vertex."""
     reach_mm: tuple[float, float] = (30.0, 4.0)
@@ -120,8 +121,7 @@ def _similar(points: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.n
 def _laplacian(vertices: np.ndarray, triangles: np.ndarray) -> sp.csr_matrix:
     """Of the edge graph; loose pieces (eyeballs) are tied to the nearest points of the largest."""
     n = len(vertices)
-    sides = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    edges = np.unique(np.sort(sides, axis=1), axis=0)
+    edges = unique_edges(triangles)[0]
     graph = sp.coo_matrix((np.ones(len(edges)), edges.T), shape=(n, n)).tocsr()
     _, piece = connected_components(graph, directed=False)
     largest = piece == np.bincount(piece).argmax()

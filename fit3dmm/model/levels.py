@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from fit3dmm.geometry.subdivision import Refinement, composed_operator
+from fit3dmm.geometry.subdivision import Refinement, composed_operator, unique_edges
 
 MAX_LEVEL = 3
 """Four times the vertices a level: beyond this no picture shows a difference."""
@@ -21,9 +21,7 @@ def refine_values(
 
 def vertex_counts(faces: Int[np.ndarray, "faces corners"], n_base: int, level: int) -> list[int]:
     """Number of surface vertices at levels 0 to `level`, without building them."""
-    sides = np.stack([faces, np.roll(faces, -1, axis=1)], axis=2).reshape(-1, 2)
-    n_edges = len(np.unique(np.sort(sides, axis=1), axis=0))
-    n_faces, counts = len(faces), [n_base]
+    n_edges, n_faces, counts = len(unique_edges(faces)[0]), len(faces), [n_base]
     for _ in range(level):
         counts.append(counts[-1] + n_edges + n_faces)
         # Each edge splits in two; each quad becomes four quads and adds four edges to its centre.

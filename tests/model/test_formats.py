@@ -14,9 +14,10 @@ from fit3dmm._errors import InputError
 from fit3dmm.geometry.subdivision import quads_to_triangles
 from fit3dmm.model import deep3d
 from fit3dmm.model.complete import complete
-from fit3dmm.model.files import write_stored
+from fit3dmm.model.files import read_stored, write_stored
 from fit3dmm.model.formats import ict, read_source
 from fit3dmm.model.formats.colour import srgb_to_linear
+from fit3dmm.model.library import find_model
 from fit3dmm.model.stored import StoredModel
 from fit3dmm.model.surface import build_surface
 from tests.model import source_files as made
@@ -92,7 +93,9 @@ def test_a_truncated_ict_mesh_is_told(small_ict):
         read_source([folder])
 
 
-def test_the_original_ict_files_are_read(tmp_path, monkeypatch):
+@pytest.fixture
+def original_ict(tmp_path, monkeypatch) -> Path:
+    """Some of the original files, with the lists cut to what is there."""
     originals = shared("ict/FaceXModel")
     monkeypatch.setattr(ict, "_N_IDENTITY", 3)
     for file in originals.glob("*.obj"):
@@ -100,7 +103,11 @@ def test_the_original_ict_files_are_read(tmp_path, monkeypatch):
     indices = json.loads((originals / "vertex_indices.json").read_text())
     indices["expressions"] = ["jawOpen", "mouthSmile_L"]
     (tmp_path / "vertex_indices.json").write_text(json.dumps(indices))
-    source = read_source([tmp_path])
+    return tmp_path
+
+
+def test_the_original_ict_files_are_read(original_ict):
+    source = read_source([original_ict])
     arrays = np.load(shared("ict/ict_facekit_light.npz"))
     assert source.stored.mean_mm.shape == (22_991, 3)
     jaw = arrays["expression_delta_cm"][list(arrays["expression_names"]).index("jawOpen")]
@@ -111,6 +118,27 @@ def test_the_original_ict_files_are_read(tmp_path, monkeypatch):
     # The tip of the nose is the vertex 4857 of the neutral mesh.
     np.testing.assert_allclose(source.anchors_mm[30], 10 * arrays["neutral_cm"][4857], atol=1e-3)
     assert source.own_parts["eyes"].sum() == 2 * 770
+
+
+def test_commons_makes_ict_whole_and_its_points_agree_with_those_of_ict(original_ict):
+    completion = complete(read_source([original_ict]), read_stored(find_model("commons")))
+    # Commons' face lies on ICT's: a tenth of a mm, where one picture element is half a mm.
+    assert completion.residual_mean_mm < 0.2
+    gap_mm = completion.landmark_gap_mm
+    # Corners of the eyes and of the mouth, and under the nose: anatomy, so both mean the same.
+    assert gap_mm[[36, 39, 42, 45, 33, 48, 54]].mean() < 2.5
+    # Points along brows, lids and lips are placed by habit; the jaw's slide and are left out.
+    assert gap_mm[17:].mean() < 3.0
+    model = completion.stored.at_level()
+    assert model.n_albedo > 0
+    places = model.landmarks_mm("mediapipe478", model.zeros())
+    # MediaPipe's points are symmetric, and so is ICT's mean: the sides of the mouth are 61 and 291.
+    torch.testing.assert_close(places[61] * torch.tensor([-1, 1, 1]), places[291], atol=1.0, rtol=0)
+    # The centre of each iris lies on its eye, a finger's breadth behind the tip of the nose.
+    assert (places[[468, 473], 2] < places[4, 2] - 15).all()
+    eye = model.regions["eyes"] > 0.5
+    near = torch.cdist(places[[468, 473]], model.shape_mm(model.zeros())[eye]).min(dim=1).values
+    assert near.max() < 1.5
 
 
 # ---- GNM
