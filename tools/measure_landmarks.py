@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from commons.head import cut_head
 from commons.landmarks import REGIONS, TABLE
 from commons.register_mediapipe import (
@@ -25,7 +26,6 @@ from commons.register_mediapipe import (
 from commons.seen_points import Distances, distances, seen_where, take_pictures
 from commons.sources import fetch_sources, read_base_mesh
 from commons.surface_points import LEVEL, Points, head_surface
-
 from fit3dmm._files import atomic_path, data_path
 from fit3dmm.model.files import load_model, read_stored
 from fit3dmm.model.library import find_model

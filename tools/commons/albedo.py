@@ -1,8 +1,8 @@
 """The albedo model: 2,000 painted people, and what they have in common as linear components.
 
-Components come in blocks. Three hold the tone of the skin with all that goes with it (dark brows and
-brown eyes on dark skin). The others are local (skin, brows, eyes, lips, scalp), so that a photo's
-brows say nothing about its irises, and random draws combine as people do.
+Components come in blocks. Three hold the tone of the skin with all that goes with it (dark brows
+and brown eyes on dark skin). The others are local (skin, brows, eyes, lips, scalp), so that brows
+say nothing about irises, and random draws combine as people do.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,9 @@ BLOCKS = {
     "scalp": (1, 0.1),
 }
 _N_TONE = 3
+_DARK_END_COUNTS = 0.75
+_UNDERTONE_MARGIN = 1.25
+"""What the bend of the line from dark to light must be able to take up."""
 _MEAN_STEP = 1 / 2048
 """The mean is rounded to this, so that it compresses."""
 _LOCAL_MODES_ARE_SYMMETRIC = ("brows", "lips", "eyes", "scalp")
@@ -64,7 +67,8 @@ def build_albedo(
         [paint(person, people, paints).astype(np.float32) for person in range(n_people)]
     )
     masks = _block_masks(paints)
-    weight = sum(masks[name] * importance for name, (_, importance) in BLOCKS.items()) * fine.mass
+    importance = np.sum([share * masks[name] for name, (_, share) in BLOCKS.items()], axis=0)
+    weight = importance * fine.mass
 
     mean, basis, names = _components(painted, people.skin_linear, masks, weight, fine)
     mean = np.round(mean / _MEAN_STEP) * _MEAN_STEP
@@ -124,11 +128,13 @@ def _block_masks(paints: Paints) -> dict[str, np.ndarray]:
     brows = np.clip(2 * fine.smooth(fine.symmetric(reach)[:, None], 1.5)[:, 0], 0, 1)
     eyes = np.maximum(np.maximum(zones.eyes, zones.lid_rims), zones.lashes)
     mouth = np.maximum(zones.mouth, zones.teeth)
-    masks = {"eyes": eyes}
+    masks: dict[str, np.ndarray] = {"eyes": eyes}
     for name, mask in (("brows", brows), ("scalp", paints.skins.hair)):
-        masks[name] = np.clip(mask, 0, 1) * (1 - sum(masks.values()))
-    masks["lips"] = np.clip(paints.skins.lips + mouth, 0, 1) * (1 - sum(masks.values()))
-    masks["skin"] = 1 - sum(masks.values())
+        masks[name] = np.clip(mask, 0, 1) * (1 - np.sum(list(masks.values()), axis=0))
+    masks["lips"] = np.clip(paints.skins.lips + mouth, 0, 1) * (
+        1 - np.sum(list(masks.values()), axis=0)
+    )
+    masks["skin"] = 1 - np.sum(list(masks.values()), axis=0)
     return masks
 
 
@@ -167,19 +173,19 @@ def _components(
 def _tone_axes(skin_linear: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean (3,) and axes (3, 3) times sigma of the skins' colours: lightness, then the two others.
 
-    The line from dark to light is bent, so an ordinary one would miss the dark end, where an error
-    of 0.02 is a different hue. Here relative errors count.
+    The line from dark to light is bent: an ordinary one would miss the dark end, where an error of
+    0.02 is another hue, so errors count more there. The bend itself is no variance of undertone.
     """
     luminance = skin_linear @ LUMINANCE
     lightness = (luminance - luminance.mean()) / luminance.std()
-    root = (1 / luminance)[:, None]
+    root = luminance[:, None] ** -_DARK_END_COUNTS
     line = np.stack([np.ones_like(lightness), lightness], axis=1)
     mean, main = np.linalg.lstsq(line * root, skin_linear * root, rcond=None)[0]
-    beside = skin_linear - mean - np.outer(lightness, main)
-    weighted = beside * np.sqrt(root / root.mean())
-    values, vectors = np.linalg.eigh(weighted.T @ weighted / len(weighted))
+    bend = np.concatenate([line, lightness[:, None] ** 2], axis=1)
+    beside = skin_linear - bend @ np.linalg.lstsq(bend, skin_linear, rcond=None)[0]
+    values, vectors = np.linalg.eigh(beside.T @ beside / len(beside))
     others = (vectors * np.sqrt(np.maximum(values, 0))).T[::-1][: _N_TONE - 1]
-    return mean, np.concatenate([main[None], others])
+    return mean, np.concatenate([main[None], _UNDERTONE_MARGIN * others])
 
 
 def _principal(samples: np.ndarray, vertices, weight: np.ndarray, count: int) -> np.ndarray:
@@ -187,7 +193,7 @@ def _principal(samples: np.ndarray, vertices, weight: np.ndarray, count: int) ->
     n = len(samples)
     root = np.sqrt(weight[vertices]).astype(np.float32)[:, None]
     flat = (samples * root).reshape(n, -1)
-    values, vectors = np.linalg.eigh((flat @ flat.T).astype(np.float64))
+    _, vectors = np.linalg.eigh((flat @ flat.T).astype(np.float64))
     leading = vectors[:, ::-1][:, :count]
     # Unit columns of `leading` give components whose coefficients have unit variance.
     found = np.tensordot(leading.T.astype(np.float32), samples, axes=1) / np.sqrt(n - 1)

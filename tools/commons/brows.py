@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from PIL import Image
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from commons.fine import FineHead
 from commons.skins import smoothstep
@@ -31,7 +31,7 @@ class BrowStyle:
 
     opacity: np.ndarray
     """(height, width) image, blurred."""
-    cards: tuple[tuple[cKDTree, np.ndarray], ...]
+    cards: tuple[tuple[KDTree, np.ndarray], ...]
     """For each card dense points on it, in mm, and where these lie in the image (row, column)."""
 
 
@@ -65,7 +65,7 @@ class Brows:
 def read_brows(sources: Sources, shape_mm: np.ndarray, fine: FineHead) -> Brows:
     folder = sources.makehuman / "proxies" / "eyebrows"
     styles = tuple(_read_style(folder / name, shape_mm, fine) for name in STYLES)
-    hairs = cKDTree(np.concatenate([tree.data for style in styles for tree, _ in style.cards]))
+    hairs = KDTree(np.concatenate([tree.data for style in styles for tree, _ in style.cards]))
     near = hairs.query(fine.points_mm, distance_upper_bound=8.0)[0] < 8.0
     area = np.flatnonzero(near & fine.in_part("skin"))
     return Brows(styles, area, fine.points_mm[area], fine.normals()[area])
@@ -93,7 +93,7 @@ def _read_style(folder: Path, shape_mm: np.ndarray, fine: FineHead) -> BrowStyle
         on_card = card == number
         points = np.einsum("sk,qkc->qsc", weights, vertices_mm[quads[on_card]])
         at = np.einsum("sk,qkc->qsc", weights, pixels[uv_quads[on_card]])
-        cards.append((cKDTree(points.reshape(-1, 3)), at.reshape(-1, 2)))
+        cards.append((KDTree(points.reshape(-1, 3)), at.reshape(-1, 2)))
     return BrowStyle(gaussian_filter(opacity, _BLUR_MM * px_a_mm), tuple(cards))
 
 

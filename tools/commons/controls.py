@@ -16,7 +16,8 @@ from commons.sources import BaseMesh, Sources, read_target_mm
 ANCESTRIES = ("african", "asian", "caucasian")
 # Folders of local modifiers that shape the head. Expressions are no identity.
 _LOCAL_FOLDERS = (
-    "asym", "cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose",
+    "asym", "cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck",
+    "nose",
 )  # fmt: skip
 # Each pair is one two-sided control; modifiers without a partner are one-sided.
 _OPPOSITES = (

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from scipy.ndimage import map_coordinates
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from commons.fine import FineHead
 from commons.skins import smoothstep, srgb_to_linear
@@ -98,8 +98,8 @@ def read_eyes(sources: Sources, fine: FineHead) -> Eyes:
         radius.append(angle / np.arcsin(IRIS_DIAMETER_MM / 2 / ball_mm))
         rim_mm = fine.points_mm[rim]
         upper = rim_mm[rim_mm[:, 1] > np.median(rim_mm[:, 1])]
-        from_upper = cKDTree(upper).query(points)[0]
-        from_any = cKDTree(rim_mm).query(points)[0]
+        from_upper = KDTree(upper).query(points)[0]
+        from_any = KDTree(rim_mm).query(points)[0]
         dim = 0.50 * smoothstep(from_upper, 7.0, 2.0) + 0.25 * smoothstep(from_any, 4.0, 1.5)
         sideways = np.abs(towards[:, 0]) / ball_mm
         dim += 0.30 * smoothstep(sideways, 0.35, 0.9)

@@ -1,4 +1,4 @@
-"""The head at the subdivision level that its colours are made on, and smoothing along its surface."""
+"""The head at the level that its colours are made on, and smoothing along its surface."""
 
 from dataclasses import dataclass
 
@@ -102,9 +102,9 @@ def refine_head(head: Head, shape_mm: np.ndarray, level: int) -> FineHead:
     pairs = np.unique(np.stack([quads.ravel(), uv_quads.ravel()], axis=1), axis=0)
     uses = np.bincount(pairs[:, 0], minlength=len(points_mm))
     uv = composed_operator(uv_steps, n_uv) @ head.makehuman_uv
-    from_uv = sp.coo_matrix(
+    from_uv = sp.csr_matrix(
         (1 / uses[pairs[:, 0]], (pairs[:, 0], pairs[:, 1])), shape=(len(points_mm), len(uv))
-    ).tocsr()
+    )
     triangles = quads_to_triangles(quads)
     mass, stiffness = _surface_operators(points_mm, triangles)
     part, rims = _parts(head, quads, points_mm)
@@ -161,4 +161,4 @@ def _surface_operators(points_mm, triangles) -> tuple[np.ndarray, sp.csr_matrix]
         edges = sp.coo_matrix((half, (i, j)), shape=(n, n))
         stiffness = stiffness + edges + edges.T
     degree = sp.diags(np.asarray(stiffness.sum(axis=1)).ravel())
-    return np.maximum(mass, 1e-6), (degree - stiffness).tocsr()
+    return np.maximum(mass, 1e-6), sp.csr_matrix(degree - stiffness)

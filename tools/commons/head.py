@@ -11,7 +11,7 @@ from commons.sources import BaseMesh
 # Rings of quads kept behind the lip and lid rims. Further in, nothing is ever seen.
 _MOUTH_RINGS = 5
 _SOCKET_RINGS = 2
-# Two neighbours on the closed edge loop around the neck, half-way down, along which the head is cut.
+# Two neighbours on the closed edge loop around the neck along which the head is cut.
 _NECK_EDGE = (809, 805)
 # Where each texture island goes: left, bottom, width, height of the box it is scaled into, keeping
 # its proportions. In the order of `keep` in `cut_head`, the neck after the skin.
@@ -224,7 +224,7 @@ def _shared_loop(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     loop = [min(neighbours)]
     previous = -1
     while len(loop) <= len(neighbours):
-        following = [v for v in neighbours[loop[-1]] if v != previous][0]
+        following = next(v for v in neighbours[loop[-1]] if v != previous)
         if following == loop[0]:
             return np.array(loop)
         previous = loop[-1]

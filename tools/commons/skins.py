@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 from scipy.ndimage import map_coordinates
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from commons.fine import FineHead
 from commons.sources import Sources
@@ -70,7 +70,10 @@ def srgb_to_linear(srgb: np.ndarray) -> np.ndarray:
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
-def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
+Bound = float | np.ndarray
+
+
+def smoothstep(x: np.ndarray, low: Bound, high: Bound) -> np.ndarray:
     """0 at `low`, 1 at `high` (which may be the smaller one), smooth between."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
@@ -104,7 +107,7 @@ def _lips(light: np.ndarray, fine: FineHead) -> np.ndarray:
     redness = np.log(np.maximum(light[..., 0], 0.004) / np.maximum(light[..., 1], 0.004))
     redness = fine.symmetric(redness.mean(axis=0))
     rim_mm = fine.points_mm[fine.lip_rim]
-    away_mm = cKDTree(rim_mm).query(fine.points_mm)[0]
+    away_mm = KDTree(rim_mm).query(fine.points_mm)[0]
     near = (away_mm < 22) & fine.in_part("skin")
     around = np.median(redness[near & (away_mm > 14)])
     inside = np.quantile(redness[near & (away_mm < 5)], 0.8)

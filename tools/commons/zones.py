@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from commons.eyes import optical_axis
 from commons.fine import FineHead
@@ -56,7 +56,7 @@ def find_zones(fine: FineHead) -> Zones:
         return np.exp(-squares.sum(axis=1) / 2) * skin
 
     edge_mm, edge_height, edge_outward = _lid_edges(fine)
-    from_lips = cKDTree(lips).query(points)[0]
+    from_lips = KDTree(lips).query(points)[0]
     inside = fine.in_part("mouth")
     return Zones(
         beard=_beard(folded, skin, left_eye, nose, lips, ear),
@@ -67,7 +67,7 @@ def find_zones(fine: FineHead) -> Zones:
         cheeks=bump([left_eye[0] + 10, nose[1] + 3, nose[2] - 32], 15, 13, 25),
         nose=bump(nose - [0, 0, 5], 12, 10, 14),
         under_eyes=bump(left_eye - [1, 12, 0], 11, 5, 14),
-        upper_lids=bump(left_eye + [1, 8, 0], 12, 4, 14),
+        upper_lids=bump(left_eye - [-1, -8, 0], 12, 4, 14),
         around_mouth=bump([0, corner[1], lips[:, 2].mean()], 26, 20, 25),
         forehead=bump([0, left_eye[1] + 48, nose[2] - 20], 45, 20, 40),
         ears=bump(ear - [4, 0, 0], 7, 26, 16),
@@ -96,8 +96,8 @@ def _lid_edges(fine: FineHead) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rim_mm, ball_mm = fine.points_mm[rim], fine.points_mm[fine.in_part(name)]
         centre = optical_axis(ball_mm)[0]
         from_centre = np.linalg.norm(fine.points_mm - centre, axis=1)
-        from_rim, nearest = cKDTree(rim_mm).query(fine.points_mm)
-        ball_there = cKDTree(ball_mm).query(fine.points_mm)[1]
+        from_rim, nearest = KDTree(rim_mm).query(fine.points_mm)
+        ball_there = KDTree(ball_mm).query(fine.points_mm)[1]
         above_ball = from_centre - np.linalg.norm(ball_mm[ball_there] - centre, axis=1)
         to_edge = np.where(from_rim < 7, np.minimum(np.maximum(above_ball, 0), from_rim), from_rim)
         closer = to_edge < away
@@ -137,6 +137,6 @@ def _beard(folded, skin, eye, nose, lips, ear) -> np.ndarray:
     above_throat = smoothstep(y, chin - 28, chin - 2)
     before_ear = smoothstep(z, ear[2] + 6, ear[2] + 20)
     # Bare skin beside the soul patch and around the lips.
-    from_lips = cKDTree(lips).query(folded)[0]
+    from_lips = KDTree(lips).query(folded)[0]
     off_lips = smoothstep(from_lips, 4, 9)
     return below * above_throat * before_ear * off_lips * skin

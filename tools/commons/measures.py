@@ -1,0 +1,199 @@
+"""Anthropometric measures of a head as functions of its base vertices, and what surveys found.
+
+The figures and their sources lie in anthropometry.json.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from commons.head import Head
+
+# Anatomical points as vertices of MakeHuman's base mesh, on the midline or on the subject's left.
+_POINTS = {
+    "glabella": 234,
+    "sellion": 132,
+    "pronasale": 5054,
+    "subnasale": 343,
+    "labiale_superius": 466,
+    "stomion": 493,
+    "labiale_inferius": 492,
+    "sublabiale": 724,
+    "pogonion": 733,
+    "menton": 5296,
+    "alare": 7098,
+    "cheilion": 7122,
+    "tragion": 12098,
+    "euryon": 7674,
+}
+# Lateral points that the 1988 headboard survey places relative to the tragion (mean of the sexes):
+# millimetres forward and up. The vertex nearest to that place on the average head stands for it.
+_FROM_TRAGION = {
+    "zygion": (32.4, 0.0),
+    "gonion": (13.9, -61.1),
+    "frontotemporale": (72.2, 41.6),
+    "ectoorbitale": (58.7, 14.0),
+}
+_SELLION_AHEAD_OF_TRAGION_MM = 94.9
+_RIGHT = "_right"
+
+# Each measure is the distance between two points, along the given axes.
+_ALL = (0, 1, 2)
+_MEASURES: dict[str, tuple[str, str, tuple[int, ...]]] = {
+    "head_breadth": ("euryon", "euryon_right", _ALL),
+    "head_length": ("glabella", "opisthocranion", _ALL),
+    "bizygomatic_breadth": ("zygion", "zygion_right", _ALL),
+    "bigonial_breadth": ("gonion", "gonion_right", _ALL),
+    "minimum_frontal_breadth": ("frontotemporale", "frontotemporale_right", _ALL),
+    "ectoorbitale_breadth": ("ectoorbitale", "ectoorbitale_right", _ALL),
+    "bitragion_breadth": ("tragion", "tragion_right", _ALL),
+    "menton_sellion_length": ("menton", "sellion", _ALL),
+    "menton_subnasale_length": ("menton", "subnasale", _ALL),
+    "subnasale_sellion_length": ("subnasale", "sellion", _ALL),
+    "nose_breadth": ("alare", "alare_right", _ALL),
+    "nose_protrusion": ("subnasale", "pronasale", _ALL),
+    "lip_length": ("cheilion", "cheilion_right", _ALL),
+    "interpupillary_breadth": ("pupil", "pupil_right", _ALL),
+    "endocanthion_breadth": ("endocanthion", "endocanthion_right", _ALL),
+    "exocanthion_breadth": ("exocanthion", "exocanthion_right", _ALL),
+    "philtrum_length": ("subnasale", "labiale_superius", _ALL),
+    "upper_vermilion_height": ("labiale_superius", "stomion", _ALL),
+    "lower_vermilion_height": ("stomion", "labiale_inferius", _ALL),
+    "subnasale_tragion_length": ("subnasale", "tragion", _ALL),
+    "nasion_tragion_length": ("sellion", "tragion", _ALL),
+    "gnathion_tragion_length": ("menton", "tragion", _ALL),
+    "tragion_to_top_of_head": ("vertex_of_head", "tragion", (1,)),
+    "tragion_to_back_of_head": ("opisthocranion", "tragion", (2,)),
+}
+# How far a vertex of a mesh without skull can stand for a palpated or pressed-in bony point.
+_POINT_ERROR_MM = 1.5
+# The middle of a lid opening lies this much nearer to the nose than the pupil.
+_PUPIL_OUTWARD_MM = 1.8
+_BONY_ERROR_MM = 4.0
+_BONY = ("bigonial_breadth", "minimum_frontal_breadth", "ectoorbitale_breadth", "head_length")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Means and covariance of the measures in people, men and women in equal parts."""
+
+    names: tuple[str, ...]
+    mean_mm: np.ndarray
+    """(measures,)"""
+    sd_mm: np.ndarray
+    """(measures,) of both sexes together."""
+    correlation: np.ndarray
+    """(measures, measures) of both sexes together; NaN where nobody published it."""
+    error_mm: np.ndarray
+    """(measures,) sigma of the difference between the survey's definition and the mesh's."""
+    men_mm: np.ndarray
+    women_mm: np.ndarray
+    sources: tuple[tuple[str, ...], ...]
+
+
+def points_of(head: Head, shape_mm: np.ndarray) -> dict[str, np.ndarray]:
+    """Name -> base vertices whose mean position is the point, found once on the average head."""
+    row = {int(v): i for i, v in enumerate(head.vertex)}
+    skin = np.flatnonzero(head.in_part("skin"))
+    left = skin[shape_mm[skin, 0] > 1]
+    middle = skin[np.abs(shape_mm[skin, 0]) < 0.1]
+    found = {name: row[vertex] for name, vertex in _POINTS.items()}
+    found["opisthocranion"] = middle[shape_mm[middle, 2].argmin()]
+    found["vertex_of_head"] = middle[shape_mm[middle, 1].argmax()]
+    tragion = shape_mm[found["tragion"]]
+    # The average head may still be too small: its own depth is the yardstick.
+    size = (shape_mm[found["sellion"]] - tragion)[2] / _SELLION_AHEAD_OF_TRAGION_MM
+    for name, (forward, up) in _FROM_TRAGION.items():
+        wanted = tragion[[1, 2]] + size * np.array([up, forward])
+        distance = np.linalg.norm(shape_mm[left][:, [1, 2]] - wanted, axis=1)
+        near = left[distance < distance.min() + 4]
+        found[name] = near[shape_mm[near, 0].argmax()]
+    rim = head.lid_rims[0]
+    found["endocanthion"] = rim[shape_mm[rim, 0].argmin()]
+    found["exocanthion"] = rim[shape_mm[rim, 0].argmax()]
+    points = {name: np.array([vertex]) for name, vertex in found.items()}
+    points |= {f"{name}{_RIGHT}": head.mirror[v] for name, v in points.items()}
+    # The eyeballs are placed behind the lids afterwards (organs.py), so the lids speak for them.
+    points["pupil"], points["pupil_right"] = head.lid_rims
+    return points
+
+
+def measure(
+    points: dict[str, np.ndarray], names: tuple[str, ...], shape_mm: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values (measures,) in mm and their Jacobian (measures, base, 3)."""
+    values = np.zeros(len(names))
+    jacobian = np.zeros((len(names), *shape_mm.shape))
+    for i, name in enumerate(names):
+        first, second, axes = _MEASURES[name]
+        a, b = points[first], points[second]
+        offset = np.zeros(3)
+        offset[list(axes)] = (shape_mm[a].mean(axis=0) - shape_mm[b].mean(axis=0))[list(axes)]
+        values[i] = np.linalg.norm(offset)
+        jacobian[i, a] += offset / values[i] / len(a)
+        jacobian[i, b] -= offset / values[i] / len(b)
+    return values, jacobian
+
+
+def read_survey() -> Survey:
+    """The preferred source of each measure; men and women in equal parts."""
+    table = _table()
+    names = tuple(name for name in _MEASURES if name in table["measurements"])
+    sex = {s: [_preferred(name, s) for name in names] for s in ("men", "women")}
+    # Where a sex was not measured its mean is the other's, scaled as the heads' sizes are.
+    men, women = (np.array([p[0] for p in sex[s]]) for s in ("men", "women"))
+    ratio = np.nanmedian(women / men)
+    men, women = (
+        np.where(np.isnan(men), women / ratio, men),
+        np.where(np.isnan(women), men * ratio, women),
+    )
+    sd_within = np.nanmean([[p[1] for p in sex[s]] for s in ("men", "women")], axis=0)
+    pupils = names.index("interpupillary_breadth")
+    men[pupils] -= 2 * _PUPIL_OUTWARD_MM
+    women[pupils] -= 2 * _PUPIL_OUTWARD_MM
+    half_gap = (men - women) / 2
+    sd = np.sqrt(sd_within**2 + half_gap**2)
+    within = _correlations(table, names)
+    together = within * np.outer(sd_within, sd_within) + np.outer(half_gap, half_gap)
+    return Survey(
+        names=names,
+        mean_mm=(men + women) / 2,
+        sd_mm=sd,
+        correlation=together / np.outer(sd, sd),
+        error_mm=np.array([_BONY_ERROR_MM if n in _BONY else _POINT_ERROR_MM for n in names]),
+        men_mm=men,
+        women_mm=women,
+        sources=tuple(tuple(sorted({sex[s][i][2] for s in sex} - {""})) for i in range(len(names))),
+    )
+
+
+@cache
+def _table() -> dict:
+    return json.loads((Path(__file__).parent / "anthropometry.json").read_text())
+
+
+def _preferred(name: str, sex: str) -> tuple[float, float, str]:
+    """Mean, deviation and source of the first entry, which anthropometry.md prefers."""
+    entries = _table()["measurements"][name].get(sex, [])
+    if not entries:
+        return np.nan, np.nan, ""
+    return entries[0]["mean_mm"], entries[0]["sd_mm"], entries[0]["source"]
+
+
+def _correlations(table: dict, names: tuple[str, ...]) -> np.ndarray:
+    """Mean of the published correlations within a sex; NaN for pairs that nobody published."""
+    total = np.zeros((len(names), len(names)))
+    count = np.zeros_like(total)
+    for block in table["correlations"]:
+        rows = [(i, block["names"].index(n)) for i, n in enumerate(names) if n in block["names"]]
+        matrix = np.array(block["matrix"], dtype=float)
+        for i, a in rows:
+            for j, b in rows:
+                total[i, j] += matrix[a, b]
+                count[i, j] += 1
+    correlation = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
