@@ -1,10 +1,12 @@
 """How well a foreign model becomes a whole one: ICT-FaceKit Light, all of it.
 
-    python benchmarks/run_conversion.py FACEKIT_FOLDER [--output MODEL.h5] [--json FILE]
+    python benchmarks/run_conversion.py FACEKIT_FOLDER [--json FILE] [--picture PNG]
 
-The folder is a clone of ICT-FaceKit or its FaceXModel. Reported are how far Commons' mean stays from
-ICT's after registration, how far its 68 points come to lie from ICT's own (by part of the face), how
-far a decoded person is from ICT's own sum of meshes, and what it costs.
+The folder is a clone of ICT-FaceKit or its FaceXModel. Reported are how far Commons' mean stays
+from ICT's after registration, how far its 68 points come to lie from ICT's own (by part of the
+face), how far a decoded person is from ICT's own sum of meshes, and what it costs. The picture
+shows the points on ICT's mean: its own 68 in red, the lent 478 in blue, irises in orange, jaw
+contours in green.
 """
 
 import argparse
@@ -17,11 +19,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image, ImageDraw
 
+from fit3dmm.geometry.camera import Camera
+from fit3dmm.model import MorphableModel
 from fit3dmm.model.complete import Completion, complete
 from fit3dmm.model.files import load_model, read_stored, write_stored
 from fit3dmm.model.formats import SourceModel, read_source
 from fit3dmm.model.library import find_model
+from fit3dmm.observe.colour import linear_to_srgb
+from fit3dmm.render.synthesise import synthesise
+from fit3dmm.scene import Lighting, Pose, Scene
 
 PARTS = {
     "jaw": slice(0, 17),
@@ -45,14 +53,17 @@ class Metric:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Measure the conversion of ICT-FaceKit Light.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--output", type=Path)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        output = arguments.output or Path(folder) / "ict.h5"
+        output = Path(folder) / "ict.h5"
         metrics = _measure(arguments.folder, output)
+        if arguments.picture:
+            views = [_points(load_model(output), yaw_deg) for yaw_deg in (0.0, 40.0)]
+            Image.fromarray(np.concatenate(views, axis=1)).save(arguments.picture)
     for metric in metrics:
         print(f"{metric.name:<48} {metric.value:10.3f} {metric.unit}")
     if arguments.json:
@@ -102,6 +113,33 @@ def _decoding_error(source: SourceModel, completion: Completion, output: Path) -
     exact = exact + np.einsum("pk,kvx->pvx", people.identity.numpy(), stored.identity_basis_mm)
     exact += np.einsum("pk,kvx->pvx", people.expression.numpy(), stored.expression_basis_mm)
     return float(np.linalg.norm(model.shape_mm(people).numpy() - exact, axis=2).max())
+
+
+def _points(model: MorphableModel, yaw_deg: float, size_px: int = 600) -> np.ndarray:
+    """The mean from one side with its points drawn over it."""
+    mean = model.zeros()
+    turn = torch.tensor([0.0, float(np.radians(yaw_deg)), 0.0])
+    pose = Pose.facing(1000.0).replace(rotation_rad=turn)
+    camera = Camera.centred(4.2 * size_px, size_px, size_px)
+    light = Lighting.ambient_white(0.45) + Lighting.directional((-0.5, 0.6, 0.9), (0.75,) * 3)
+    scene = Scene(mean, pose, camera, light)
+    seen = synthesise(model, scene, background_linear=torch.tensor([0.85] * 3))
+    pixels = (linear_to_srgb(seen.rgb_linear.clamp(0, 1)) * 255).to(torch.uint8).numpy()
+    picture = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(picture)
+    for name, colour, radius in (
+        ("jaw17", (0, 150, 0), 1.0),
+        ("mediapipe478", (30, 60, 255), 1.2),
+        ("ibug68", (255, 30, 30), 2.2),
+    ):
+        points = (model.landmarks | model.contours)[name]
+        places = points.locate(model.shape_mm(mean), model.surface.triangles).reshape(-1, 3)
+        places_px = camera.project(pose.T_cam_model @ places).tolist()
+        for k, (x, y) in enumerate(places_px):
+            iris = name == "mediapipe478" and k >= 468
+            box = (x - radius, y - radius, x + radius, y + radius)
+            draw.ellipse(box, fill=(255, 160, 0) if iris else colour)
+    return np.asarray(picture)
 
 
 if __name__ == "__main__":
