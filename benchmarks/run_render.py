@@ -1,12 +1,13 @@
 """How long the renderer takes, beside DEODR and (with a GPU) nvdiffrast, and what outlines it sees.
 
     python benchmarks/run_render.py [--sizes 224 256 512 1024] [--batches 1 4 16] [--repeats 15]
-                                    [--json benchmarks/results/render.json]
+                                    [--threads 1] [--json benchmarks/results/render.json]
 
 All draw the same head-like mesh of 70,688 triangles with three colours a vertex. `picture` is
 everything from clip coordinates to a picture with mixed outlines, and back to the gradients of
-positions and colours. Times are wall times; every line gives the tenth percentile and the median of
-the repeats, and rivals take turns, so that other work on the machine hits them alike.
+positions and colours. The value is the tenth percentile of the repeats' wall times; beside it are
+the median and the tenth percentile of the processor time, which other work on the machine disturbs
+less. Rivals take turns, and their ratios are those of processor time.
 """
 
 import argparse
@@ -38,13 +39,15 @@ PACKAGES = ("torch", "numpy", "numba", "deodr", "nvdiffrast")
 
 @dataclass(frozen=True)
 class Metric:
-    """One measured number; times carry the median of the repeats too."""
+    """One measured number."""
 
     name: str
     value: float
     unit: str
     lower_is_better: bool = True
     median: float | None = None
+    processor: float | None = None
+    """Processor time of all threads."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Mesh:
 
 def main() -> None:
     arguments = _arguments()
+    torch.set_num_threads(arguments.threads)
     cpu.warm_up()
     mesh = _cap()
     metrics = []
@@ -83,6 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", default=[224, 256, 512, 1024])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=1, help="as in a fit: one image, one core")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
@@ -94,8 +99,10 @@ def _show(metrics: list[Metric]) -> None:
     """Print the metrics that are new."""
     global _shown
     for metric in metrics[_shown:]:
-        median = "" if metric.median is None else f"   median {metric.median:9.2f}"
-        print(f"{metric.name:<44} {metric.value:9.2f} {metric.unit}{median}", flush=True)
+        more = ""
+        if metric.median is not None:
+            more = f"   median {metric.median:9.2f}   processor {metric.processor:9.2f}"
+        print(f"{metric.name:<44} {metric.value:9.2f} {metric.unit}{more}", flush=True)
     _shown = len(metrics)
 
 
@@ -169,26 +176,37 @@ def _times(mesh: Mesh, size: int, batch: int, repeats: int) -> list[Metric]:
             mesh, size, batch, choose_backend("nvdiffrast", torch.device("cuda")), "cuda"
         )
     repeats = max(5, repeats // batch) if size >= 512 else repeats
-    seconds: dict[str, list[float]] = {name: [] for name in actions}
-    for k in range(repeats + 1):
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in actions}
+    for _ in range(repeats):
         for name, action in actions.items():
-            elapsed = action()
-            if k > 0:  # the first one warms caches
-                seconds[name].append(1e3 * elapsed)
-    metrics = [
-        Metric(f"{label}: {name}", float(np.percentile(t, 10)), "ms", median=float(np.median(t)))
-        for name, t in seconds.items()
-    ]
+            action()  # fills the caches that the others have emptied
+            spent[name].append(action())
+    metrics = []
+    for name, times in spent.items():
+        wall, processor = 1e3 * np.array(times).T
+        low, low_processor = (float(np.percentile(t, 10)) for t in (wall, processor))
+        median = float(np.median(wall))
+        metrics.append(Metric(f"{label}: {name}", low, "ms", True, median, low_processor))
     found = {metric.name.split(": ")[1]: metric for metric in metrics}
     if "deodr picture, forward" in found:
         for way in ("forward", "backward"):
             theirs, ours = found[f"deodr picture, {way}"], found[f"cpu picture, {way}"]
-            ratio = theirs.value / ours.value
+            ratio = (theirs.processor or 0) / (ours.processor or 1)
             metrics.append(Metric(f"{label}: deodr / cpu picture, {way}", ratio, "times", False))
     return metrics
 
 
-Action = Callable[[], float]
+Action = Callable[[], tuple[float, float]]
+"""Runs once and says its wall time and its processor time in seconds."""
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _since(start: tuple[float, float]) -> tuple[float, float]:
+    wall, processor = _clocks()
+    return wall - start[0], processor - start[1]
 
 
 def _ours(mesh: Mesh, size: int, batch: int, backend: Backend, device: str) -> dict[str, Action]:
@@ -204,7 +222,7 @@ def _ours(mesh: Mesh, size: int, batch: int, backend: Backend, device: str) -> d
         latest["barycentric"] = fragments.barycentric
 
     def rasterise_backward() -> None:
-        torch.autograd.grad(latest["barycentric"], clip, weight)
+        torch.autograd.grad(latest["barycentric"], clip, weight, retain_graph=True)
 
     def picture() -> None:
         fragments = backend.rasterise(clip, topology.triangles, size, size)
@@ -214,15 +232,15 @@ def _ours(mesh: Mesh, size: int, batch: int, backend: Backend, device: str) -> d
         latest["picture"] = blend_silhouettes(drawn, pairs, crossings)
 
     def picture_backward() -> None:
-        torch.autograd.grad(latest["picture"], (clip, colours), weight)
+        torch.autograd.grad(latest["picture"], (clip, colours), weight, retain_graph=True)
 
     def timed(action: Callable[[], None]) -> Action:
-        def run() -> float:
-            start = time.perf_counter()
+        def run() -> tuple[float, float]:
+            start = _clocks()
             action()
             if device == "cuda":
                 torch.cuda.synchronize()
-            return time.perf_counter() - start
+            return _since(start)
 
         return run
 
@@ -265,18 +283,18 @@ def _deodr(mesh: Mesh, size: int) -> dict[str, Action]:
     image, depth = np.zeros((size, size, 3)), np.zeros((size, size))
     weight = np.random.default_rng(0).standard_normal((size, size, 3))
 
-    def forward() -> float:
-        start = time.perf_counter()
+    def forward() -> tuple[float, float]:
+        start = _clocks()
         deodr.renderScene(scene, 1.0, image, depth, False, None, None, False)
-        return time.perf_counter() - start
+        return _since(start)
 
-    def backward() -> float:
+    def backward() -> tuple[float, float]:
         scene.clear_gradients()
         # It changes both of them, so they are copies.
         drawn, gradient = image.copy(), weight.copy()
-        start = time.perf_counter()
+        start = _clocks()
         deodr.renderSceneB(scene, 1.0, drawn, depth, gradient, False, None, None, None, False)
-        return time.perf_counter() - start
+        return _since(start)
 
     forward()
     ours = cpu.rasterise(clip, mesh.topology.triangles, size, size)
