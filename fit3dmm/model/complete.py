@@ -21,6 +21,8 @@ from fit3dmm.model.stored import StoredModel, StoredPoints
 
 _NOW7_OF_IBUG68 = (36, 39, 42, 45, 33, 48, 54)
 _WORST_FIT_MM = 5.0
+_SIZES = (0.7, 1.4)
+"""Of adult faces to each other, with room for crops and habits."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def complete(source: SourceModel, lender: StoredModel) -> Completion:
     """
     stored = source.stored
     coarse = lender.at_level(REGISTERED_LEVEL)
+    _check_size(coarse, source)
     surface = NearestSurface(
         np.asarray(stored.mean_mm, np.float64), triangles_of(stored), _face_parts(source)
     )
@@ -77,6 +80,19 @@ def complete(source: SourceModel, lender: StoredModel) -> Completion:
         regions=regions | dict(stored.regions),
     )
     return Completion(whole, float(apart.mean()), float(np.percentile(apart, 90)), gap)
+
+
+def _check_size(model: MorphableModel, source: SourceModel) -> None:
+    """Registration scales freely, so a model in other units would pass it unseen."""
+    index = sorted(source.anchors_mm)
+    own = np.stack([source.anchors_mm[i] for i in index])
+    theirs = model.landmarks_mm("ibug68", model.zeros()).numpy()[index]
+    ratio = float(np.std(own, axis=0).sum() / np.std(theirs, axis=0).sum())
+    if not _SIZES[0] < ratio < _SIZES[1]:
+        raise InputError(
+            f"The mean face of {source.stored.info.name!r} is {ratio:.3g} times as large as that of "
+            "Commons when read as mm: the file is in other units than its family uses."
+        )
 
 
 def _face_parts(source: SourceModel) -> np.ndarray:

@@ -19,7 +19,7 @@ SKIN, EYES, NONE = 0, 1, -1
 """Parts of a head that are matched with their like only; none is matched with nothing."""
 # Commons' mouth cavity says little about the teeth and gums of another model, so these get plain
 # colours of their own, the darker one for what lies in shadow.
-_MOUTH_LINEAR = {"mouth_interior": (0.22, 0.07, 0.06), "teeth": (0.60, 0.54, 0.44)}
+_MOUTH_LINEAR = {"mouth_interior": (0.22, 0.07, 0.06), "teeth": (0.45, 0.41, 0.34)}
 
 
 @dataclass(frozen=True)

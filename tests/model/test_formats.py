@@ -427,6 +427,13 @@ def test_every_family_becomes_a_whole_model(tmp_path):
 def test_a_source_that_is_no_face_is_told(tmp_path):
     made.write_gnm(tmp_path)
     source = read_source([tmp_path])
-    small = dataclasses.replace(source.stored, mean_mm=source.stored.mean_mm[:, [2, 0, 1]])
+    flat = dataclasses.replace(source.stored, mean_mm=source.stored.mean_mm * [1, 1, 20])
     with pytest.raises(InputError, match="can't be brought into register"):
-        complete(dataclasses.replace(source, stored=small), toy_stored())
+        complete(dataclasses.replace(source, stored=flat), toy_stored())
+
+
+def test_a_source_in_other_units_is_told(tmp_path):
+    arrays = made.gnm_arrays()
+    made.write_gnm(tmp_path, template_vertex_positions=100 * arrays["template_vertex_positions"])
+    with pytest.raises(InputError, match="101 times as large"):
+        complete(read_source([tmp_path]), toy_stored())
