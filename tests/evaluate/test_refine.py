@@ -53,9 +53,24 @@ def test_ends_where_icp_ends(egg):
         icp = solve_similarity(closest_points(surface, icp.invert(points)).points, points)
     ours = refine_alignment(surface, points, true)
     theirs = closest_points(surface, icp.invert(points)).distance * icp.scale
-    # Both stop a little short of the minimum: ICP creeps, and we stop at steps below 1e-9.
+    # Both stop a little short of the minimum: ICP creeps, and we stop at steps below 1e-8.
     assert (ours.distance**2).sum() == pytest.approx((theirs**2).sum(), rel=1e-5)
     assert ours.steps < 30
+
+
+def test_a_dense_scan_ends_where_all_its_points_say(egg):
+    """Starting from a part of the points must not show in the result."""
+    vertices, triangles = egg
+    rng = np.random.default_rng(1)
+    corners = vertices[triangles[rng.integers(len(triangles), size=12_000)]]
+    points = np.einsum("pkc,pk->pc", corners, rng.dirichlet(np.ones(3), size=12_000)) * 1.1
+    points = points + rng.normal(size=points.shape)
+    surface = index_surface(vertices, triangles)
+    dense = refine_alignment(surface, points, turned(0.05, 1.0, [3.0, 0.0, 1.0]))
+    again = refine_alignment(surface, points, dense.alignment)
+    assert (dense.distance**2).sum() == pytest.approx((again.distance**2).sum(), rel=1e-7)
+    assert dense.alignment.scale == pytest.approx(1.1, rel=2e-3)  # the noise of 1 mm
+    assert dense.steps <= 8
 
 
 def test_the_unit_of_the_mesh_does_not_matter(egg):
