@@ -90,8 +90,8 @@ def _check_size(model: MorphableModel, source: SourceModel) -> None:
     ratio = float(np.std(own, axis=0).sum() / np.std(theirs, axis=0).sum())
     if not _SIZES[0] < ratio < _SIZES[1]:
         raise InputError(
-            f"The mean face of {source.stored.info.name!r} is {ratio:.3g} times as large as that of "
-            "Commons when read as mm: the file is in other units than its family uses."
+            f"The mean face of {source.stored.info.name!r} is {ratio:.3g} times as large as "
+            "that of Commons when read as mm: the file is in other units than its family uses."
         )
 
 
