@@ -18,10 +18,11 @@ _SWEEP_RAD = np.radians(np.arange(15.0, 135.0, 0.25))
 # The outline of a frontal view lies where the skin has turned away: beside the eyes, where the
 # head goes on widening towards the ears, as far as this cosine between its normal and the way to
 # the front; at the chin, whose underside is never hidden wholly, as far as the second.
-_LIMB_COSINE = (0.14, 0.25)
-# How far a line reaches behind and before the limb of a frontal view.
-_BACKWARD_MM = 26.0
-_FORWARD_MM = 38.0
+_LIMB_COSINE = (0.18, 0.25)
+# How far a line reaches behind and before a point: the limb of a frontal view for the jaw, whose
+# points always slide, or a point that slides only where it is turned away, so forwards.
+_JAW_REACH_MM = (26.0, 38.0)
+_OVAL_REACH_MM = (10.0, 40.0)
 _JAW_POINTS = 17
 
 
@@ -56,7 +57,10 @@ def oval_lines(
     around_mm = oval_mm - _axis_mm(eyes_mm)
     angles = np.arctan2(around_mm[:, 1], around_mm[:, 0])
     lines = [_Line(surface, eyes_mm, angle, hidden) for angle in angles]
-    return _stacked([line.candidates() for line in lines])
+    starts = [line.nearest(point) for line, point in zip(lines, oval_mm, strict=True)]
+    return _stacked(
+        [line.candidates(at, _OVAL_REACH_MM) for line, at in zip(lines, starts, strict=True)]
+    )
 
 
 def _axis_mm(eyes_mm: np.ndarray) -> np.ndarray:
@@ -93,9 +97,14 @@ class _Line:
     def limb_mm(self) -> np.ndarray:
         return self.positions_mm[self.limb]
 
-    def candidates(self) -> Points:
-        """(candidates,) from behind to the front; fewer directions where the skin ends."""
-        wanted = self.length_mm[self.limb] + np.linspace(_BACKWARD_MM, -_FORWARD_MM, N_CANDIDATES)
+    def nearest(self, position_mm: np.ndarray) -> int:
+        """Number of the sample nearest to a position."""
+        return int(np.linalg.norm(self.positions_mm - position_mm, axis=1).argmin())
+
+    def candidates(self, at: int, reach_mm: tuple[float, float]) -> Points:
+        """(candidates,) around a sample, from behind to the front; the last repeats at an end."""
+        backward_mm, forward_mm = reach_mm
+        wanted = self.length_mm[at] + np.linspace(backward_mm, -forward_mm, N_CANDIDATES)
         wanted = np.clip(wanted, self.length_mm[0], self.length_mm[-1])
         return self.points[np.abs(self.length_mm[:, None] - wanted).argmin(axis=0)]
 
@@ -164,7 +173,7 @@ def _both_sides(surface: HeadSurface, lines: list[_Line]) -> tuple[Points, Point
     limbs = joined([line.points[[line.limb]] for line in lines])
     chin = len(lines) - 1
     limbs = limbs.replaced([chin], surface.on_midline(limbs[[chin]]))
-    candidates = [line.candidates() for line in lines]
+    candidates = [line.candidates(line.limb, _JAW_REACH_MM) for line in lines]
     candidates[chin] = surface.on_midline(candidates[chin])
     left = [surface.mirrored(points) for points in candidates[:chin][::-1]]
     return (
