@@ -3,11 +3,11 @@ import json
 import numpy as np
 import pytest
 import torch
+
 from commons.head import PARTS, Head
 from commons.landmarks import TABLE
 from commons.surface_points import along_loop, head_surface, symmetric_points
 from commons.surface_points import barycentric_of as weights_of
-
 from fit3dmm._files import data_path
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
