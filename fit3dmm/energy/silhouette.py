@@ -71,7 +71,7 @@ def find_edges(
 
     Returns:
         Signed distance of each edge from its point, and the contrast there: the difference of the
-        mean colours on its two sides, as a share of their sum.
+        mean colours on its two sides, as a share of the mean along the line.
     """
     n_steps = 2 * int(2 * reach_px) + 1
     offset = torch.linspace(-reach_px, reach_px, n_steps + 2 * _SIDE, dtype=start_px.dtype)
@@ -81,10 +81,13 @@ def find_edges(
     total = torch.nn.functional.pad(colour.cumsum(1), (0, 0, 1, 0))
     before = total[:, _SIDE:-_SIDE] - total[:, : -2 * _SIDE]
     after = total[:, 2 * _SIDE :] - total[:, _SIDE:-_SIDE]
-    contrast = (after - before).norm(dim=2) / (after + before).norm(dim=2).clamp_min(1e-6)
+    # The mean of the whole line: that of the two sides would draw edges towards the dark.
+    mean = colour.mean(1).norm(dim=1).clamp_min(1e-6)
+    contrast = (after - before).norm(dim=2) / _SIDE / mean[:, None]
     # Edge k of the differences lies between samples k + _SIDE - 1 and k + _SIDE.
     step = offset[1] - offset[0]
     place = offset[0] + step * (torch.arange(contrast.shape[1]) + _SIDE - 0.5)
-    preferred = contrast * torch.exp(-0.5 * (place / spread_px) ** 2)
+    # The square makes the middle of a soft edge stand out from its nearer flank.
+    preferred = contrast**2 * torch.exp(-0.5 * (place / spread_px) ** 2)
     best = preferred.argmax(dim=1)
     return place[best], contrast.gather(1, best[:, None])[:, 0]

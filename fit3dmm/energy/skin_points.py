@@ -32,14 +32,20 @@ class SkinPoints(TensorRecord):
     albedo_basis_linear: Float[Tensor, "points 3 albedo"]
     area_mm2: Float[Tensor, "points"]
     """Surface of the mean face that each point stands for, times its share in the face region."""
-    places: LandmarkMap
+    triangle: Int[Tensor, "points"]
+    """Of the surface, on which each point lies."""
+    barycentric: Float[Tensor, "points 3"]
+
+    @property
+    def places(self) -> LandmarkMap:
+        """Where the points are on the surface."""
+        return _unnamed(self.triangle, self.barycentric)
 
     def __len__(self) -> int:
         return len(self.area_mm2)
 
     def select(self, rows: Tensor) -> "SkinPoints":
         """Some of the points."""
-        names = tuple(self.places.names[i] for i in rows.tolist())
         return SkinPoints(
             self.points.select(rows),
             self.normal_mean[rows],
@@ -47,7 +53,8 @@ class SkinPoints(TensorRecord):
             self.albedo_mean_linear[rows],
             self.albedo_basis_linear[rows],
             self.area_mm2[rows],
-            LandmarkMap(names, self.places.triangle[rows], self.places.barycentric[rows]),
+            self.triangle[rows],
+            self.barycentric[rows],
         )
 
     def relinearised(
@@ -76,8 +83,7 @@ def spread_points(model: MorphableModel, n: int) -> LandmarkMap:
     over = u + v > 1
     u, v = torch.where(over, 1 - u, u), torch.where(over, 1 - v, v)
     barycentric = torch.stack([1 - u - v, u, v], dim=1).to(model.mean_mm)
-    names = tuple(str(i) for i in range(n))
-    return LandmarkMap(names, triangle.to(model.mean_mm.device), barycentric)
+    return _unnamed(triangle.to(model.mean_mm.device), barycentric)
 
 
 def skin_points(model: MorphableModel, n: int = 3000) -> SkinPoints:
@@ -99,8 +105,13 @@ def skin_points(model: MorphableModel, n: int = 3000) -> SkinPoints:
         places.locate(model.albedo_mean_linear, triangles),
         albedo_basis.permute(1, 2, 0).contiguous(),
         (_triangle_weights(model).sum() / n).to(model.mean_mm).expand(n).clone(),
-        places,
+        places.triangle,
+        places.barycentric,
     )
+
+
+def _unnamed(triangle: Tensor, barycentric: Tensor) -> LandmarkMap:
+    return LandmarkMap(("",) * len(triangle), triangle, barycentric)
 
 
 def _triangle_weights(model: MorphableModel) -> Tensor:

@@ -25,6 +25,7 @@ class Stage:
     solver: LevenbergMarquardt = field(default_factory=LevenbergMarquardt)
 
 
+_COLOUR_PRIORS = ("albedo", "light")
 _PRIORS = ("identity", "detail", "expression", "distance", "focal")
 
 LANDMARK_STAGES = (
@@ -45,23 +46,31 @@ PHOTO_STAGES = (
     Stage(
         "light",
         COLOUR,
-        ("photometric", "albedo", "light"),
+        ("photometric", *_COLOUR_PRIORS),
         blur_px=2.0,
         solver=LevenbergMarquardt(max_steps=6, relative_decrease=1e-2),
     ),
     Stage(
         "coarse",
         POSE + CAMERA + SHAPE + COLOUR,
-        ("landmarks", "blendshapes", "iris", "photometric", "albedo", "light", *_PRIORS),
+        ("landmarks", "blendshapes", "iris", "photometric", *_COLOUR_PRIORS, *_PRIORS),
         blur_px=2.0,
-        solver=LevenbergMarquardt(max_steps=5, relative_decrease=1e-3),
+        solver=LevenbergMarquardt(max_steps=4, relative_decrease=2e-3),
     ),
     Stage(
         "fine",
         POSE + CAMERA + SHAPE + COLOUR,
-        ("landmarks", "blendshapes", "iris", "photometric", "albedo", "light", *_PRIORS),
+        (
+            "landmarks",
+            "silhouette",
+            "blendshapes",
+            "iris",
+            "photometric",
+            *_COLOUR_PRIORS,
+            *_PRIORS,
+        ),
         blur_px=0.7,
-        solver=LevenbergMarquardt(max_steps=6, relative_decrease=1e-3),
+        solver=LevenbergMarquardt(max_steps=5, relative_decrease=2e-3),
     ),
 )
 
@@ -89,7 +98,7 @@ class FitConfig:
     observation, however many pixels it has."""
     photometric_turn: float = 1.0
     """Sigmas beyond which a colour counts as none of the face's own."""
-    silhouette_sigma_mm: float = 1.5
+    silhouette_sigma_mm: float = 2.0
     """Distance of the outline from the photo's edge."""
     skin_floor: float = 0.2
     """Least weight of a seen point whose colour looks like no skin."""
@@ -115,9 +124,9 @@ class FitConfig:
     """Typical focal length without EXIF, in units of the photo's longer side."""
     focal_log_sigma: float = 0.6
     """Spread of it, as a natural logarithm."""
-    distance_mm: float = 900.0
+    distance_mm: float = 1000.0
     """Typical distance of the head from the camera."""
-    distance_log_sigma: float = 0.5
+    distance_log_sigma: float = 0.3
     """Spread of it, as a natural logarithm."""
     iris_noise_mm: float = 0.6
     """Error of the detector's iris diameter, at the eye."""

@@ -1,9 +1,10 @@
 """From a photo to a fitted face: observe, start, run the stages, judge."""
 
 import contextlib
+import functools
 import importlib.metadata
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,8 @@ def _result(
     )
 
 
-def _versions() -> dict[str, str]:
+@functools.cache
+def _versions() -> Mapping[str, str]:
     return {
         "fit3dmm": __version__,
         **{name: importlib.metadata.version(name) for name in _PACKAGES},

