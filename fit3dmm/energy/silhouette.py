@@ -74,7 +74,7 @@ def find_edges(
         mean colours on its two sides, as a share of the mean along the line.
     """
     n_steps = 2 * int(2 * reach_px) + 1
-    offset = torch.linspace(-reach_px, reach_px, n_steps + 2 * _SIDE, dtype=start_px.dtype)
+    offset = torch.linspace(-reach_px, reach_px, n_steps + 2 * _SIDE).to(start_px)
     line = start_px[:, None] + offset[None, :, None] * across[:, None]
     colour, _ = image.sample(line.reshape(-1, 2))
     colour = colour.reshape(len(start_px), len(offset), -1)
@@ -86,7 +86,7 @@ def find_edges(
     contrast = (after - before).norm(dim=2) / _SIDE / mean[:, None]
     # Edge k of the differences lies between samples k + _SIDE - 1 and k + _SIDE.
     step = offset[1] - offset[0]
-    place = offset[0] + step * (torch.arange(contrast.shape[1]) + _SIDE - 0.5)
+    place = offset[0] + step * (torch.arange(contrast.shape[1], device=offset.device) + _SIDE - 0.5)
     # The square makes the middle of a soft edge stand out from its nearer flank.
     preferred = contrast**2 * torch.exp(-0.5 * (place / spread_px) ** 2)
     best = preferred.argmax(dim=1)

@@ -75,7 +75,7 @@ def spread_points(model: MorphableModel, n: int) -> LandmarkMap:
     """
     weight = _triangle_weights(model)
     passed = weight.cumsum(0)
-    marks = (torch.arange(n, dtype=passed.dtype) + 0.5) * passed[-1] / n
+    marks = (torch.arange(n, dtype=passed.dtype) + 0.5) * float(passed[-1]) / n
     triangle = torch.searchsorted(passed, marks.to(passed)).clamp(max=len(weight) - 1)
     # The R2 sequence, folded into the triangle, spreads the points within theirs.
     k = torch.arange(n, dtype=torch.float64)

@@ -111,7 +111,9 @@ def fit_observation(
     """
     config = config or FitConfig()
     with torch.no_grad(), torch_threads(config.threads):
-        frame = photo_frame(observation, prepared.model.mean_mm)
+        like = prepared.model.mean_mm
+        observation = observation.to(device=like.device, dtype=like.dtype)
+        frame = photo_frame(observation, like)
         if start is None:
             values: Values = initial_values(
                 prepared.model, prepared.landmarks, observation, frame, config

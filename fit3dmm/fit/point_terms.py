@@ -90,7 +90,7 @@ def _outline_points(context: Context, rows: Tensor) -> tuple[ModelPoints, Tensor
     if prepared.outline is None:
         return points, normal, facing
     lines = context.surface.at(prepared.model.contours[DETECTOR_OUTLINE].flat())
-    line = torch.tensor([FACE_OVAL.index(row) for row in rows.tolist()])
+    line = facing.new_tensor([FACE_OVAL.index(row) for row in rows.tolist()]).long()
     facings = lines.facing.view(len(FACE_OVAL), -1)
     at = line * facings.shape[1] + (facings[line] - _LIMB_FACING).abs().argmin(1)
     turned_away = (facing < _LIMB_FACING)[:, None]

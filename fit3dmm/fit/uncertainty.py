@@ -48,6 +48,6 @@ def laplace(problem: Problem, at: Evaluation) -> Uncertainty:
     curvature, _ = problem.normal_equations(at)
     # Scaled to a unit diagonal the matrix is well conditioned whatever the units.
     scale = curvature.diagonal().clamp_min(1e-30).rsqrt()
-    scaled = curvature * scale[:, None] * scale + 1e-9 * torch.eye(len(scale), dtype=scale.dtype)
+    scaled = curvature * scale[:, None] * scale + 1e-9 * torch.diag(torch.ones_like(scale))
     covariance = torch.linalg.inv(scaled) * scale[:, None] * scale
     return Uncertainty(problem.free, problem.sizes, covariance.to(at.x.dtype))
