@@ -43,7 +43,7 @@ from fit3dmm.geometry.subdivision import (
 )
 from fit3dmm.model.files import write_stored
 from fit3dmm.model.morphable import ModelInfo
-from fit3dmm.model.stored import StoredModel
+from fit3dmm.model.stored import StoredModel, StoredPoints
 
 _N_IDENTITY = 80
 _N_DETAIL = 100
@@ -95,6 +95,15 @@ def _rows(points: Points, head: Head) -> np.ndarray:
     return sum(operator[corners[:, k]].toarray() * barycentric[:, k : k + 1] for k in range(3))
 
 
+def _anthropometric_points(points: dict[str, np.ndarray], head: Head) -> StoredPoints:
+    """The points of the surveys' measures, by name; a pupil is the middle of its lids' corners."""
+    single = {name: vertices[0] for name, vertices in points.items() if len(vertices) == 1}
+    triangles = quads_to_triangles(head.quads)
+    rows = np.array([np.flatnonzero((triangles == v).any(axis=1))[0] for v in single.values()])
+    at = triangles[rows] == np.array(list(single.values()))[:, None]
+    return StoredPoints(tuple(single), rows, at.astype(float))
+
+
 def build(cache: Path) -> StoredModel:
     sources = fetch_sources(cache)
     mesh = read_base_mesh(sources)
@@ -109,6 +118,7 @@ def build(cache: Path) -> StoredModel:
     surface = head_surface(head, mean)
     mediapipe = mediapipe_points(surface)
     landmarks, contours = build_landmarks(surface, mediapipe, ear_quads(mesh, head))
+    landmarks["anthropometry"] = _anthropometric_points(points_of(head, mean), head)
     regions = build_regions(sources, mesh, surface, mediapipe)
     weight = np.where(regions["face"] > 0.5, 1.0, _WEIGHT_ELSEWHERE) * head.in_part("skin")
     components, _ = principal_components(population, weight)

@@ -13,7 +13,16 @@ from commons.brows import read_brows
 from commons.eyes import read_eyes
 from commons.fine import FineHead, refine_head
 from commons.head import Head
-from commons.people import Paints, draw_blotches, draw_people, draw_placements, paint
+from commons.people import (
+    FLUSHES,
+    SHADOWS,
+    Paints,
+    People,
+    draw_blotches,
+    draw_people,
+    draw_placements,
+    paint,
+)
 from commons.skins import LUMINANCE, read_skins
 from commons.sources import Sources
 from commons.zones import find_zones
@@ -30,7 +39,7 @@ BLOCKS = {
 }
 _N_TONE = 3
 _DARK_END_COUNTS = 0.75
-_UNDERTONE_MARGIN = 1.25
+_UNDERTONE_MARGIN = 1.15
 """What the bend of the line from dark to light must be able to take up."""
 _MEAN_STEP = 1 / 2048
 """The mean is rounded to this, so that it compresses."""
@@ -63,9 +72,7 @@ def build_albedo(
     rng = np.random.default_rng(seed)
     paints = read_paints(sources, fine, shape_mm, rng)
     people = draw_people(n_people, rng, paints)
-    painted = np.stack(
-        [paint(person, people, paints).astype(np.float32) for person in range(n_people)]
-    )
+    painted = _painted(people, paints)
     masks = _block_masks(paints)
     importance = np.sum([share * masks[name] for name, (_, share) in BLOCKS.items()], axis=0)
     weight = importance * fine.mass
@@ -74,8 +81,7 @@ def build_albedo(
     mean = np.round(mean / _MEAN_STEP) * _MEAN_STEP
     order = np.argsort(-_variance(basis, weight), kind="stable")
     basis, names = basis[order], tuple(names[k] for k in order)
-    others = draw_people(200, rng, paints)
-    held_out = np.stack([paint(person, others, paints) - mean for person in range(len(others))])
+    held_out = _painted(draw_people(200, rng, paints), paints) - mean.astype(np.float32)
     return Albedo(
         level=LEVEL,
         mean_linear=mean,
@@ -97,15 +103,26 @@ def read_paints(
 ) -> Paints:
     """Everything that people are painted with."""
     brows = read_brows(sources, shape_mm, fine)
+    zones = find_zones(fine)
     return Paints(
         fine=fine,
         skins=read_skins(sources, fine),
         brows=brows,
         eyes=read_eyes(sources, fine),
-        zones=find_zones(fine),
+        zones=zones,
+        flushes=np.stack([getattr(zones, name) for name in FLUSHES]),
+        shadows=np.stack([getattr(zones, name) for name in SHADOWS]),
         brow_coverage=draw_placements(brows, rng),
         blotches=draw_blotches(fine, rng),
     )
+
+
+def _painted(people: People, paints: Paints) -> np.ndarray:
+    """(people, vertices, 3) float32."""
+    painted = np.empty((len(people), paints.fine.n_vertices, 3), dtype=np.float32)
+    for person in range(len(people)):
+        painted[person] = paint(person, people, paints)
+    return painted
 
 
 def albedo_regions(paints: Paints) -> dict[str, np.ndarray]:
@@ -146,24 +163,23 @@ def _components(
     tone = skin_linear - tone_mean
     # Errors count by how bright the skin is: a light patch shows most on a dark face.
     root = 1 / np.sqrt(skin_linear @ LUMINANCE)[:, None]
-    regressors = np.concatenate([np.ones((len(tone), 1)), tone], axis=1) * root
-    responses = painted.reshape(len(painted), -1) * root.astype(np.float32)
-    fitted = np.linalg.lstsq(regressors.astype(np.float32), responses, rcond=None)[0]
-    del responses
-    fitted = np.stack([fine.symmetric(one) for one in fitted.reshape(4, -1, 3)])
-    mean, with_tone = fitted[0], fitted[1:]
+    regressors = np.concatenate([np.ones((len(tone), 1)), tone], axis=1)
+    solve = (np.linalg.pinv(regressors * root) * root.T).astype(np.float32)
+    fitted = np.tensordot(solve, painted, axes=1)
+    mean, *with_tone = [fine.symmetric(one.astype(np.float64)) for one in fitted]
+    with_tone = np.stack(with_tone)
     basis = [np.tensordot(tone_axes, with_tone, axes=1)]
     names = [f"tone {k + 1}" for k in range(_N_TONE)]
     rest = painted
-    rest -= mean
-    rest -= np.tensordot(tone.astype(np.float32), with_tone, axes=1)
+    for person in range(len(rest)):
+        rest[person] -= mean + np.tensordot(tone[person], with_tone, axes=1)
     for block, (count, _) in BLOCKS.items():
         vertices = np.flatnonzero(masks[block] > 1e-3)
         local = rest[:, vertices]
         if block in _LOCAL_MODES_ARE_SYMMETRIC:
             local = (local + rest[:, fine.mirror[vertices]]) / 2
+        local *= masks[block][vertices, None].astype(np.float32)
         found = np.zeros((count, fine.n_vertices, 3))
-        local = local * masks[block][vertices, None].astype(np.float32)
         found[:, vertices] = _principal(local, vertices, weight, count)
         basis.append(found)
         names += [f"{block} {k + 1}" for k in range(count)]
@@ -192,8 +208,11 @@ def _principal(samples: np.ndarray, vertices, weight: np.ndarray, count: int) ->
     """(count, vertices, 3) leading components times sigma, by a weighted covariance."""
     n = len(samples)
     root = np.sqrt(weight[vertices]).astype(np.float32)[:, None]
-    flat = (samples * root).reshape(n, -1)
-    _, vectors = np.linalg.eigh((flat @ flat.T).astype(np.float64))
+    gram = np.zeros((n, n))
+    for part in np.array_split(np.arange(len(vertices)), 1 + len(vertices) // 8192):
+        flat = (samples[:, part] * root[part]).reshape(n, -1)
+        gram += flat @ flat.T
+    _, vectors = np.linalg.eigh(gram)
     leading = vectors[:, ::-1][:, :count]
     # Unit columns of `leading` give components whose coefficients have unit variance.
     found = np.tensordot(leading.T.astype(np.float32), samples, axes=1) / np.sqrt(n - 1)

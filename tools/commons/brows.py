@@ -22,7 +22,7 @@ STYLE_SHARES = np.array([14, 8, 4, 12, 9, 0.5, 3, 14, 1.5, 8, 8, 6.0])
 _BLUR_MM = 0.55
 _CARD_EDGE_MM = 0.8
 _MAX_HEIGHT_MM = 5.0
-_SAMPLES_A_SIDE = 16
+_SAMPLES_A_SIDE = 10
 
 
 @dataclass(frozen=True)

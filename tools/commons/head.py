@@ -8,8 +8,7 @@ import scipy.sparse.csgraph as graph
 
 from commons.sources import BaseMesh
 
-# Rings of quads kept behind the lip and lid rims. Further in, nothing is ever seen.
-_MOUTH_RINGS = 5
+# Rings of quads kept behind the lid rims. Further in, nothing is ever seen.
 _SOCKET_RINGS = 2
 # Two neighbours on the closed edge loop around the neck along which the head is cut.
 _NECK_EDGE = (809, 805)
@@ -75,7 +74,7 @@ def cut_head(mesh: BaseMesh) -> Head:
     keep = [
         (skin, "skin"),
         (_neck(mesh, skin, mouth | left_socket | right_socket), "skin"),
-        (_rings(mesh, mouth, head_vertices, _MOUTH_RINGS), "mouth"),
+        (mouth, "mouth"),
         (_rings(mesh, left_socket | right_socket, head_vertices, _SOCKET_RINGS), "socket"),
         (_front_of_eye(mesh, "helper-l-eye"), "eye_left"),
         (_front_of_eye(mesh, "helper-r-eye"), "eye_right"),

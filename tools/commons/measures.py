@@ -4,6 +4,7 @@ The figures and their sources lie in anthropometry.json.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -95,7 +96,10 @@ class Survey:
 
 
 def points_of(head: Head, shape_mm: np.ndarray) -> dict[str, np.ndarray]:
-    """Name -> base vertices whose mean position is the point, found once on the average head."""
+    """Name -> base vertices whose mean position is the point.
+
+    Most are single vertices. Those that are extremes of the shape are found on the one given.
+    """
     row = {int(v): i for i, v in enumerate(head.vertex)}
     skin = np.flatnonzero(head.in_part("skin"))
     left = skin[shape_mm[skin, 0] > 1]
@@ -116,9 +120,17 @@ def points_of(head: Head, shape_mm: np.ndarray) -> dict[str, np.ndarray]:
     found["exocanthion"] = rim[shape_mm[rim, 0].argmax()]
     points = {name: np.array([vertex]) for name, vertex in found.items()}
     points |= {f"{name}{_RIGHT}": head.mirror[v] for name, v in points.items()}
-    # The eyeballs are placed behind the lids afterwards (organs.py), so the lids speak for them.
-    points["pupil"], points["pupil_right"] = head.lid_rims
-    return points
+    return points | _pupils(points)
+
+
+def _pupils(points: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The eyeballs are placed behind the lids afterwards (organs.py): the lids' corners speak."""
+    return {
+        f"pupil{side}": np.concatenate(
+            [points[f"{name}{side}"] for name in ("endocanthion", "exocanthion")]
+        )
+        for side in ("", _RIGHT)
+    }
 
 
 def measure(
@@ -197,3 +209,24 @@ def _correlations(table: dict, names: tuple[str, ...]) -> np.ndarray:
     correlation = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     np.fill_diagonal(correlation, 1.0)
     return correlation
+
+
+def measure_points(
+    names: tuple[str, ...], mean_mm: np.ndarray, components_mm: np.ndarray
+) -> Iterator[tuple[str, tuple[float, float], tuple[float, float]]]:
+    """Each measure with mean and deviation, of people and of a model that has the points.
+
+    Args:
+        names: of the points, as in the landmark set `anthropometry`.
+        mean_mm: (points, 3)
+        components_mm: (components, points, 3), each one standard deviation.
+    """
+    survey = read_survey()
+    points = {name: np.array([i]) for i, name in enumerate(names)}
+    points |= _pupils(points)
+    values, jacobian = measure(points, survey.names, mean_mm)
+    spread = components_mm.reshape(len(components_mm), -1) @ jacobian.reshape(len(values), -1).T
+    deviations = np.sqrt((spread**2).sum(axis=0))
+    for i, name in enumerate(survey.names):
+        people = (float(survey.mean_mm[i]), float(survey.sd_mm[i]))
+        yield name, people, (float(values[i]), float(deviations[i]))

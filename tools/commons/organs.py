@@ -14,8 +14,8 @@ _LID_GAP_MM = 0.35
 # The lining of the lids ends just under the eyeball's surface, inside the opening's outline.
 _LINING_DEPTH_MM = 0.15
 _LINING_INWARD = 0.93
-_TEETH_WIDTH = 0.94
-_TEETH_BACK_MM = 1.5
+_TEETH_WIDTH = 0.92
+_TEETH_BACK_MM = 3.0
 
 
 def with_round_eyes(mean_mm: np.ndarray, head: Head) -> np.ndarray:

@@ -25,8 +25,8 @@ _PLACEMENTS = 12
 # A linear model can't move a sharp edge: styles are softened towards their mean, or else random
 # draws get pale outlines beside the brows.
 _STYLE_SHARE = 0.65
-_FLUSHES = ("cheeks", "nose", "around_mouth", "ears", "forehead")
-_SHADOWS = ("under_eyes", "upper_lids", "around_mouth", "forehead", "cheeks")
+FLUSHES = ("cheeks", "nose", "around_mouth", "ears", "forehead")
+SHADOWS = ("under_eyes", "upper_lids", "around_mouth", "forehead", "cheeks")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ class Paints:
     """(styles, placements, near) opacity on `brows.area`."""
     blotches: np.ndarray
     """(fields, vertices) smooth random fields of unit variance."""
+    flushes: np.ndarray
+    """(FLUSHES, vertices) weights of the zones that blood shows in."""
+    shadows: np.ndarray
+    """(SHADOWS, vertices) and that melanin does."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,9 @@ class People:
     skin_shares: np.ndarray
     """(people, skins) shares of the texture patterns."""
     blood: np.ndarray
-    """(people, flushes) in the zones _FLUSHES."""
+    """(people, flushes) in the zones FLUSHES."""
     melanin: np.ndarray
-    """(people, shadows) in the zones _SHADOWS."""
+    """(people, shadows) in the zones SHADOWS."""
     blotch_blood: np.ndarray
     blotch_melanin: np.ndarray
     hair_linear: np.ndarray
@@ -92,7 +96,8 @@ def draw_blotches(fine: FineHead, rng: np.random.Generator) -> np.ndarray:
         smooth = fine.smooth(noise, sigma_mm)
         smooth[:, ::2] = fine.symmetric(smooth[:, ::2])
         fields.append(smooth / smooth.std(axis=0))
-    return np.concatenate(fields, axis=1).T * fine.in_part("skin")
+    blotches = np.concatenate(fields, axis=1).T * fine.in_part("skin")
+    return blotches.astype(np.float32)
 
 
 def draw_people(n: int, rng: np.random.Generator, paints: Paints) -> People:
@@ -115,8 +120,8 @@ def draw_people(n: int, rng: np.random.Generator, paints: Paints) -> People:
     return People(
         skin_linear=skin_linear(tone, draw_undertones(rng, n)),
         skin_shares=shares,
-        blood=shown * rng.normal([0.22, 0.16, 0.04, 0.15, 0.0], 0.11, (n, len(_FLUSHES))),
-        melanin=rng.normal(0, 1, (n, len(_SHADOWS))) * [0.09, 0.07, 0.05, 0.04, 0.04]
+        blood=shown * rng.normal([0.22, 0.16, 0.04, 0.15, 0.0], 0.11, (n, len(FLUSHES))),
+        melanin=rng.normal(0, 1, (n, len(SHADOWS))) * [0.09, 0.07, 0.05, 0.04, 0.04]
         + np.array([0.10, 0.06, 0.02, 0.02, 0.0]),
         blotch_blood=shown * rng.normal(0, 0.007, (n, n_blotches)),
         blotch_melanin=rng.normal(0, 0.004, (n, n_blotches)),
@@ -133,7 +138,7 @@ def draw_people(n: int, rng: np.random.Generator, paints: Paints) -> People:
         stubble=np.where(man, rng.beta(0.9, 4.5, n), 0.0) * 0.9,
         lip_log=lips,
         iris_shares=_draw_irises(rng, tone),
-        iris_lightness=np.exp(rng.normal(-0.15, 0.25, n)),
+        iris_lightness=np.exp(rng.normal(-0.1, 0.2, n)),
         eye_whiteness=rng.normal(0.82 + 0.18 * light, 0.05),
         lash_darkness=rng.uniform(0.65, 1.0, n),
     )
@@ -145,7 +150,7 @@ def _draw_irises(rng: np.random.Generator, tone: np.ndarray) -> np.ndarray:
     brown = np.array([name.startswith("brown") for name in IRISES])
     usual = np.array([2.0, 1.2, 0.5, 0.9, 1.0, 0.4, 0.15, 0.15, 0.1])
     share = rng.dirichlet(usual, n)
-    keeps_brown = rng.uniform(size=n) < np.interp(tone, [1, 3, 5, 7], [0.50, 0.65, 0.95, 1.0])
+    keeps_brown = rng.uniform(size=n) < np.interp(tone, [1, 3, 5, 7], [0.55, 0.70, 0.95, 1.0])
     share = share * np.where(brown, 1.0, np.where(keeps_brown, 0.04, 2.0)[:, None])
     share = share * np.where(brown, np.where(keeps_brown, 1.0, 0.25)[:, None], 1.0)
     return share / share.sum(axis=1, keepdims=True)
@@ -153,23 +158,14 @@ def _draw_irises(rng: np.random.Generator, tone: np.ndarray) -> np.ndarray:
 
 def paint(person: int, people: People, paints: Paints) -> np.ndarray:
     """(vertices, 3) linear RGB of one person."""
-    p, zones, skins = people, paints.zones, paints.skins
-    shares = p.skin_shares[person]
-    log = np.log(p.skin_linear[person]) + np.tensordot(shares, skins.log_pattern, axes=1)
-    blood = sum(
-        amount * getattr(zones, name)
-        for name, amount in zip(_FLUSHES, p.blood[person], strict=True)
-    )
-    melanin = sum(
-        amount * getattr(zones, name)
-        for name, amount in zip(_SHADOWS, p.melanin[person], strict=True)
-    )
-    bare = 1 - skins.lips
-    blood = blood + p.blotch_blood[person] @ paints.blotches * bare
-    melanin = melanin + p.blotch_melanin[person] @ paints.blotches * bare
-    log = log + np.multiply.outer(blood, _BLOOD) + np.multiply.outer(melanin, _MELANIN)
-    log = log + np.multiply.outer(skins.lips, p.lip_log[person])
-    return _with_eyes_and_mouth(_with_hair(np.exp(log), person, p, paints), person, p, paints)
+    p, lips = people, paints.skins.lips[:, None]
+    pattern = np.tensordot(p.skin_shares[person], paints.skins.log_pattern, axes=1)
+    blood = p.blood[person] @ paints.flushes + p.blotch_blood[person] @ paints.blotches
+    melanin = p.melanin[person] @ paints.shadows + p.blotch_melanin[person] @ paints.blotches
+    pigment = np.outer(blood, _BLOOD) + np.outer(melanin, _MELANIN)
+    log = np.log(p.skin_linear[person]) + pattern + (1 - lips) * pigment + lips * p.lip_log[person]
+    haired = _with_hair(np.exp(log), person, p, paints)
+    return _with_eyes_and_mouth(haired, person, p, paints)
 
 
 def _with_hair(colour: np.ndarray, person: int, p: People, paints: Paints) -> np.ndarray:

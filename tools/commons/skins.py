@@ -52,14 +52,13 @@ def read_skins(sources: Sources, fine: FineHead) -> Skins:
     dark = np.array(["dark" in path.name for path in paths])
     hair = _hair(raw[dark], fine)
     lips = _lips(raw[~dark], fine)
-    log_raw = np.log(np.maximum(raw, 0.004))
-    pattern = np.stack([_pattern(one, hair, lips, fine) for one in log_raw])
+    pattern = _patterns(np.log(np.maximum(raw, 0.004)), hair, lips, fine)
     # Dark pixels are noisy in the logarithm, and the few sources repeat themselves.
     for group in (dark, ~dark):
         mean = pattern[group].mean(axis=0)
         pattern[group] = mean + _KEPT_DIFFERENCES * (pattern[group] - mean)
     return Skins(
-        log_pattern=pattern,
+        log_pattern=pattern.astype(np.float32),
         is_dark=dark,
         lips=lips,
         hair=hair,
@@ -115,29 +114,38 @@ def _lips(light: np.ndarray, fine: FineHead) -> np.ndarray:
     return smoothstep(share, 0.25, 0.65) * smoothstep(away_mm, 14, 10) * near
 
 
-def _pattern(log_raw: np.ndarray, hair, lips, fine: FineHead) -> np.ndarray:
+def _patterns(log_raw: np.ndarray, hair, lips, fine: FineHead) -> np.ndarray:
+    """(skins, vertices, 3) logarithm of colour over tone, without the painted light."""
     skin = fine.in_part("skin") & (fine.points_mm[:, 2] > fine.points_mm[:, 2].min() + 60)
     # The textures' hair begins as an orange seam well below the hairline.
     bare = 1 - smoothstep(fine.smooth(hair[:, None], 10.0)[:, 0], 0.02, 0.3)
     trust = skin * bare * (1 - lips) ** 4 + 1e-5
-    luminance = np.log(np.exp(log_raw) @ LUMINANCE)[:, None]
-    hue = log_raw - luminance
-    tone = np.median(log_raw[_front(fine)], axis=0)
-    tone_luminance = np.log(np.exp(tone) @ LUMINANCE)
-    tone_hue = tone - tone_luminance
-
-    light = fine.smooth_within(luminance, trust, _LIGHT_SIGMA_MM)
-    wide_hue = fine.smooth_within(hue, trust, _HUE_SIGMA_MM)
+    tone = np.median(log_raw[:, _front(fine)], axis=1)[:, None]
+    luminance = _log_luminance(log_raw) - _log_luminance(tone)
+    hue = log_raw - tone - luminance
+    light = _low_pass(luminance, trust, _LIGHT_SIGMA_MM, fine)
+    wide_hue = _low_pass(hue, trust, _HUE_SIGMA_MM, fine)
+    # On the lips nothing is taken for light.
     on_lips = lips[:, None]
+    detail = (_KEPT_FINE_LUMINANCE * (1 - on_lips) + on_lips) * (luminance - light)
+    detail = detail + (_KEPT_FINE_HUE * (1 - on_lips) + on_lips) * (hue - wide_hue)
+    wide = _KEPT_WIDE_LUMINANCE * light + _KEPT_WIDE_HUE * wide_hue
+    wide = (wide + wide[:, fine.mirror]) / 2
     # Beside the face the texture is stretched, and under the hair there is no skin to be seen.
     seen = (_frontal(fine) * bare)[:, None]
-    wide = _KEPT_WIDE_LUMINANCE * (fine.symmetric(light) - tone_luminance) + _KEPT_WIDE_HUE * (
-        fine.symmetric(wide_hue) - tone_hue
-    )
-    detail = (_KEPT_FINE_LUMINANCE + (1 - _KEPT_FINE_LUMINANCE) * on_lips) * (luminance - light) + (
-        _KEPT_FINE_HUE + (1 - _KEPT_FINE_HUE) * on_lips
-    ) * (hue - wide_hue)
     return (0.15 + 0.85 * seen) * wide + seen * detail
+
+
+def _log_luminance(log_linear: np.ndarray) -> np.ndarray:
+    return np.log(np.exp(log_linear) @ LUMINANCE)[..., None]
+
+
+def _low_pass(values: np.ndarray, trust: np.ndarray, sigma_mm: float, fine: FineHead):
+    """Smooth (skins, vertices, channels) from trusted vertices only, all in one solve."""
+    skins, vertices, channels = values.shape
+    columns = values.transpose(1, 0, 2).reshape(vertices, -1)
+    smooth = fine.smooth_within(columns, trust, sigma_mm)
+    return smooth.reshape(vertices, skins, channels).transpose(1, 0, 2)
 
 
 def _front(fine: FineHead) -> np.ndarray:
