@@ -37,6 +37,8 @@ class Options:
     """Folder of meshes (or landmarks) that any system made."""
     fit: str | None = None
     """Fit the photos instead: a preset, or a function of yours as package.module:factory."""
+    model: str = "commons"
+    """The face model that a preset fits: a name or a file."""
     submission: bool = False
     """Also write the folder that the benchmark's organisers take."""
     jobs: int = 0
@@ -76,7 +78,7 @@ class RunBenchmark:
                 options.data,
                 options.out,
                 predictions=options.predictions,
-                fitter=load_fitter(options.fit) if options.fit is not None else None,
+                fitter=load_fitter(options.fit, options.model) if options.fit is not None else None,
                 submission=options.submission,
                 jobs=options.jobs or available_cores(),
                 progress=show,

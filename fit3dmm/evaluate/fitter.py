@@ -70,26 +70,26 @@ class Fitter(Protocol):
         ...
 
 
-PRESETS: dict[str, str] = {}
-"""Names of our own fitters, each `module:factory`."""
-
-
-def load_fitter(name: str) -> Fitter:
+def load_fitter(name: str, model: str = "commons") -> Fitter:
     """The fitter of a preset, or of `package.module:factory`, a function without arguments.
+
+    Args:
+        name: which.
+        model: the face model that a preset fits; a factory knows its own.
 
     Raises:
         InputError: there is no such preset, module or factory.
     """
-    place = PRESETS.get(name, name)
-    module_name, _, factory_name = place.partition(":")
+    module_name, _, factory_name = name.partition(":")
     if not factory_name:
-        known = ", ".join(sorted(PRESETS)) or "none so far"
-        raise InputError(
-            f"There is no fitting preset {name!r} (known: {known}); "
-            "name one, or a function of yours as package.module:factory."
-        )
+        # The pipeline takes seconds to load, and scoring meshes does not need it.
+        from fit3dmm.evaluate.preset_fitter import PresetFitter
+
+        fitter = PresetFitter(name, model)
+        fitter.fingerprint  # noqa: B018, a wrong name shall end here and not in every worker
+        return fitter
     try:
         factory = getattr(importlib.import_module(module_name), factory_name)
     except (ImportError, AttributeError) as error:
-        raise InputError(f"Can't load the fitter {place}: {error}.") from error
+        raise InputError(f"Can't load the fitter {name}: {error}.") from error
     return factory()

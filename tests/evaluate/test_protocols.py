@@ -246,7 +246,7 @@ def test_a_test_set_without_scans_is_fitted_and_submitted(tmp_path, capsys):
         ((), "exactly one"),
         ((*FIT, "--predictions", "."), "exactly one"),
         (("--predictions", "nowhere"), "folder of predictions"),
-        (("--fit", "no-such-preset"), "no fitting preset"),
+        (("--fit", "no-such-preset"), "There is no preset"),
         (("--fit", "tests.evaluate.tiny_sets:gone"), "Can't load"),
         (("--predictions", ".", "--submission"), "takes no submissions"),
         ((*FIT, "--jobs", "-1"), "--jobs 0 or more"),
