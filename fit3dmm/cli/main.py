@@ -15,6 +15,7 @@ from fit3dmm._errors import InputError
 COMMANDS = {
     "doctor": "Check the installation: versions, devices, renderers, and a self-test.",
     "evaluate": "Score fits, or meshes that another system made, by the field's benchmarks.",
+    "fit": "Fit the faces in photos: meshes, avatars, textures, depth and numbers.",
     "model": "List, inspect, show, convert and download face models.",
     "render": "Draw a saved scene, or a model with given coefficients.",
 }

@@ -1,0 +1,116 @@
+"""One picture to judge a fit at a glance: photo, overlay, geometry, rendering, residual."""
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from fit3dmm.export.picture import srgb_bytes
+from fit3dmm.fit.result import FitResult
+from fit3dmm.geometry.mesh import topology_of
+from fit3dmm.geometry.transform import Similarity
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.colour import linear_to_srgb
+from fit3dmm.observe.crop import Crop, extract_crop
+from fit3dmm.observe.photo import Photo
+from fit3dmm.render.lights import named_lights
+from fit3dmm.render.synthesise import Rendering, render_mesh, synthesise
+from fit3dmm.scene import Scene
+
+LABELS = ("photo", "overlay", "geometry", "reconstruction", "residual x 3")
+# Side of the square that is shown, in units of the longer side of the face's box.
+_MARGIN = 1.65
+_GREY, _BACKGROUND = 0.45, 0.9
+_OVERLAY = 0.65
+_RESIDUAL_GAIN = 3.0
+_LETTERS = (60, 60, 60)
+
+
+def preview(
+    result: FitResult, model: MorphableModel, photo: Photo, panel_px: int = 400
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Draw the sheet: five panels in a row, and what the fit says of itself below.
+
+    Args:
+        panel_px: side of a panel.
+    """
+    crop = _crop(result, photo, panel_px)
+    scene = result.scene.replace(
+        camera=result.scene.camera.cropped(crop.T_crop_photo, panel_px, panel_px)
+    )
+    drawn = synthesise(model, scene, background_linear=crop.image_linear)
+    clay = _clay(model, scene)
+    # Only the face is compared with the photo; hair covers the rest of the head.
+    face = _face_weight(model, drawn)
+    overlay = crop.image_linear + _OVERLAY * face * (clay.rgb_linear - crop.image_linear)
+    reconstruction = crop.image_linear + face * (drawn.rgb_linear - crop.image_linear)
+    panels = [crop.image_linear, overlay, clay.rgb_linear, reconstruction]
+    pictures = [srgb_bytes(panel) for panel in panels]
+    pictures.append(_residual(crop, drawn, face))
+    return _sheet(pictures, _caption(result))
+
+
+def _crop(result: FitResult, photo: Photo, panel_px: int) -> Crop:
+    points = result.observation.points_px
+    low, high = points.amin(0), points.amax(0)
+    side = float((high - low).max().clamp_min(1)) * _MARGIN
+    left, top = ((low + high - side) / 2).tolist()
+    scale = panel_px / side
+    T_panel_photo = Similarity.in_plane(scale, (-scale * left, -scale * top))
+    return extract_crop(photo, T_panel_photo, panel_px)
+
+
+def _clay(model: MorphableModel, scene: Scene) -> Rendering:
+    """The shape alone, in grey under studio light."""
+    points = scene.pose.T_cam_model @ model.shape_mm(scene.coefficients)
+    topology = topology_of(model.surface.triangles, model.n_vertices)
+    grey = torch.full_like(points, _GREY)
+    light = named_lights()["studio"].to(points.device, points.dtype)
+    ground = points.new_full((3,), _BACKGROUND)
+    return render_mesh(points, grey, topology, scene.camera, light, background_linear=ground)
+
+
+def _face_weight(model: MorphableModel, drawn: Rendering) -> Float[Tensor, "height width 1"]:
+    fragments = drawn.fragments
+    corners = model.surface.triangles[fragments.triangle[0].clamp_min(0).long()]
+    weight = (model.regions["face"][corners] * fragments.barycentric[0]).sum(-1)
+    return (weight * fragments.covered[0])[..., None]
+
+
+def _residual(
+    crop: Crop, drawn: Rendering, face: Float[Tensor, "height width 1"]
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Photo minus rendering in sRGB around grey: what is too dark in the rendering is bright."""
+    photo, rendering = (
+        linear_to_srgb(i.clamp(0, 1)) for i in (crop.image_linear, drawn.rgb_linear)
+    )
+    difference = 0.5 + 0.5 * _RESIDUAL_GAIN * face * (photo - rendering)
+    return (255 * difference.clamp(0, 1)).round().byte().numpy()
+
+
+def _caption(result: FitResult) -> str:
+    quality = result.quality
+    parts = [
+        f"{result.observation.name}: {quality.verdict}",
+        f"points {quality.landmark_error_mm:.1f} mm",
+        f"distance {result.distance_mm / 10:.0f} +- {result.distance_sigma_mm / 10:.0f} cm",
+        f"focal length {result.focal_px:.0f} +- {result.focal_sigma_px:.0f} px",
+        f"model {result.model.name}",
+    ]
+    return ",  ".join(parts)
+
+
+def _sheet(pictures: list[np.ndarray], caption: str) -> UInt8[np.ndarray, "height width 3"]:
+    side = pictures[0].shape[0]
+    line = max(side // 16, 14)
+    font = ImageFont.load_default(size=0.7 * line)
+    sheet = Image.new("RGB", (side * len(pictures), side + 2 * line), "white")
+    draw = ImageDraw.Draw(sheet)
+    for k, (picture, label) in enumerate(zip(pictures, LABELS, strict=True)):
+        sheet.paste(Image.fromarray(picture), (k * side, line))
+        place = (k * side + side / 2, line / 2)
+        draw.text(place, label, fill=_LETTERS, font=font, anchor="mm")
+    place = (line / 2, side + 1.5 * line)
+    draw.text(place, caption, fill=_LETTERS, font=font, anchor="lm")
+    return np.asarray(sheet)

@@ -1,0 +1,156 @@
+"""Fit results as files: HDF5, versioned, readable back into the same `FitResult`.
+
+Layout of version 1. Attributes of the file: `format` ("fit3dmm-result"), `format_version`, `model`
+and `frame`. The group `scene` is laid out as in a saved scene. Every other field of the result is a
+group where it holds tensors (each a data set), and else a data set of one string, JSON, in which
+NaN and Infinity may stand for numbers. A field that a file lacks takes its default, so that
+settings can be added without a new version.
+"""
+
+import dataclasses
+import enum
+import json
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import torch
+from torch import Tensor
+
+from fit3dmm._errors import InputError
+from fit3dmm._files import atomic_path
+from fit3dmm._tensors import TensorRecord
+from fit3dmm.fit.result import FitResult
+from fit3dmm.scene import Scene
+from fit3dmm.scene_file import FRAME, read_scene, write_scene
+
+FORMAT = "fit3dmm-result"
+FORMAT_VERSION = 1
+_LARGE = 1024
+
+
+def save_result(path: Path, result: FitResult) -> None:
+    """Write everything that came out of a fit.
+
+    Raises:
+        InputError: the folder can't be written to.
+    """
+    with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update(
+            format=FORMAT, format_version=FORMAT_VERSION, model=result.model.name, frame=FRAME
+        )
+        _write_record(file, result)
+
+
+def load_result(path: Path) -> FitResult:
+    """Read what `save_result` wrote, on the CPU.
+
+    Raises:
+        InputError: there is no such file, it is no result, or a newer fit3dmm wrote it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"There is no file {path}: pass the fit.h5 of a fit.")
+    try:
+        with h5py.File(path, "r") as file:
+            _check_format(path, file.attrs)
+            return _read_record(file, FitResult)
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        # h5py reports damage as one of several exceptions, depending on where it lies.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"{path} can't be read as a result ({reason}): it is damaged or of another kind; "
+            "fit the photo again."
+        ) from error
+
+
+def _check_format(path: Path, attributes: Any) -> None:
+    found = attributes.get("format")
+    if found != FORMAT:
+        raise InputError(
+            f"{path} should hold a {FORMAT}, but calls itself {found!r}: pass the fit.h5 of a fit."
+        )
+    version = int(attributes["format_version"])
+    if version > FORMAT_VERSION:
+        raise InputError(
+            f"{path} is a result of version {version}, this fit3dmm reads up to {FORMAT_VERSION}: "
+            "update fit3dmm."
+        )
+
+
+def _write_record(group: h5py.Group, record: Any) -> None:
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, Tensor):
+            array = value.detach().cpu().numpy()
+            packing = {"compression": "gzip", "shuffle": True} if array.size > _LARGE else {}
+            group.create_dataset(field.name, data=array, **packing)
+        elif isinstance(value, Scene):
+            write_scene(group.create_group(field.name), value)
+        elif isinstance(value, TensorRecord):
+            _write_record(group.create_group(field.name), value)
+        else:
+            group.create_dataset(field.name, data=json.dumps(_plain(value)))
+
+
+def _read_record(group: Any, kind: type) -> Any:
+    hints = typing.get_type_hints(kind)
+    values = {}
+    for field in dataclasses.fields(kind):
+        if field.name not in group and _has_default(field):
+            continue
+        stored, hint = group[field.name], hints[field.name]
+        if hint is Scene:
+            values[field.name] = read_scene(stored)
+        elif isinstance(stored, h5py.Group):
+            values[field.name] = _read_record(stored, hint)
+        elif h5py.check_string_dtype(stored.dtype) is not None:
+            values[field.name] = _typed(json.loads(stored.asstr()[()]), hint)
+        else:
+            values[field.name] = torch.as_tensor(stored[()])
+    return kind(**values)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold."""
+    if isinstance(value, enum.Enum):
+        return value.name
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """The inverse of `_plain`, told by the annotation."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None:
+            return None
+        return _typed(value, next(a for a in arguments if a is not type(None)))
+    if origin is tuple:
+        variadic = len(arguments) == 2 and arguments[1] is Ellipsis
+        of_each = [arguments[0]] * len(value) if variadic else arguments
+        return tuple(_typed(item, one) for item, one in zip(value, of_each, strict=True))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {key: _typed(item, arguments[1]) for key, item in value.items()}
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return hint[value]
+    if dataclasses.is_dataclass(hint):
+        hints = typing.get_type_hints(hint)
+        names = [f.name for f in dataclasses.fields(hint) if f.name in value]
+        return typing.cast(Any, hint)(**{name: _typed(value[name], hints[name]) for name in names})
+    return value
+
+
+def _has_default(field: dataclasses.Field) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is not missing or field.default_factory is not missing

@@ -1,0 +1,143 @@
+"""The readable part of a result: numbers that other programs and people want, as JSON."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fit3dmm._files import atomic_path
+from fit3dmm.export.depth import DepthMap
+from fit3dmm.fit.result import FitResult
+from fit3dmm.geometry.rotation import rotation_matrix
+from fit3dmm.model.morphable import MorphableModel
+
+FORMAT = "fit3dmm-summary"
+FORMAT_VERSION = 1
+LANDMARKS = "ibug68"
+_AXES = {
+    "model": "mm; x to the subject's left, y up, z out of the face; origin inside the head",
+    "camera": "mm; OpenCV's axes: x right, y down, z forward; origin in the camera",
+    "photo": "px; x right, y down; origin at the top-left corner, pixel centres at +0.5",
+}
+
+
+def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[str, Any]:
+    """What `fit.json` holds; docs/results.md says what each entry means."""
+    scene, quality = result.scene, result.quality
+    opencv = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
+    T_camera_model = opencv @ scene.pose.T_cam_model.matrix().cpu()
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "photo": {
+            "name": result.observation.name,
+            "width_px": result.observation.photo_width_px,
+            "height_px": result.observation.photo_height_px,
+        },
+        "model": {
+            "name": result.model.name,
+            "version": result.model.version,
+            "licence": result.model.licence,
+            "level": result.level,
+        },
+        "preset": result.config.preset,
+        "quality": {
+            "verdict": quality.verdict,
+            "remarks": list(quality.remarks),
+            "landmark_error_mm": quality.landmark_error_mm,
+            "photometric_error": quality.photometric_error,
+            "seen_share": quality.seen_share,
+            "face_px": quality.face_px,
+        },
+        "axes": _AXES,
+        "camera": _rows(scene.camera.opencv_matrix()),
+        "T_cam_model": _rows(T_camera_model),
+        "focal_px": result.focal_px,
+        "focal_sigma_px": result.focal_sigma_px,
+        "distance_mm": result.distance_mm,
+        "distance_sigma_mm": result.distance_sigma_mm,
+        "focal_distance_correlation": result.focal_distance_correlation,
+        "turn_deg": _turn_deg(scene.pose.rotation_rad),
+        **_landmarks(result, model),
+        "expression": dict(
+            zip(model.expression_names, _rows(scene.coefficients.expression), strict=False)
+        ),
+        "identity": _rows(scene.coefficients.identity),
+        "detail": _rows(scene.coefficients.detail),
+        "albedo": _rows(scene.coefficients.albedo),
+        "irradiance_sh": _rows(scene.lighting.irradiance_sh),
+        "depth_box_px": list(depth.box_px),
+        "energies": dict(result.energies),
+        "stages": [
+            {
+                "name": stage.name,
+                "stopped": stage.reason.name.lower(),
+                "steps": len(stage.history) - 1,
+                "seconds": round(stage.seconds, 4),
+            }
+            for stage in result.stages
+        ],
+        "versions": dict(result.versions),
+    }
+
+
+def write_json(content: dict[str, Any], path: Path) -> None:
+    """Write strict JSON: numbers that are not finite become null.
+
+    Raises:
+        InputError: the folder can't be written to.
+    """
+    with atomic_path(Path(path)) as temporary:
+        temporary.write_text(json_text(content) + "\n", encoding="utf-8")
+
+
+def json_text(content: Any) -> str:
+    """Strict JSON, indented."""
+    return json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def _landmarks(result: FitResult, model: MorphableModel) -> dict[str, Any]:
+    """Nothing where the model has no such points."""
+    if LANDMARKS not in model.landmarks:
+        return {}
+    scene = result.scene
+    posed = scene.pose.T_cam_model @ model.landmarks_mm(LANDMARKS, scene.coefficients)
+    neutral = model.landmarks_mm(LANDMARKS, scene.coefficients.neutral())
+    return {
+        "landmarks_neutral_mm": _rows(neutral),
+        "landmarks_photo_px": _rows(scene.camera.project(posed)),
+    }
+
+
+def _turn_deg(rotation_rad: Tensor) -> dict[str, float]:
+    """Angles of the rotation pitch first, then yaw, then roll, about the axes of the camera."""
+    R = rotation_matrix(rotation_rad.double()).tolist()
+    pitch = math.atan2(R[2][1], R[2][2])
+    yaw = math.asin(max(-1.0, min(1.0, -R[2][0])))
+    roll = math.atan2(R[1][0], R[0][0])
+    angles = {"pitch": pitch, "yaw": yaw, "roll": roll}
+    return {name: round(math.degrees(angle), 4) for name, angle in angles.items()}
+
+
+def _rows(values: Tensor) -> Any:
+    """Nested lists; float32 holds seven digits."""
+    return _rounded(values.detach().double().cpu().tolist())
+
+
+def _rounded(values: Any) -> Any:
+    if isinstance(values, list):
+        return [_rounded(value) for value in values]
+    return float(f"{values:.7g}")
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    return content

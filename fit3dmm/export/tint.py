@@ -1,0 +1,67 @@
+"""How a photo's skin differs from the fitted albedo at large: a smooth field over the head."""
+
+import numpy as np
+import scipy.sparse as sp
+from jaxtyping import Float
+from scipy.sparse.linalg import splu
+
+from fit3dmm.geometry.subdivision import unique_edges
+from fit3dmm.model.surface import Surface
+
+# Differences over fewer edges of the base mesh than this (some 7 mm each) are detail and not tint.
+_REACH_EDGES = 3.0
+# A natural logarithm of a colour ratio beyond this is hair, an object or a highlight, not skin.
+_OUTLIER = 0.35
+_ROUNDS = 4
+_TETHER = 1e-5
+
+
+def smooth_tint(
+    log_ratio: Float[np.ndarray, "vertices 3"],
+    weight: Float[np.ndarray, "vertices"],
+    surface: Surface,
+) -> Float[np.ndarray, "base 3"]:
+    """The smooth field that explains what was seen, and goes on evenly where nothing was.
+
+    It minimises the weighted squared differences plus those between neighbours on the base mesh
+    (a membrane), with the weights of outliers lowered in a few rounds (Geman, McClure 1987).
+
+    Args:
+        log_ratio: natural logarithm of seen over fitted colour.
+        weight: how well each vertex is seen; 0 for not.
+
+    Returns:
+        The field on the base mesh: `surface.lift` carries it to the surface.
+    """
+    lift = _lift_matrix(surface)
+    per_base = len(weight) / surface.n_base
+    membrane = _REACH_EDGES**2 * _laplacian(surface) + _TETHER * sp.identity(surface.n_base)
+    field = np.zeros((surface.n_base, log_ratio.shape[1]))
+    robust = np.ones(len(weight))
+    for _ in range(_ROUNDS):
+        w = sp.diags_array(weight.astype(np.float64) * robust / per_base)
+        system = splu(sp.csc_matrix(lift.T @ w @ lift + membrane))
+        field = system.solve(lift.T @ (w @ log_ratio.astype(np.float64)))
+        distance = np.linalg.norm(log_ratio - lift @ field, axis=1) / _OUTLIER
+        robust = 1 / (1 + distance**2) ** 2
+    return field.astype(np.float32)
+
+
+def _lift_matrix(surface: Surface) -> sp.csr_matrix:
+    if surface.operator is None:
+        return sp.csr_matrix(sp.identity(surface.n_base))
+    operator = surface.operator.cpu()
+    values, columns, starts = operator.values(), operator.col_indices(), operator.crow_indices()
+    arrays = (values.double().numpy(), columns.numpy(), starts.numpy())
+    return sp.csr_matrix(arrays, shape=tuple(operator.shape))
+
+
+def _laplacian(surface: Surface) -> sp.csr_matrix:
+    faces = surface.base_faces.cpu().numpy()
+    edges = unique_edges(faces)[0]
+    n = surface.n_base
+    a, b = edges.T
+    one = np.ones(len(edges))
+    links = sp.csr_matrix((one, (a, b)), shape=(n, n))
+    links = links + links.T
+    return sp.csr_matrix(sp.diags_array(np.asarray(links.sum(1)).ravel()) - links)
