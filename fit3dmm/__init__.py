@@ -1,3 +1,77 @@
-"""fit3dmm: fit a 3D morphable face model to photos."""
+"""fit3dmm: fit a 3D morphable face model to photos.
+
+    import fit3dmm
+
+    result = fit3dmm.fit("portrait.jpg")
+    print(result.quality.verdict, result.distance_mm)
+    fit3dmm.export_face(result, "portrait.jpg", "out/portrait")
+
+Importing this is quick and does nothing: a name's module is loaded when the name is first used.
+"""
+
+import importlib
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fit3dmm._errors import InputError as InputError
+    from fit3dmm.export.folder import export_face as export_face
+    from fit3dmm.export.record import load_result as load_result
+    from fit3dmm.export.record import save_result as save_result
+    from fit3dmm.fit.config import FitConfig as FitConfig
+    from fit3dmm.fit.pipeline import fit as fit
+    from fit3dmm.fit.pipeline import fit_faces as fit_faces
+    from fit3dmm.fit.prepared import prepare as prepare
+    from fit3dmm.fit.result import FitResult as FitResult
+    from fit3dmm.model.files import load_model as load_model
+    from fit3dmm.observe.photo import read_photo as read_photo
+    from fit3dmm.render.synthesise import synthesise as synthesise
+    from fit3dmm.scene import Scene as Scene
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "FitConfig": "fit3dmm.fit.config",
+    "FitResult": "fit3dmm.fit.result",
+    "InputError": "fit3dmm._errors",
+    "Scene": "fit3dmm.scene",
+    "export_face": "fit3dmm.export.folder",
+    "fit": "fit3dmm.fit.pipeline",
+    "fit_faces": "fit3dmm.fit.pipeline",
+    "load_model": "fit3dmm.model.files",
+    "load_result": "fit3dmm.export.record",
+    "prepare": "fit3dmm.fit.prepared",
+    "read_photo": "fit3dmm.observe.photo",
+    "save_result": "fit3dmm.export.record",
+    "synthesise": "fit3dmm.render.synthesise",
+}
+
+
+class _Package(types.ModuleType):
+    """The package itself, in which `fit` is the function although a subpackage has that name.
+
+    Importing a subpackage binds its name here; a property that ignores this keeps `fit3dmm.fit` the
+    same whatever was imported before. `from fit3dmm.fit import ...` is not affected.
+    """
+
+    @property
+    def fit(self) -> Any:
+        return __getattr__("fit")
+
+    @fit.setter
+    def fit(self, subpackage: types.ModuleType) -> None:
+        pass
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fit3dmm' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
+
+
+sys.modules[__name__].__class__ = _Package

@@ -31,7 +31,7 @@ FILES = (
 )
 
 
-def export(
+def export_face(
     result: FitResult,
     photo: Photo | str | Path,
     folder: Path | str,
@@ -64,7 +64,7 @@ def write_face(
     model: MorphableModel | None = None,
     texture_px: int = 1024,
 ) -> dict[str, Any]:
-    """`export` into a folder as it is."""
+    """`export_face` into a folder as it is."""
     photo = photo if isinstance(photo, Photo) else read_photo(photo)
     model = load_model(result.model.name, result.level) if model is None else model
     scene = result.scene
