@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from fit3dmm import __version__
 from fit3dmm.evaluate.fitter import FittedFace, SurfacePoints
 from fit3dmm.fit.config import preset
 from fit3dmm.fit.pipeline import fit_observation
@@ -37,7 +37,7 @@ class PresetFitter:
             InputError: there is no such preset or model.
         """
         config, info = preset(self.preset), _model(self.model).info
-        return f"fit3dmm {__version__}; {info.name} {info.version} {info.licence}; {config}"
+        return f"fit3dmm {version('fit3dmm')}; {info.name} {info.version} {info.licence}; {config}"
 
     def __call__(self, photo: Path) -> FittedFace | None:
         """Fit the largest face; None where the detector finds none.

@@ -9,7 +9,6 @@ from dataclasses import asdict, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import fit3dmm
 from fit3dmm._files import atomic_path
 from fit3dmm.evaluate.contact_sheet import write_contact_sheet
 from fit3dmm.evaluate.curve import write_curve
@@ -96,9 +95,8 @@ def summary(
             if o.score is None
         ],
         "versions": {
-            "fit3dmm": fit3dmm.__version__,
             "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "numba", "scipy")},
+            **{name: version(name) for name in ("fit3dmm", "numpy", "numba", "scipy")},
         },
     }
 
