@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -135,6 +136,8 @@ class Fit:
         if self.size is not None:
             config = replace(config, size_px=self.size)
         if self.focal != "auto":
+            if not math.isfinite(self.focal):
+                raise InputError(f"The focal length must be a number of px, got {self.focal}.")
             config = replace(config, focal_px=float(self.focal))
         return config
 

@@ -9,6 +9,7 @@ settings can be added without a new version.
 
 import dataclasses
 import enum
+import io
 import json
 import types
 import typing
@@ -38,11 +39,15 @@ def save_result(path: Path, result: FitResult) -> None:
     Raises:
         InputError: the folder can't be written to.
     """
-    with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+    # Made in memory, because the library behind h5py can't close a file on a full disk.
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
         file.attrs.update(
             format=FORMAT, format_version=FORMAT_VERSION, model=result.model.name, frame=FRAME
         )
         _write_record(file, result)
+    with atomic_path(Path(path)) as temporary:
+        temporary.write_bytes(content.getvalue())
 
 
 def load_result(path: Path) -> FitResult:

@@ -36,6 +36,11 @@ _DARK = (0.1, 0.3)
 # Linear light at which the brightest channel of a photo is cut off.
 _CLIPPED = (0.9, 0.99)
 _DEPTH_TOLERANCE_MM = 3.0
+# Logarithms of a colour over what the fitted one with its tint makes expected. Darker skin than the
+# first is a shadow or a mole, than the second hair or an object; a brighter spot is a highlight.
+_COVERED = (0.45, 0.9)
+_GLARE = (0.3, 0.6)
+_PATCH_ROUNDS = 4
 # Rounds of averaging between neighbours: the width over which weights fade, in edges.
 _FEATHER_ROUNDS = 6
 _BLACK = 0.003
@@ -153,13 +158,26 @@ def _seen(
         * (inside[:, 0] > 0.99)
         * _in_front(view, points)
     )
-    weight = _feathered(weight, topology.edges)
     light = torch.maximum(light, _DARK[0] * median)
     log_ratio = ((colour / light).clamp_min(_BLACK) / albedo).log()
     skin = weight * model.regions["skin"]
     tint = smooth_tint(log_ratio.cpu().numpy(), skin.cpu().numpy(), model.surface)
     tint = model.surface.lift(torch.from_numpy(tint).to(points))
-    return view, Layer(points, light, tint, weight)
+    weight = weight * _unlike(log_ratio - tint, model.regions["skin"], topology.edges)
+    return view, Layer(points, light, tint, _feathered(weight, topology.edges))
+
+
+def _unlike(
+    log_ratio: Float[Tensor, "vertices 3"],
+    skin: Float[Tensor, "vertices"],
+    edges: Int[Tensor, "edges 2"],
+) -> Float[Tensor, "vertices"]:
+    """1 for what can be the face's own colour, 0 for hair and objects before it, and highlights."""
+    # Hair is a patch; a fold of the skin is a line, and passes.
+    patch = _averaged(log_ratio, edges, _PATCH_ROUNDS)
+    covered = skin * _ramp(-patch.amin(-1), _COVERED)
+    glare = _ramp(log_ratio.mean(-1), _GLARE)
+    return (1 - covered) * (1 - glare)
 
 
 def _photo_view(
@@ -204,15 +222,23 @@ def _mirrored(layer: Layer, mirror: Tensor) -> Layer:
 def _feathered(
     weight: Float[Tensor, "vertices"], edges: Int[Tensor, "edges 2"]
 ) -> Float[Tensor, "vertices"]:
-    """Weights that are 0 where they were and at the border of that, and rise inwards."""
-    a, b = edges.long().unbind(-1)
-    count = torch.zeros_like(weight).index_add(0, a, torch.ones_like(weight[a]))
-    count = count.index_add(0, b, torch.ones_like(weight[b])).clamp_min(1)
+    """Weights that are 0 where they were and near there, and rise inwards."""
     smooth = weight
     for _ in range(_FEATHER_ROUNDS):
-        total = torch.zeros_like(weight).index_add(0, a, smooth[b]).index_add(0, b, smooth[a])
-        smooth = torch.minimum(total / count, weight)
+        smooth = torch.minimum(_averaged(smooth[:, None], edges, 1)[:, 0], smooth)
     return smooth
+
+
+def _averaged(
+    values: Float[Tensor, "vertices c"], edges: Int[Tensor, "edges 2"], rounds: int
+) -> Float[Tensor, "vertices c"]:
+    """Each vertex takes the mean of its neighbours and itself, some times over."""
+    a, b = edges.long().unbind(-1)
+    one = torch.ones_like(values[:, :1])
+    count = one.index_add(0, a, one[b]).index_add(0, b, one[a])
+    for _ in range(rounds):
+        values = values.index_add(0, a, values[b]).index_add(0, b, values[a]) / count
+    return values
 
 
 def _ramp(values: Tensor, ends: tuple[float, float]) -> Tensor:

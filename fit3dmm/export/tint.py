@@ -36,14 +36,16 @@ def smooth_tint(
     lift = _lift_matrix(surface)
     per_base = len(weight) / surface.n_base
     membrane = _REACH_EDGES**2 * _laplacian(surface) + _TETHER * sp.identity(surface.n_base)
-    field = np.zeros((surface.n_base, log_ratio.shape[1]))
-    robust = np.ones(len(weight))
+    # From the median of all: hair over a whole forehead must not count as its tint.
+    seen = log_ratio[weight > 0.5 * weight.max(initial=0)]
+    start = np.median(seen, axis=0) if len(seen) else np.zeros(log_ratio.shape[1])
+    field = np.tile(start, (surface.n_base, 1))
     for _ in range(_ROUNDS):
+        distance = np.linalg.norm(log_ratio - lift @ field, axis=1) / _OUTLIER
+        robust = 1 / (1 + distance**2) ** 2
         w = sp.diags_array(weight.astype(np.float64) * robust / per_base)
         system = splu(sp.csc_matrix(lift.T @ w @ lift + membrane))
         field = system.solve(lift.T @ (w @ log_ratio.astype(np.float64)))
-        distance = np.linalg.norm(log_ratio - lift @ field, axis=1) / _OUTLIER
-        robust = 1 / (1 + distance**2) ** 2
     return field.astype(np.float32)
 
 

@@ -1,0 +1,51 @@
+"""A toy face whose photo and truth are known, and the fit of it."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from fit3dmm.fit import FitConfig, FitResult, fit_observation, prepare
+from fit3dmm.geometry.camera import Camera
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.colour import linear_to_srgb
+from fit3dmm.observe.photo import Photo, photo_from_array
+from fit3dmm.scene import Lighting, Pose, Scene
+from tests.fit.synthetic import draw, observe_scene
+from tests.toy import toy_model
+
+
+@dataclass(frozen=True)
+class KnownFace:
+    """A scene, and the photo that it makes."""
+
+    model: MorphableModel
+    scene: Scene
+    photo: Photo
+
+
+def known_face(yaw_rad: float = 0.3, level: int = 1, side_px: int = 300) -> KnownFace:
+    """The toy with an expression under light from one side."""
+    model = toy_model(level)
+    face = model.sample(generator=torch.Generator().manual_seed(3))
+    face = face.replace(
+        expression=torch.tensor([0.5, 0.0, 0.2, 0.4, 0.0]), albedo=torch.tensor([0.5, 0, 0, 0.0])
+    )
+    light = Lighting.ambient_white(0.5) + 0.5 * Lighting.directional((0.5, 0.4, 1.0))
+    pose = Pose(torch.tensor([0.1, yaw_rad, -0.1]), torch.tensor([20.0, 10.0, -700.0]))
+    camera = Camera.centred(3.0 * side_px, side_px + 40, side_px)
+    scene = Scene(face, pose, camera, light)
+    return KnownFace(model, scene, photo_of(model, scene))
+
+
+def photo_of(model: MorphableModel, scene: Scene) -> Photo:
+    """The scene's picture in bytes."""
+    picture = linear_to_srgb(draw(model, scene, 0.2).clamp(0, 1))
+    return photo_from_array(picture.numpy(), name="toy")
+
+
+def fitted(known: KnownFace, size_px: int = 96) -> FitResult:
+    """A real fit of the known face."""
+    config = FitConfig(skin_points=300, size_px=size_px, iris_noise_mm=1e3)
+    config = replace(config, focal_px=float(known.scene.camera.focal_px))
+    observation = observe_scene(known.model, known.scene, size_px)
+    return fit_observation(observation, prepare(known.model, 300), config)

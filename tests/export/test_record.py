@@ -1,0 +1,158 @@
+"""A result that is saved and read is the same; version 1 is read for ever."""
+
+import dataclasses
+import json
+import math
+import resource
+from pathlib import Path
+
+import h5py
+import pytest
+import torch
+
+from fit3dmm import InputError
+from fit3dmm.export.depth import depth_map
+from fit3dmm.export.record import load_result, save_result
+from fit3dmm.export.summary import json_text, summary, write_json
+from fit3dmm.fit import FitResult
+from tests.export.faces import KnownFace, fitted, known_face
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "result_v1.h5"
+
+
+@pytest.fixture(scope="module")
+def known() -> KnownFace:
+    return known_face()
+
+
+@pytest.fixture(scope="module")
+def result(known: KnownFace) -> FitResult:
+    return fitted(known)
+
+
+def assert_same(a: object, b: object, path: str = "result") -> None:
+    """Equal in every field, to the bit."""
+    assert type(a) is type(b), path
+    if isinstance(a, torch.Tensor):
+        assert isinstance(b, torch.Tensor)
+        assert a.dtype == b.dtype, path
+        assert torch.equal(a, b), path
+    elif dataclasses.is_dataclass(a):
+        for field in dataclasses.fields(a):
+            assert_same(getattr(a, field.name), getattr(b, field.name), f"{path}.{field.name}")
+    elif isinstance(a, dict):
+        assert isinstance(b, dict)
+        assert list(a) == list(b), path
+        for key in a:
+            assert_same(a[key], b[key], f"{path}[{key}]")
+    elif isinstance(a, tuple):
+        assert isinstance(b, tuple)
+        assert len(a) == len(b), path
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_same(x, y, f"{path}[{i}]")
+    elif isinstance(a, float) and math.isnan(a):
+        assert isinstance(b, float)
+        assert math.isnan(b), path
+    else:
+        assert a == b, path
+
+
+def test_what_is_read_is_what_was_saved(result, tmp_path):
+    save_result(tmp_path / "fit.h5", result)
+    assert_same(result, load_result(tmp_path / "fit.h5"))
+    with h5py.File(tmp_path / "fit.h5") as file:
+        assert file.attrs["format"] == "fit3dmm-result"
+        assert file.attrs["model"] == "toy"
+        assert "mm" in file.attrs["frame"]
+
+
+def test_the_golden_file_of_version_1_is_read_for_ever():
+    read = load_result(GOLDEN)
+    assert read.model.name == "toy"
+    assert read.quality.verdict in ("good", "doubtful")
+    assert read.scene.coefficients.expression.shape == (5,)
+    assert read.distance_mm == pytest.approx(700, rel=0.1)
+    assert read.stages[0].name == "pose"
+    assert read.stages[0].history[0].evaluations == 1
+    assert math.isnan(read.stages[0].history[0].gain)
+
+
+def test_settings_that_a_file_lacks_take_their_defaults(result, tmp_path):
+    save_result(tmp_path / "fit.h5", result)
+    with h5py.File(tmp_path / "fit.h5", "r+") as file:
+        settings = json.loads(file["config"].asstr()[()])
+        del settings["skin_floor"]
+        settings["of_another_time"] = 1
+        del file["config"]
+        file["config"] = json.dumps(settings)
+    assert load_result(tmp_path / "fit.h5").config == result.config
+
+
+def test_files_that_cannot_be_read(result, tmp_path):
+    path = tmp_path / "fit.h5"
+    save_result(path, result)
+    whole = path.read_bytes()
+
+    def refused(sentence: str) -> None:
+        with pytest.raises(InputError, match=sentence):
+            load_result(path)
+
+    path.write_bytes(whole[: len(whole) // 2])
+    refused("damaged or of another kind")
+    path.write_bytes(b"no HDF5")
+    refused("damaged or of another kind")
+    path.write_bytes(whole)
+    with h5py.File(path, "r+") as file:
+        del file["quality"]
+    refused("damaged or of another kind")
+    with h5py.File(path, "r+") as file:
+        file.attrs["format_version"] = 99
+    refused("version 99.*update fit3dmm")
+    with h5py.File(path, "r+") as file:
+        file.attrs["format"] = "fit3dmm-scene"
+    refused("calls itself 'fit3dmm-scene'")
+    path.unlink()
+    refused("There is no file")
+
+
+def test_a_full_disk_leaves_the_old_file(result, tmp_path):
+    path = tmp_path / "fit.h5"
+    path.write_bytes(b"old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+        with pytest.raises(InputError, match="File too large; free some space"):
+            save_result(path, result)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [p.name for p in tmp_path.iterdir()] == ["fit.h5"]
+    assert path.read_bytes() == b"old"
+
+
+def test_the_summary_is_strict_json_and_projects(known, result, tmp_path):
+    content = summary(result, known.model, depth_map(known.model, result.scene))
+    write_json(content, tmp_path / "fit.json")
+    read = json.loads((tmp_path / "fit.json").read_text(), parse_constant=pytest.fail)
+    K, T = torch.tensor(read["camera"]), torch.tensor(read["T_cam_model"])
+    neutral = torch.tensor(read["landmarks_neutral_mm"])
+    assert neutral.shape == (68, 3)
+    scene = result.scene
+    posed = known.model.landmarks_mm("ibug68", scene.coefficients)
+    cam = posed @ T[:3, :3].T + T[:3, 3]
+    assert (cam[:, 2] > 0).all()  # OpenCV looks along +z
+    px = cam @ K.T
+    px = px[:, :2] / px[:, 2:]
+    # Seven digits are kept.
+    torch.testing.assert_close(px, torch.tensor(read["landmarks_photo_px"]), atol=2e-3, rtol=0)
+    at_rest = known.model.landmarks_mm("ibug68", scene.coefficients.neutral())
+    torch.testing.assert_close(neutral, at_rest, atol=1e-4, rtol=0)
+    assert set(read["expression"]) == set(known.model.expression_names)
+    assert read["quality"]["verdict"] == result.quality.verdict
+    assert read["turn_deg"]["yaw"] == pytest.approx(math.degrees(0.3), abs=4)
+
+
+def test_numbers_that_are_not_finite_become_null():
+    assert json.loads(json_text({"a": [math.nan, 1.5], "b": math.inf})) == {
+        "a": [None, 1.5],
+        "b": None,
+    }

@@ -1,0 +1,140 @@
+"""Textures: the albedo that was photographed comes back, and what is unseen is filled."""
+
+import numpy as np
+import pytest
+import torch
+
+from fit3dmm import InputError
+from fit3dmm.export.texels import in_texels, padded, texel_fragments
+from fit3dmm.export.texture import bake_texture
+from fit3dmm.export.tint import smooth_tint
+from fit3dmm.observe.colour import srgb_to_linear
+from tests.export.faces import known_face, photo_of
+
+SIZE_PX = 256
+
+
+def baked_linear(model, scene, photo) -> torch.Tensor:
+    texture = bake_texture(model, scene, photo, SIZE_PX)
+    assert texture.shape == (SIZE_PX, SIZE_PX, 3)
+    return srgb_to_linear(torch.from_numpy(texture).float() / 255)
+
+
+def in_uv(model, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Vertex values in texture space, and where there is surface."""
+    fragments = texel_fragments(model.surface, SIZE_PX)
+    return in_texels(values, model.surface, fragments), fragments.covered[0]
+
+
+def test_the_photographed_albedo_comes_back_without_the_light():
+    known = known_face()
+    truth = known.model.albedo_linear(known.scene.coefficients)
+    # The fit knows the shape and the light, and takes the albedo for the model's mean.
+    mean = known.scene.coefficients.replace(albedo=torch.zeros(4))
+    texture = baked_linear(known.model, known.scene.replace(coefficients=mean), known.photo)
+    expected, covered = in_uv(
+        known.model, torch.cat([truth, known.model.regions["face"][:, None]], 1)
+    )
+    face = covered & (expected[..., 3] > 0.5)
+    error = (texture - expected[..., :3]).abs()[face] / expected[..., :3][face].clamp_min(0.02)
+    # 8-bit photos and textures of 2-mm pixels; the mean albedo is 10 % off.
+    assert error.median() < 0.03
+    assert (error < 0.1).float().mean() > 0.8
+    # What no photo shows, the back of the head, takes the tint of the face.
+    back = covered & (expected[..., 3] == 0)
+    ratio = (texture[back] / expected[..., :3][back].clamp_min(0.02)).median()
+    assert abs(ratio - 1) < 0.1
+
+
+def test_the_unseen_side_is_filled_from_the_mirrored_one():
+    known = known_face(yaw_rad=0.8)
+    model, coefficients = known.model, known.scene.coefficients
+    # Green cheeks in the photo that the model knows nothing of.
+    rest = model.mean_mm.new_tensor([1.0, 0, 0])
+    shape = model.shape_mm(model.zeros())
+    spot = (-((shape[:, 0].abs() - 40) ** 2 + (shape[:, 1] + 20) ** 2) / 300).exp()
+    spot = spot * (shape[:, 2] > 0)
+    painted = model.replace(
+        albedo_mean_linear=model.albedo_mean_linear * (1 - 0.3 * spot[:, None] * rest)
+    )
+    photo = photo_of(painted, known.scene)
+    texture = baked_linear(model, known.scene, photo)
+    marks = torch.stack([spot * (shape[:, 0] > 0), spot * (shape[:, 0] < 0)], 1)
+    expected, covered = in_uv(model, torch.cat([marks, model.albedo_linear(coefficients)], 1))
+    for side in (0, 1):
+        here = covered & (expected[..., side] > 0.7)
+        red = (texture[..., 0] / expected[..., 2])[here].median()
+        # Paint takes away a quarter of the red there.
+        assert 0.65 < red < 0.87, side
+    # The subject's left half faces away: without the mirror it has no paint.
+    lone = model.surface.mirror.new_tensor(range(model.n_vertices))
+    unmirrored = model.replace(surface=model.surface.replace(mirror=lone))
+    texture = baked_linear(unmirrored, known.scene, photo)
+    sides = [
+        float((texture[..., 0] / expected[..., 2])[covered & (expected[..., s] > 0.7)].median())
+        for s in (0, 1)
+    ]
+    assert max(sides) > 0.93
+
+
+def test_hair_and_glare_are_left_out():
+    known = known_face(yaw_rad=0.0)
+    picture = known.photo.pixels_srgb.clone()
+    middle = known.scene.camera.project(
+        known.scene.pose.T_cam_model @ torch.tensor([[0.0, 75.0, 70.0]])
+    )[0].int()
+    x, y = middle.tolist()
+    for colour in ((15, 10, 5), (250, 250, 250)):
+        spoilt = picture.clone()
+        spoilt[y - 20 : y + 20, x - 40 : x + 40] = torch.tensor(colour, dtype=torch.uint8)
+        photo = known.photo.replace(pixels_srgb=spoilt)
+        texture = baked_linear(known.model, known.scene, photo)
+        truth = known.model.albedo_linear(known.scene.coefficients)
+        shape = known.model.shape_mm(known.model.zeros())
+        spot = (shape - torch.tensor([0.0, 75.0, 70.0])).norm(dim=1, keepdim=True)
+        expected, covered = in_uv(known.model, torch.cat([truth, spot], 1))
+        there = covered & (expected[..., 3] < 12)
+        assert there.any()
+        ratio = (texture[there] / expected[..., :3][there]).median()
+        assert abs(ratio - 1) < 0.15, colour
+
+
+def test_no_texel_is_left_empty():
+    known = known_face()
+    texture = baked_linear(known.model, known.scene, known.photo)
+    assert texture.amax(-1).min() > 0.02
+    covered = np.zeros((4, 4), bool)
+    covered[1, 2] = True
+    values = np.zeros((4, 4, 3))
+    values[1, 2] = [1, 2, 3]
+    assert (padded(values, covered) == [1, 2, 3]).all()
+    assert (padded(values, np.zeros((4, 4), bool)) == values).all()
+
+
+def test_a_head_outside_the_photo_keeps_the_fitted_albedo():
+    known = known_face()
+    away = known.scene.pose.replace(translation_mm=torch.tensor([900.0, 0.0, -700.0]))
+    texture = baked_linear(known.model, known.scene.replace(pose=away), known.photo)
+    expected, covered = in_uv(
+        known.model, known.model.albedo_linear(known.scene.coefficients).clamp(0.003, 1)
+    )
+    # A byte of sRGB is up to 0.009 of linear light.
+    assert (texture - expected)[covered].abs().max() < 0.01
+
+
+def test_tint_is_smooth_robust_and_everywhere():
+    surface = known_face().model.surface
+    seen = torch.zeros(surface.n_vertices)
+    seen[: surface.n_vertices // 2] = 1
+    log_ratio = np.full((surface.n_vertices, 3), 0.2, np.float32)
+    log_ratio[::7] = -2.0
+    field = smooth_tint(log_ratio, seen.numpy(), surface)
+    # Outliers of 2.2 with a weight of a thousandth pull by less than a hundredth.
+    np.testing.assert_allclose(field, 0.2, atol=0.02)
+
+
+@pytest.mark.parametrize("size_px", [0, 63, 10000])
+def test_sizes_that_cannot_be(size_px):
+    known = known_face()
+    with pytest.raises(InputError, match=r"must be 64\.\.8192"):
+        bake_texture(known.model, known.scene, known.photo, size_px)
