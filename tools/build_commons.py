@@ -21,6 +21,7 @@ from commons.measures import points_of, read_survey
 from commons.organs import (
     following_the_skin,
     lids_sliding,
+    with_closed_lips,
     with_lid_linings,
     with_round_eyes,
     with_teeth_set_back,
@@ -114,7 +115,8 @@ def build(cache: Path) -> StoredModel:
         [population.mean_mm[tragia[n]][0] for n in ("tragion", "tragion_right")], axis=0
     )
     mean = with_round_eyes(population.mean_mm - origin, head)
-    mean = with_teeth_set_back(with_lid_linings(mean, head), head)
+    mean = with_closed_lips(with_lid_linings(mean, head), head)
+    mean = with_teeth_set_back(mean, head)
     surface = head_surface(head, mean)
     mediapipe = mediapipe_points(surface)
     landmarks, contours = build_landmarks(surface, mediapipe, ear_quads(mesh, head))

@@ -3,24 +3,27 @@
 import numpy as np
 
 from commons.head import Head
+from fit3dmm.geometry.subdivision import composed_operator, refine_levels
 
 # An adult eyeball is 24 mm across and hardly differs between people. Ours is a little larger,
 # because MakeHuman's lids were drawn on a larger one and would gape at the inner corner.
 EYE_RADIUS_MM = 13.0
 # The pupil's distance towards the temple from the middle of the lid opening; anatomy has 1.8 mm.
 _OUTWARD_MM = 1.0
+_ROUNDING_STEPS = 8
 # The lids slide on the eyeball; their rims are a little outside it.
 _LID_GAP_MM = 0.35
 # The lining of the lids ends just under the eyeball's surface, inside the opening's outline.
 _LINING_DEPTH_MM = 0.15
 _LINING_INWARD = 0.93
-_TEETH_WIDTH = 0.92
-_TEETH_BACK_MM = 3.0
+_TEETH_WIDTH = 0.80
+_TEETH_BACK_MM = 4.5
 
 
 def with_round_eyes(mean_mm: np.ndarray, head: Head) -> np.ndarray:
     """The mean with spherical eyeballs that touch the lids from inside."""
     result = mean_mm.copy()
+    to_smooth = composed_operator(refine_levels(head.quads, len(head.vertex), 2), len(head.vertex))
     for part, rim, outward in (
         ("eye_left", head.lid_rims[0], 1.0),
         ("eye_right", head.lid_rims[1], -1.0),
@@ -31,6 +34,11 @@ def with_round_eyes(mean_mm: np.ndarray, head: Head) -> np.ndarray:
         direction = mean_mm[ball] - old_centre
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         result[ball] = centre + EYE_RADIUS_MM * direction
+        # Subdivision shrinks a coarse ball by a tenth: push its vertices out until it is round.
+        for _ in range(_ROUNDING_STEPS):
+            smooth = (to_smooth @ result)[: len(result)][ball] - centre
+            radius = np.linalg.norm(smooth, axis=1, keepdims=True)
+            result[ball] += smooth / radius * (EYE_RADIUS_MM - radius)
     return result
 
 
@@ -90,6 +98,25 @@ def with_teeth_set_back(mean_mm: np.ndarray, head: Head) -> np.ndarray:
     teeth = head.in_part("teeth_upper", "teeth_lower")
     result = mean_mm.copy()
     result[teeth] = mean_mm[teeth] * [_TEETH_WIDTH, 1, 1] - [0, 0, _TEETH_BACK_MM]
+    return result
+
+
+def with_closed_lips(mean_mm: np.ndarray, head: Head) -> np.ndarray:
+    """The mean with the rims of the lips in touch; MakeHuman leaves half a millimetre between."""
+    rim = head.lip_rim
+    x = mean_mm[rim, 0]
+    left, right = x.argmax(), x.argmin()
+    first, last = sorted((left, right))
+    inside = np.zeros(len(rim), dtype=bool)
+    inside[first + 1 : last] = True
+    corner = np.isin(np.arange(len(rim)), (left, right))
+    halves = [np.flatnonzero(inside & ~corner), np.flatnonzero(~inside & ~corner)]
+    result = mean_mm.copy()
+    for half, other in (halves, halves[::-1]):
+        order = other[np.argsort(x[other])]
+        for axis in (1, 2):
+            opposite = np.interp(x[half], x[order], mean_mm[rim[order], axis])
+            result[rim[half], axis] = (mean_mm[rim[half], axis] + opposite) / 2
     return result
 
 
