@@ -93,7 +93,7 @@ class FitConfig:
     photometric_sigma_range: tuple[float, float] = (0.03, 0.3)
     """Bounds of what the model does not explain of a colour, as a share of the face's mean light;
     between them it is what a stage finds at its start."""
-    photometric_correlation_mm: float = 10.0
+    photometric_correlation_mm: float = 8.0
     """Distance on the face within which such errors are alike: a square of this side counts as one
     observation, however many pixels it has."""
     photometric_turn: float = 1.0
