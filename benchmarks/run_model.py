@@ -99,7 +99,7 @@ def measure_speed(model: MorphableModel) -> Iterator[Metric]:
     for level in (0, 1, 2):
         yield Metric(
             f"load, level {level}",
-            _milliseconds(lambda level=level: load_model(level=level), 3),
+            _milliseconds(lambda level=level: load_model(level=level), 5),
             "ms",
         )
     n = model.n_identity + model.n_detail + model.n_expression
@@ -245,7 +245,7 @@ def _residuals(
     name: str, mean: np.ndarray, basis: np.ndarray, shapes: np.ndarray, triangles: np.ndarray
 ) -> Iterator[Metric]:
     """Alternate the best similarity and the best coefficients; residuals in the source's mm."""
-    flat = basis.reshape(len(basis), -1).T
+    flat = basis.reshape(len(basis), mean.size).T
     solve = np.linalg.pinv(flat) if len(basis) else None
     at_points, along_normals = [], []
     for shape in shapes:

@@ -2,8 +2,9 @@
 
 python tools/draw_commons.py [-o docs/images/commons.png] [--seed 11]
 
-Nobody is picked: the people are the first that the seed gives. Poses and expressions are slight,
-lights alternate.
+Nobody is picked: the people are the first that the seed gives. Only the tone of the skin, the first
+component of the albedo, is spread evenly over its prior, so that a page of two dozen shows all.
+Poses and expressions are slight, lights vary.
 """
 
 import argparse
@@ -43,13 +44,21 @@ def main() -> None:
     model = load_model(arguments.model)
     generator = torch.Generator().manual_seed(arguments.seed)
     page = Image.new("RGB", (COLUMNS * TILE_PX, ROWS * TILE_PX))
-    people = model.sample(COLUMNS * ROWS, generator=generator)
+    people = _with_even_tones(model.sample(COLUMNS * ROWS, generator=generator), generator)
     for number in range(COLUMNS * ROWS):
         tile = _portrait(model, _person(model, people, number), generator)
         page.paste(tile, (number % COLUMNS * TILE_PX, number // COLUMNS * TILE_PX))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     page.save(arguments.output, optimize=True)
     print(f"{arguments.output}: {page.width} x {page.height} px")
+
+
+def _with_even_tones(people: Coefficients, generator: torch.Generator) -> Coefficients:
+    n = len(people.albedo)
+    shares = (torch.randperm(n, generator=generator) + 0.5) / n
+    albedo = people.albedo.clone()
+    albedo[:, 0] = torch.special.ndtri(shares)
+    return people.replace(albedo=albedo)
 
 
 def _person(model: MorphableModel, people: Coefficients, number: int) -> Coefficients:
