@@ -16,6 +16,8 @@ def apply_sparse(matrix: Tensor, columns: Float[Tensor, "columns n"]) -> Float[T
     torch's own product transposes the matrix anew in every backward pass, which costs forty times
     the product. Here the transpose is kept for as long as the matrix lives.
     """
+    if not columns.requires_grad:
+        return torch.sparse.mm(matrix.to(columns.dtype), columns)
     transpose = _transposes.get(matrix)
     if transpose is None:
         transpose = matrix.t().to_sparse_csr()

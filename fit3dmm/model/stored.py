@@ -129,11 +129,16 @@ class StoredModel:
             albedo_basis_linear=_tensor(self._albedo_at(level, self.albedo_basis_linear)),
             landmarks={name: points.at_level(surface) for name, points in self.landmarks.items()},
             contours={name: points.at_level(surface) for name, points in self.contours.items()},
-            regions={
-                name: surface.lift(_tensor(weights)[:, None])[:, 0].clamp(0, 1)
-                for name, weights in self.regions.items()
-            },
+            regions=self._regions_on(surface),
         )
+
+    def _regions_on(self, surface: Surface) -> dict[str, Float[Tensor, "vertices"]]:
+        if not self.regions:
+            return {}
+        # One product for all: lifting them one by one takes longer than reading the file.
+        weights = _tensor(np.stack(list(self.regions.values()), axis=-1))
+        lifted = surface.lift(weights).clamp(0, 1).T.contiguous()
+        return dict(zip(self.regions, lifted.unbind(), strict=True))
 
     def _albedo_at(
         self, level: int, values: Float[np.ndarray, "k albedo_vertices 3"]
