@@ -123,10 +123,9 @@ def check_replaceable(target: Path) -> None:
     Raises:
         InputError: `target` is there and is no earlier result.
     """
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise InputError(f"{target} is a file: choose another folder for the results.")
+    for path in (target, *target.parents):
+        if path.is_file():
+            raise InputError(f"{path} is a file: choose another folder for the results.")
     # Several faces lie in folders of their own, one level down.
     strange = [
         path.name

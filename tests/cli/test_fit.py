@@ -1,0 +1,318 @@
+"""`fit3dmm fit`: a photo in, a folder of files out; a sentence and nothing half-written else."""
+
+import json
+import math
+import os
+import re
+import resource
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from PIL import Image
+
+import fit3dmm
+from fit3dmm._files import data_path
+from fit3dmm.cli.main import main
+from fit3dmm.export import folder
+from fit3dmm.model.files import write_stored
+from tests.cli import pictures
+from tests.toy import toy_stored
+
+PORTRAIT = str(data_path("examples/astronaut.png"))
+
+
+def left_in(path: Path) -> list[str]:
+    """Every file and folder below, hidden ones too."""
+    return sorted(str(p.relative_to(path)) for p in path.rglob("*"))
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Settings for tests to which the face does not matter: a model of 386 vertices."""
+    path = tmp_path_factory.mktemp("model") / "toy.h5"
+    write_stored(replace(toy_stored(), default_level=0), path)
+    return "--model", str(path), "--preset", "landmarks", "--texture-size", "64"
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("fit")
+    assert main(["fit", PORTRAIT, "--out", str(out), "--texture-size", "256"]) == 0
+    assert left_in(out) == ["astronaut", *sorted(f"astronaut/{name}" for name in folder.FILES)]
+    return out / "astronaut"
+
+
+def test_the_portrait_is_fitted(fitted):
+    said = json.loads((fitted / "fit.json").read_text())
+    assert said["quality"]["verdict"] == "good"
+    assert said["quality"]["landmark_error_mm"] < 3
+    assert said["model"]["name"] == "commons"
+    eyes_px = np.array(said["landmarks_photo_px"])[36:48].mean(0)
+    # Between the eyes of the picture, as a person sees them.
+    np.testing.assert_allclose(eyes_px, [225.5, 102], atol=2)
+    result = fit3dmm.load_result(fitted / "fit.h5")
+    assert result.focal_px == pytest.approx(said["focal_px"], rel=1e-6)
+
+
+def test_meshes_and_camera_agree(fitted):
+    said = json.loads((fitted / "fit.json").read_text())
+    posed = np.asarray(trimesh.load(fitted / "posed.obj", process=False).vertices)
+    K = np.array(said["camera"])
+    px = posed @ K.T
+    px = px[:, :2] / px[:, 2:]
+    left, top, right, bottom = said["depth_box_px"]
+    assert left - 1 < px[:, 0].min() < px[:, 0].max() < right + 1
+    assert top - 1 < px[:, 1].min() < px[:, 1].max() < bottom + 1
+    depth = np.load(fitted / "depth.npy")
+    assert depth.shape == (bottom - top, right - left)
+    assert np.nanmin(depth) == pytest.approx(posed[:, 2].min(), abs=2)
+    mask = np.asarray(Image.open(fitted / "face_mask.png"))
+    assert mask.shape == depth.shape
+    (avatar,) = trimesh.load(fitted / "face.glb").geometry.values()
+    neutral = trimesh.load(fitted / "neutral.obj", process=False)
+    # Metres against millimetres; the avatar's coarser mesh misses some outermost vertices.
+    np.testing.assert_allclose(1000 * avatar.bounds, neutral.bounds, atol=0.5)
+    assert avatar.visual.material.baseColorTexture.size == (256, 256)
+
+
+def test_the_texture_on_the_face_looks_like_the_photo(fitted):
+    """Projecting the neutral mesh's texture with the fitted light gives the photo's colours."""
+    result = fit3dmm.load_result(fitted / "fit.h5")
+    model = fit3dmm.load_model()
+    texture = torch.from_numpy(np.asarray(Image.open(fitted / "texture.png")).copy()) / 255
+    texture = texture.permute(2, 0, 1)[None]
+    uv = model.surface.uv * torch.tensor([2.0, -2.0]) + torch.tensor([-1.0, 1.0])
+    at_uv = torch.nn.functional.grid_sample(texture, uv[None, None], align_corners=False)[0, :, 0].T
+    colour = torch.zeros(model.n_vertices, 3)
+    corners, uv_corners = model.surface.triangles.flatten(), model.surface.uv_triangles.flatten()
+    colour[corners] = at_uv[uv_corners]
+    nose = model.regions["nose"] > 0.9
+    lips = model.regions["lips"] > 0.9
+    # Skin is reddish, and lips are redder than the nose.
+    mean = colour[nose].mean(0)
+    assert mean[0] > mean[1] > mean[2]
+    redness = [float(colour[part, 0].mean() / colour[part, 1].mean()) for part in (lips, nose)]
+    assert redness[0] > redness[1]
+    assert result.level == model.surface.level
+
+
+def test_another_run_replaces_the_folder_and_json_says_so(tmp_path, quick, capfd):
+    target = tmp_path / "astronaut"
+    arguments = ["fit", PORTRAIT, "--out", str(tmp_path), *quick]
+    assert main(arguments) == 0
+    before = (target / "fit.json").stat().st_mtime_ns
+    capfd.readouterr()
+    assert main([*arguments, "--json", "--focal", "900", "--size", "128"]) == 0
+    out, err = capfd.readouterr()
+    document = json.loads(out)
+    assert err == ""  # quiet where there is no terminal
+    (photo,) = document["photos"]
+    assert photo["ok"]
+    (face,) = photo["faces"]
+    assert face["folder"] == str(target)
+    assert face["fit"]["focal_px"] == pytest.approx(900)
+    assert face["fit"]["focal_sigma_px"] == 0
+    assert face["fit"]["preset"] == "landmarks"
+    assert (target / "fit.json").stat().st_mtime_ns > before
+    assert left_in(target) == sorted(folder.FILES)
+    assert left_in(tmp_path)[0] == "astronaut"
+
+
+def test_faces_are_chosen_by_number_or_all(tmp_path, quick, capsys):
+    pictures.two_faces().save(tmp_path / "two.png")
+    out = tmp_path / "out"
+    arguments = ["fit", str(tmp_path / "two.png"), "--out", str(out), *quick]
+    assert main([*arguments, "--face", "all"]) == 0
+    assert [p.name for p in sorted((out / "two").iterdir())] == ["face1", "face2"]
+    x_px = [
+        np.mean([p[0] for p in json.loads((f / "fit.json").read_text())["landmarks_photo_px"]])
+        for f in sorted((out / "two").iterdir())
+    ]
+    assert abs(x_px[0] - x_px[1]) > 200
+    assert main([*arguments, "--face", "3"]) == 2
+    assert "there is no face 3" in capsys.readouterr().err
+    assert (out / "two" / "face1" / "fit.json").is_file()  # a failure leaves what was there
+
+
+@pytest.mark.parametrize("name", pictures.REFUSED)
+def test_bad_photos_get_a_sentence(name, tmp_path, capfd):
+    make, sentence = pictures.REFUSED[name]
+    photo, out = make(tmp_path), tmp_path / "out"
+    assert main(["fit", str(photo), "--out", str(out)]) == 2
+    printed, said = capfd.readouterr()
+    assert printed == ""
+    assert len(said.splitlines()) == 1
+    assert re.search(sentence, said), said
+    assert not out.exists() or left_in(out) == []
+
+
+def test_hard_photos_end_in_a_result_that_judges_itself(tmp_path, capfd):
+    for name, make in pictures.SURVIVED.items():
+        make().save(tmp_path / f"{name}.png")
+    photos = sorted(str(p) for p in tmp_path.glob("*.png"))
+    out = tmp_path / "out"
+    code = main(["fit", *photos, "--out", str(out), "--texture-size", "64", "--json"])
+    document = json.loads(capfd.readouterr().out)
+    assert code == (0 if all(photo["ok"] for photo in document["photos"]) else 2)
+    for photo in document["photos"]:
+        name = Path(photo["photo"]).stem
+        if not photo["ok"]:
+            assert "No face was found" in photo["error"], name
+            assert not (out / name).exists()
+            continue
+        (face,) = photo["faces"]
+        quality = face["fit"]["quality"]
+        assert quality["verdict"] in ("good", "doubtful", "failed")
+        assert math.isfinite(quality["landmark_error_mm"])
+        assert left_in(out / name) == sorted(folder.FILES)
+    known = {Path(p["photo"]).stem: p for p in document["photos"]}
+    assert known["black and white"]["ok"]
+
+
+def test_one_bad_photo_does_not_stop_the_others(tmp_path, quick, capfd):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"")
+    good = tmp_path / "good.png"
+    pictures.portrait().save(good)
+    out = tmp_path / "out"
+    arguments = [str(bad), str(good), str(tmp_path / "none.png"), "--out", str(out), *quick]
+    assert main(["fit", *arguments]) == 2
+    printed, said = capfd.readouterr()
+    assert "is empty" in said
+    assert "No such file" in said
+    assert "2 of 3 photos could not be fitted" in said
+    assert f"{out / 'good'}: " in printed
+    assert [p.name for p in out.iterdir()] == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--model", "nobody"), "no model file or model called 'nobody'"),
+        (("--preset", "slow"), "no preset 'slow'"),
+        (("--size", "20"), "working size must be 64..1024 px, got 20"),
+        (("--focal", "-5"), "focal length must be above 0 px"),
+        (("--focal", "nan"), "focal length must be a number of px"),
+        (("--texture-size", "8"), "texture must be 64..8192 px, got 8"),
+        (("--face", "0"), "there is no face 0"),
+    ],
+)
+def test_bad_settings_get_a_sentence(arguments, sentence, tmp_path, capfd):
+    out = tmp_path / "out"
+    assert main(["fit", PORTRAIT, "--out", str(out), *arguments]) == 2
+    assert sentence in capfd.readouterr().err
+    assert not out.exists()
+
+
+def test_a_damaged_model(tmp_path, capfd):
+    (tmp_path / "model.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    out = tmp_path / "out"
+    arguments = ["--out", str(out), "--model", str(tmp_path / "model.h5")]
+    assert main(["fit", PORTRAIT, *arguments]) == 2
+    assert "can't be read as a fit3dmm model" in capfd.readouterr().err
+    assert not out.exists()
+
+
+def test_photos_of_one_name_are_not_mixed_up(tmp_path, capfd):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    photos = [str(tmp_path / name / "me.png") for name in ("a", "b")]
+    assert main(["fit", *photos, "--out", str(tmp_path / "out")]) == 2
+    assert "Two photos are called me" in capfd.readouterr().err
+
+
+def test_outputs_that_cannot_be_written(tmp_path, quick, capfd):
+    (tmp_path / "file").write_text("mine")
+    taken = tmp_path / "taken" / "astronaut"
+    taken.mkdir(parents=True)
+    (taken / "diary.txt").write_text("mine")
+    for out, sentence in (
+        (tmp_path / "file", "file is a file: choose another folder"),
+        (Path("/proc/fit3dmm"), "Can't write"),
+        (taken.parent, "holds diary.txt, which is no file of a result"),
+    ):
+        assert main(["fit", PORTRAIT, "--out", str(out), *quick]) == 2
+        assert sentence in capfd.readouterr().err
+    assert left_in(tmp_path) == ["file", "taken", "taken/astronaut", "taken/astronaut/diary.txt"]
+
+
+def test_a_read_only_folder(tmp_path, quick, capfd):
+    if os.geteuid() == 0:
+        pytest.skip("the superuser may write anywhere")
+    (tmp_path / "out").mkdir(mode=0o500)
+    assert main(["fit", PORTRAIT, "--out", str(tmp_path / "out"), *quick]) == 2
+    assert "Can't write" in capfd.readouterr().err
+
+
+def test_a_full_disk(fitted, tmp_path, capfd):
+    result = fit3dmm.load_result(fitted / "fit.h5")
+    model = fit3dmm.load_model()
+    out = tmp_path / "out" / "face"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Each limit stops another file: the texture, the meshes, the record.
+    for limit in (1_000, 200_000, 3_000_000):
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+            with pytest.raises(fit3dmm.InputError, match="File too large; free some space"):
+                fit3dmm.export_face(result, PORTRAIT, out, model, texture_px=128)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert left_in(tmp_path) == ["out"]
+
+
+def test_interrupted_half_way(quick, monkeypatch, tmp_path, capfd):
+    earlier = tmp_path / "earlier"
+    arguments = ["fit", PORTRAIT, *quick, "--out"]
+    assert main([*arguments, str(earlier)]) == 0
+    before = {p.name: p.stat().st_mtime_ns for p in earlier.rglob("*")}
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folder, "write_obj", interrupted)
+    assert main([*arguments, str(earlier)]) == 130
+    assert main([*arguments, str(tmp_path / "out")]) == 130
+    assert "nothing half-written" in capfd.readouterr().err
+    assert left_in(tmp_path / "out") == []
+    # The earlier result is whole.
+    assert {p.name: p.stat().st_mtime_ns for p in earlier.rglob("*")} == before
+
+
+def test_our_own_failure_is_no_bad_input(quick, monkeypatch, tmp_path):
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(folder, "write_glb", broken)
+    arguments = ["fit", PORTRAIT, "--out", str(tmp_path), *quick]
+    with pytest.raises(ZeroDivisionError):
+        main(arguments)
+    assert left_in(tmp_path) == []
+
+
+def test_the_package_in_five_lines(tmp_path):
+    """The names work in any order of imports, and importing the package loads nothing heavy."""
+    code = """
+import sys
+import fit3dmm
+assert "torch" not in sys.modules
+from fit3dmm.fit import FitConfig
+assert fit3dmm.FitConfig is FitConfig
+result = fit3dmm.fit(sys.argv[1], config="landmarks")
+fit3dmm.export_face(result, sys.argv[1], sys.argv[2], texture_px=64)
+assert set(fit3dmm._HOMES) <= set(dir(fit3dmm))
+for name in fit3dmm._HOMES:
+    assert getattr(fit3dmm, name) is not None
+assert not hasattr(fit3dmm, "fits")
+"""
+    target = tmp_path / "out"
+    run = subprocess.run(
+        [sys.executable, "-c", code, PORTRAIT, str(target)], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert left_in(target) == sorted(folder.FILES)
