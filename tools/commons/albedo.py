@@ -91,9 +91,9 @@ def build_albedo(
         regions=albedo_regions(paints),
         notes=(
             f"{n_people} people painted from 20 MakeHuman skins, 12 brows and 9 irises (CC0). "
-            "The head is shown with short-cropped hair of a shade that varies; hairstyles and "
-            "beards beyond stubble are not modelled: the regions `face` and `skin` end at the "
-            "hairline."
+            "The head is shown with short-cropped hair of a shade that varies (`scalp 1`), and "
+            "stubble is a shade of the lower face (`skin 1`); hairstyles and beards are not "
+            "modelled: the regions `face` and `skin` end at the hairline."
         ),
     )
 
@@ -143,7 +143,7 @@ def _block_masks(paints: Paints) -> dict[str, np.ndarray]:
     reach = np.zeros(fine.n_vertices)
     reach[paints.brows.area] = (paints.brow_coverage.max(axis=(0, 1)) > 0.02).astype(float)
     brows = np.clip(2 * fine.smooth(fine.symmetric(reach)[:, None], 1.5)[:, 0], 0, 1)
-    eyes = np.maximum(np.maximum(zones.eyes, zones.lid_rims), zones.lashes)
+    eyes = np.maximum.reduce([zones.eyes, zones.lid_rims, zones.linings, zones.lashes])
     mouth = np.maximum(zones.mouth, zones.teeth)
     masks: dict[str, np.ndarray] = {"eyes": eyes}
     for name, mask in (("brows", brows), ("scalp", paints.skins.hair)):

@@ -37,7 +37,7 @@ _PAINTED_CENTRE = (151.4, 361.8)
 _PAINTED_IRIS_PX = 58.0
 _PAINTED_PUPIL = 0.36
 _CONTRAST = 0.7
-_SCLERA_LINEAR = np.array([0.50, 0.452, 0.415])
+SCLERA_LINEAR = np.array([0.50, 0.452, 0.415])
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Eyes:
             self.radius, *(PUPIL_DIAMETER_MM / IRIS_DIAMETER_MM + np.array([0.09, -0.09]))
         )
         iris = iris + pupil[:, None] * (0.004 - iris)
-        white = _SCLERA_LINEAR * whiteness
+        white = SCLERA_LINEAR * whiteness
         white = white + self.blood[:, None] * (white * [0.85, 0.5, 0.45] - white)
         outside = smoothstep(self.radius, 0.96, 1.10)[:, None]
         return (iris + outside * (white - iris)) * self.shade[:, None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from commons.brows import STYLE_SHARES, Brows
-from commons.eyes import IRISES, Eyes
+from commons.eyes import IRISES, SCLERA_LINEAR, Eyes
 from commons.fine import FineHead
 from commons.skins import Skins, smoothstep
 from commons.tones import (
@@ -20,11 +20,16 @@ from commons.zones import Zones
 # What a unit of blood or of melanin does to the logarithm of linear RGB.
 _BLOOD = np.array([-0.10, -0.55, -0.42])
 _MELANIN = np.array([-0.55, -0.85, -1.05])
+# Darker than teeth are: they lie in the shade of the lips, and no light model here casts shadows.
+TEETH_LINEAR = np.array([0.36, 0.33, 0.27])
 _PLACEMENTS = 12
 """Brow positions a style is tried in."""
 # A linear model can't move a sharp edge: styles are softened towards their mean, or else random
 # draws get pale outlines beside the brows.
-_STYLE_SHARE = 0.65
+_STYLE_SHARE = 0.7
+# Irises are brown or light, with few in between: softened for the same reason, since brown is
+# less than two sigma from the mean and what lies beyond it would be red.
+_IRIS_SHARE = 0.8
 FLUSHES = ("cheeks", "nose", "around_mouth", "ears", "forehead")
 SHADOWS = ("under_eyes", "upper_lids", "around_mouth", "forehead", "cheeks")
 
@@ -114,7 +119,7 @@ def draw_people(n: int, rng: np.random.Generator, paints: Paints) -> People:
     shares = shares * np.where(is_dark_skin, dark_share, 1 - dark_share)
     shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-6)
     shown = (0.4 + 0.6 * light)[:, None]
-    lips = np.outer(rng.normal(0.25, 0.20, n), _BLOOD) + np.outer(
+    lips = np.outer(rng.normal(0.14, 0.18, n), _BLOOD) + np.outer(
         rng.normal(0.10, 0.10, n), _MELANIN
     )
     return People(
@@ -153,7 +158,8 @@ def _draw_irises(rng: np.random.Generator, tone: np.ndarray) -> np.ndarray:
     keeps_brown = rng.uniform(size=n) < np.interp(tone, [1, 3, 5, 7], [0.55, 0.70, 0.95, 1.0])
     share = share * np.where(brown, 1.0, np.where(keeps_brown, 0.04, 2.0)[:, None])
     share = share * np.where(brown, np.where(keeps_brown, 1.0, 0.25)[:, None], 1.0)
-    return share / share.sum(axis=1, keepdims=True)
+    share /= share.sum(axis=1, keepdims=True)
+    return share.mean(axis=0) + _IRIS_SHARE * (share - share.mean(axis=0))
 
 
 def paint(person: int, people: People, paints: Paints) -> np.ndarray:
@@ -189,6 +195,9 @@ def _with_hair(colour: np.ndarray, person: int, p: People, paints: Paints) -> np
 def _with_eyes_and_mouth(colour: np.ndarray, person: int, p: People, paints: Paints) -> np.ndarray:
     zones, eyes = paints.zones, paints.eyes
     moist = np.sqrt(p.skin_linear[person]) * [0.72, 0.48, 0.44]
+    white = SCLERA_LINEAR * p.eye_whiteness[person] * [0.60, 0.54, 0.52]
+    colour = _over(colour, white, zones.linings)
+    colour = _over(colour, np.array(HAIR_LINEAR["black"]), zones.lid_shade)
     colour = _over(colour, moist * 0.8, 0.8 * zones.lid_rims)
     lips = np.average(colour, axis=0, weights=paints.skins.lips)
     depth = zones.mouth_depth[:, None]
@@ -196,7 +205,7 @@ def _with_eyes_and_mouth(colour: np.ndarray, person: int, p: People, paints: Pai
         (1 - depth) * np.log(lips * [0.8, 0.65, 0.65]) + depth * np.log([0.05, 0.01, 0.01])
     )
     colour = _over(colour, inner, zones.mouth)
-    colour = _over(colour, np.array([0.60, 0.55, 0.45]) * 0.8, zones.teeth)
+    colour = _over(colour, TEETH_LINEAR, zones.teeth)
     colour[eyes.vertices] = eyes.colours(
         p.iris_shares[person], p.iris_lightness[person], p.eye_whiteness[person]
     )

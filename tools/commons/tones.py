@@ -23,7 +23,7 @@ _TONES = np.array(
 _UNDERTONE_SIGMA = (0.036, 0.046)
 # The luminance is normal in linear light, because a linear model can draw no other: the darkest
 # tone lies 2 sigma below the mean and the lightest as far above.
-_LUMINANCE_MEAN, _LUMINANCE_SIGMA = 0.28, 0.13
+_LUMINANCE_MEAN, _LUMINANCE_SIGMA = 0.285, 0.125
 
 HAIR_LINEAR = {
     "black": (0.012, 0.010, 0.009),

@@ -22,7 +22,11 @@ class Zones:
     lashes: np.ndarray
     """The dark line along the lids, stronger above."""
     lid_rims: np.ndarray
-    """The moist pink edge of the lids and what lies behind it."""
+    """The moist pink edge of the lower lids and the caruncles."""
+    linings: np.ndarray
+    """What is white behind the lids, beside the eyeballs."""
+    lid_shade: np.ndarray
+    """What lies in the shade of the upper lids and their lashes."""
     cheeks: np.ndarray
     nose: np.ndarray
     under_eyes: np.ndarray
@@ -58,12 +62,18 @@ def find_zones(fine: FineHead) -> Zones:
     edge_mm, edge_height, edge_outward = _lid_edges(fine)
     from_lips = KDTree(lips).query(points)[0]
     inside = fine.in_part("mouth")
+    caruncles = [rim[np.abs(rim[:, 0]).argmin()] for rim in rims]
+    from_rims = KDTree(np.concatenate(rims)).query(points)[0]
+    from_caruncle = KDTree(np.array(caruncles)).query(points)[0]
+    moist = np.maximum(smoothstep(from_caruncle, 6.0, 2.5), 0.8 * smoothstep(from_rims, 1.2, 0.3))
+    upper = smoothstep(edge_height, 0.35, 0.75)
+    on_edge = smoothstep(edge_mm, _LID_MM[0], 0.4 * _LID_MM[0])
     return Zones(
         beard=_beard(folded, skin, left_eye, nose, lips, ear),
         lashes=_lashes(edge_mm, edge_height, edge_outward) * skin,
-        lid_rims=np.where(
-            fine.in_part("socket"), 1.0, smoothstep(edge_mm, _LID_MM[0], 0.4 * _LID_MM[0]) * skin
-        ),
+        lid_rims=moist * fine.in_part("socket") + (1 - upper) * on_edge * skin,
+        linings=(1 - moist) * fine.in_part("socket"),
+        lid_shade=0.85 * upper * smoothstep(from_caruncle, 2.0, 7.0) * fine.in_part("socket"),
         cheeks=bump([left_eye[0] + 10, nose[1] + 3, nose[2] - 32], 15, 13, 25),
         nose=bump(nose - [0, 0, 5], 12, 10, 14),
         under_eyes=bump(left_eye - [1, 12, 0], 11, 5, 14),
@@ -72,7 +82,7 @@ def find_zones(fine: FineHead) -> Zones:
         forehead=bump([0, left_eye[1] + 48, nose[2] - 20], 45, 20, 40),
         ears=bump(ear - [4, 0, 0], 7, 26, 16),
         mouth=inside.astype(float),
-        mouth_depth=smoothstep(from_lips, 1.0, 12.0) * inside,
+        mouth_depth=smoothstep(from_lips, 0.2, 8.0) * inside,
         teeth=fine.in_part("teeth_upper", "teeth_lower").astype(float),
         eyes=fine.in_part("eye_left", "eye_right").astype(float),
     )
@@ -133,7 +143,7 @@ def _beard(folded, skin, eye, nose, lips, ear) -> np.ndarray:
     )  # fmt: skip
     top = np.interp(around_deg, stations, heights)
     chin = lips[:, 1].min() - 45
-    below = smoothstep(y, top + 3, top - 7)
+    below = smoothstep(y, top + 5, top - 12)
     above_throat = smoothstep(y, chin - 28, chin - 2)
     before_ear = smoothstep(z, ear[2] + 6, ear[2] + 20)
     # Bare skin beside the soul patch and around the lips.
