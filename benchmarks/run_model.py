@@ -62,7 +62,7 @@ class People:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ict", type=Path)
     parser.add_argument("--scan", type=Path)
     parser.add_argument("--json", type=Path)

@@ -93,7 +93,8 @@ def _rows(points: Points, head: Head) -> np.ndarray:
         points.triangle, points.barycentric, len(head.quads), LEVEL
     )
     corners = quads_to_triangles(steps[-1].quads)[triangle]
-    return sum(operator[corners[:, k]].toarray() * barycentric[:, k : k + 1] for k in range(3))
+    parts = [operator[corners[:, k]].toarray() * barycentric[:, k : k + 1] for k in range(3)]
+    return np.sum(parts, axis=0)
 
 
 def _anthropometric_points(points: dict[str, np.ndarray], head: Head) -> StoredPoints:

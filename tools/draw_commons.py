@@ -36,7 +36,7 @@ EXPRESSIONS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="commons")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/images/commons.png"))

@@ -28,9 +28,13 @@ class Refinement:
     """Sorted vertex pairs; edge e became vertex `coarser + e`."""
     coarser_quads: Int[np.ndarray, "quads 4"]
 
+    n_coarser: int
+    """Vertices before the step."""
+
     @property
-    def n_coarser(self) -> int:
-        return self.operator.shape[1]
+    def n_finer(self) -> int:
+        """Vertices after it."""
+        return self.n_coarser + len(self.edges) + len(self.coarser_quads)
 
 
 def refine(quads: Int[np.ndarray, "quads 4"], n_vertices: int, smooth: bool = True) -> Refinement:
@@ -44,7 +48,9 @@ def refine(quads: Int[np.ndarray, "quads 4"], n_vertices: int, smooth: bool = Tr
     n_edges = len(edges)
 
     centre = _incidence(np.repeat(np.arange(m), 4), quads.ravel(), (m, n_vertices)) * 0.25
-    midpoint = _incidence(np.repeat(np.arange(n_edges), 2), edges.ravel(), (n_edges, n_vertices)) / 2
+    midpoint = (
+        _incidence(np.repeat(np.arange(n_edges), 2), edges.ravel(), (n_edges, n_vertices)) / 2
+    )
     vertex_point = sp.identity(n_vertices, format="csr")
     edge_point = midpoint
     if smooth:
@@ -60,15 +66,13 @@ def refine(quads: Int[np.ndarray, "quads 4"], n_vertices: int, smooth: bool = Tr
     centre_vertex = np.arange(m) + n_vertices + n_edges
     finer = np.concatenate(
         [
-            np.stack(
-                [quads[:, k], edge_vertex[:, k], centre_vertex, edge_vertex[:, k - 1]], axis=1
-            )
+            np.stack([quads[:, k], edge_vertex[:, k], centre_vertex, edge_vertex[:, k - 1]], axis=1)
             for k in range(4)
         ]
     )
-    operator = sp.vstack([vertex_point, edge_point, centre]).tocsr()
+    operator = sp.csr_matrix(sp.vstack([vertex_point, edge_point, centre]))
     operator.eliminate_zeros()
-    return Refinement(operator, finer, edges, quads)
+    return Refinement(operator, finer, edges, quads, n_vertices)
 
 
 def _smoothed_vertices(quads, edges, border, midpoint, centre, n_vertices) -> sp.csr_matrix:
@@ -79,24 +83,26 @@ def _smoothed_vertices(quads, edges, border, midpoint, centre, n_vertices) -> sp
     inner = ~at_border & (valence > 0)
     safe = np.maximum(valence, 1).astype(float)
     quad_of_vertex = _incidence(quads.ravel(), np.repeat(np.arange(m), 4), (n_vertices, m))
-    edge_of_vertex = _incidence(edges.ravel(), np.repeat(np.arange(n_edges), 2), (n_vertices, n_edges))
+    edge_of_vertex = _incidence(
+        edges.ravel(), np.repeat(np.arange(n_edges), 2), (n_vertices, n_edges)
+    )
     border_of_vertex = edge_of_vertex @ sp.diags(border.astype(float))
     n_border = np.asarray(border_of_vertex.sum(axis=1)).ravel()
     curve = at_border & (n_border == 2)
     fixed = (at_border & ~curve) | (valence == 0)
     identity = sp.identity(n_vertices, format="csr")
-    return (
+    return sp.csr_matrix(
         sp.diags(inner / safe**2) @ quad_of_vertex @ centre
         + sp.diags(inner * 2 / safe**2) @ edge_of_vertex @ midpoint
         + sp.diags(inner * (safe - 3) / safe) @ identity
         + sp.diags(curve * 0.25) @ border_of_vertex @ midpoint
         + sp.diags(curve * 0.5) @ identity
         + sp.diags(fixed * 1.0) @ identity
-    ).tocsr()
+    )
 
 
 def _incidence(rows, columns, shape) -> sp.csr_matrix:
-    return sp.coo_matrix((np.ones(len(rows)), (rows, columns)), shape=shape).tocsr()
+    return sp.csr_matrix(sp.coo_matrix((np.ones(len(rows)), (rows, columns)), shape=shape))
 
 
 def refine_levels(
@@ -106,16 +112,16 @@ def refine_levels(
     steps: list[Refinement] = []
     for _ in range(levels):
         step = refine(quads, n_vertices, smooth)
-        quads, n_vertices = step.quads, step.operator.shape[0]
+        quads, n_vertices = step.quads, step.n_finer
         steps.append(step)
     return steps
 
 
 def composed_operator(steps: list[Refinement], n_vertices: int) -> sp.csr_matrix:
     """(finest, coarsest) operator of several steps; the identity for none."""
-    operator = sp.identity(n_vertices, format="csr")
+    operator = sp.csr_matrix(sp.identity(n_vertices))
     for step in steps:
-        operator = (step.operator @ operator).tocsr()
+        operator = sp.csr_matrix(step.operator @ operator)
     return operator
 
 

@@ -148,7 +148,7 @@ def _neck(mesh: BaseMesh, skin: np.ndarray, excluded: np.ndarray) -> np.ndarray:
     by_edge: dict[tuple[int, int], list[int]] = {}
     for quad in free:
         for edge in _sides(mesh.quads[quad]):
-            by_edge.setdefault(edge, []).append(quad)
+            by_edge.setdefault(edge, []).append(int(quad))
     rim = {edge for quad in mesh.quads[skin] for edge in _sides(quad)}
     front = [quad for edge, quads in by_edge.items() if edge in rim for quad in quads]
     taken = np.zeros(len(mesh.quads), dtype=bool)

@@ -105,8 +105,8 @@ def points_of(head: Head, shape_mm: np.ndarray) -> dict[str, np.ndarray]:
     left = skin[shape_mm[skin, 0] > 1]
     middle = skin[np.abs(shape_mm[skin, 0]) < 0.1]
     found = {name: row[vertex] for name, vertex in _POINTS.items()}
-    found["opisthocranion"] = middle[shape_mm[middle, 2].argmin()]
-    found["vertex_of_head"] = middle[shape_mm[middle, 1].argmax()]
+    found["opisthocranion"] = int(middle[shape_mm[middle, 2].argmin()])
+    found["vertex_of_head"] = int(middle[shape_mm[middle, 1].argmax()])
     tragion = shape_mm[found["tragion"]]
     # The average head may still be too small: its own depth is the yardstick.
     size = (shape_mm[found["sellion"]] - tragion)[2] / _SELLION_AHEAD_OF_TRAGION_MM
@@ -114,10 +114,10 @@ def points_of(head: Head, shape_mm: np.ndarray) -> dict[str, np.ndarray]:
         wanted = tragion[[1, 2]] + size * np.array([up, forward])
         distance = np.linalg.norm(shape_mm[left][:, [1, 2]] - wanted, axis=1)
         near = left[distance < distance.min() + 4]
-        found[name] = near[shape_mm[near, 0].argmax()]
+        found[name] = int(near[shape_mm[near, 0].argmax()])
     rim = head.lid_rims[0]
-    found["endocanthion"] = rim[shape_mm[rim, 0].argmin()]
-    found["exocanthion"] = rim[shape_mm[rim, 0].argmax()]
+    found["endocanthion"] = int(rim[shape_mm[rim, 0].argmin()])
+    found["exocanthion"] = int(rim[shape_mm[rim, 0].argmax()])
     points = {name: np.array([vertex]) for name, vertex in found.items()}
     points |= {f"{name}{_RIGHT}": head.mirror[v] for name, v in points.items()}
     return points | _pupils(points)
