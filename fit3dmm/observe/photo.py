@@ -77,6 +77,8 @@ def decode_photo(encoded: bytes, name: str, label: str = "", max_pixels: int = M
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(encoded), formats=FORMATS) as picture:
                 _check_size(picture.size, label, max_pixels)
+                # Decoded first: looking for EXIF decodes too, and would swallow that it is damaged.
+                picture.load()
                 focal_px = _exif_focal_px(picture)
                 upright = ImageOps.exif_transpose(picture)
                 pixels = np.array(_to_srgb(upright))
