@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from fit3dmm import __version__
 from fit3dmm.energy.points import PhotoFrame
 from fit3dmm.fit.config import FitConfig, Stage, preset
 from fit3dmm.fit.context import Context, context_at
@@ -40,7 +39,7 @@ _SCALE = {
     "irradiance_sh": 0.3,
     "expression": 0.3,
 }
-_PACKAGES = ("torch", "numpy", "scipy", "mediapipe", "kornia", "numba")
+_PACKAGES = ("fit3dmm", "torch", "numpy", "scipy", "mediapipe", "kornia", "numba")
 
 
 def fit(
@@ -184,7 +183,4 @@ def _result(
 
 @functools.cache
 def _versions() -> Mapping[str, str]:
-    return {
-        "fit3dmm": __version__,
-        **{name: importlib.metadata.version(name) for name in _PACKAGES},
-    }
+    return {name: importlib.metadata.version(name) for name in _PACKAGES}

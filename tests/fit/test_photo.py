@@ -70,8 +70,10 @@ def test_mirrored_photo_gives_the_mirrored_face(result, prepared, detector, astr
     a = model.shape_mm(result.scene.coefficients.neutral())
     b = model.shape_mm(mirrored.scene.coefficients.neutral())[model.surface.mirror] * FLIP
     face = model.regions["face"] > 0.5
-    # The detector itself differs by 2 px between a picture and its mirror image.
-    assert (a - b)[face].norm(dim=1).mean() < 1.5
+    apart = (a - b)[face]
+    # The detector itself differs by 2 px between a picture and its mirror image; where the face
+    # lies in the frame of the model is the pose's matter.
+    assert (apart - apart.mean(0)).norm(dim=1).mean() < 1.5
     turn, turned = (r.scene.pose.rotation_rad for r in (result, mirrored))
     assert torch.allclose(turn * torch.tensor([1.0, -1.0, -1.0]), turned, atol=0.05)
 
