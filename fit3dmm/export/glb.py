@@ -25,7 +25,7 @@ from fit3dmm.model.surface import Surface, build_surface
 from fit3dmm.render.backend import choose_backend
 
 LEVEL = 1
-"""Subdivision level of the mesh: 15,000 vertices for Commons, which phones can animate."""
+"""Subdivision level of the mesh: 16,000 vertices for Commons, which phones can animate."""
 ROUGHNESS = 0.6
 _MM_PER_M = 1000.0
 # What a unit moves by less stays out of its morph target.
