@@ -53,16 +53,16 @@ def test_darkest_draws_of_the_tone_are_still_skin(rng):
 
 
 def test_principal_components_carry_their_sigmas(rng):
-    vertices, people = 40, 4000
+    vertices, people = 40, 800
     truth = np.linalg.qr(rng.normal(size=(vertices * 3, 2)))[0].T.reshape(2, vertices, 3)
     sigmas = np.array([2.0, 0.5])
     samples = np.tensordot(rng.normal(size=(people, 2)) * sigmas, truth, axes=1)
     found = _principal(samples.astype(np.float32), np.arange(vertices), np.ones(vertices), 2)
-    # A standard deviation estimated from 4000 draws is off by about 1 %.
-    np.testing.assert_allclose(np.linalg.norm(found.reshape(2, -1), axis=1), sigmas, rtol=0.05)
+    # A standard deviation estimated from 800 draws is off by about 2.5 %.
+    np.testing.assert_allclose(np.linalg.norm(found.reshape(2, -1), axis=1), sigmas, rtol=0.1)
     assert explained_variance(found, samples, np.ones(vertices)) > 0.9999
     assert explained_variance(found[:1], samples, np.ones(vertices)) == pytest.approx(
-        16 / 17, abs=0.01
+        16 / 17, abs=0.02
     )
 
 
