@@ -36,6 +36,17 @@ def charbonnier(turn: float = 1.0) -> Loss:
     return loss
 
 
+def cauchy(turn: float = 1.0) -> Loss:
+    """Half the square near zero, growing like a logarithm beyond `turn`: outliers pull ever less,
+    but never change sides as abruptly as with `geman_mcclure`."""
+
+    def loss(squared: Tensor) -> tuple[Tensor, Tensor]:
+        share = 1 / (1 + squared / turn**2)
+        return -0.5 * turn**2 * share.log(), share
+
+    return loss
+
+
 def geman_mcclure(turn: float = 1.0) -> Loss:
     """Half the square near zero, never more than half of `turn` squared: outliers stop counting."""
 

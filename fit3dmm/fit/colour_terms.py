@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fit3dmm.energy.image import SmoothImage, blurred
 from fit3dmm.energy.photometric import photometric_term
-from fit3dmm.energy.robust import geman_mcclure
+from fit3dmm.energy.robust import cauchy
 from fit3dmm.fit.context import Context
 from fit3dmm.fit.unknowns import coefficients_of
 from fit3dmm.solve.problem import Term
@@ -48,7 +48,7 @@ def _term_maker(context: Context) -> tuple[Float[Tensor, "seen"], Callable[[floa
     image = SmoothImage(blurred(observation.image_linear.to(weight), blur_px))
     T_crop_photo = observation.T_crop_photo.to(dtype=weight.dtype)
     light = mean_light(context, weight)
-    loss = geman_mcclure(config.photometric_turn)
+    loss = cauchy(config.photometric_turn)
 
     def make(sigma: float) -> Term:
         return photometric_term(

@@ -96,7 +96,7 @@ class FitConfig:
     photometric_correlation_mm: float = 8.0
     """Distance on the face within which such errors are alike: a square of this side counts as one
     observation, however many pixels it has."""
-    photometric_turn: float = 3.0
+    photometric_turn: float = 1.5
     """Sigmas beyond which a colour counts as none of the face's own, and pulls ever less: hair,
     glasses and shadows must not become skin."""
     silhouette_sigma_mm: float = 2.0

@@ -21,7 +21,7 @@ from fit3dmm.energy import (
     skin_points,
     sliding_whitening,
 )
-from fit3dmm.energy.robust import charbonnier, geman_mcclure, squares
+from fit3dmm.energy.robust import cauchy, charbonnier, geman_mcclure, squares
 from fit3dmm.geometry.mesh import build_topology, vertex_normals
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import Coefficients
@@ -219,7 +219,7 @@ def test_blur_keeps_light_and_does_nothing_at_zero():
     assert torch.allclose(blurred(flat, 5.0), flat)
 
 
-@pytest.mark.parametrize("loss", [squares(), charbonnier(0.7), geman_mcclure(2.0)])
+@pytest.mark.parametrize("loss", [squares(), charbonnier(0.7), cauchy(1.5), geman_mcclure(2.0)])
 def test_robust_weights_are_derivatives(loss):
     squared = torch.linspace(0, 20, 50, dtype=torch.float64, requires_grad=True)
     energy, weight = loss(squared)
