@@ -16,7 +16,16 @@ CUBE = np.array(
     [[0, 3, 2, 1], [4, 5, 6, 7], [0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6], [3, 0, 4, 7]]
 )
 CUBE_CORNERS = np.array(
-    [[-1, -1, -1], [1, -1, -1], [1, 1, -1], [-1, 1, -1], [-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]],
+    [
+        [-1, -1, -1],
+        [1, -1, -1],
+        [1, 1, -1],
+        [-1, 1, -1],
+        [-1, -1, 1],
+        [1, -1, 1],
+        [1, 1, 1],
+        [-1, 1, 1],
+    ],
     dtype=float,
 )
 
@@ -65,9 +74,7 @@ def test_a_subdivided_cube_converges_to_its_limit_point():
     diagonals = CUBE_CORNERS[[1, 3, 4]].sum(axis=0)
     limit = (9 * corner + 4 * neighbours + diagonals) / 24
     steps = refine_levels(CUBE, 8, 6)
-    np.testing.assert_allclose(
-        (composed_operator(steps, 8) @ CUBE_CORNERS)[6], limit, atol=1e-3
-    )
+    np.testing.assert_allclose((composed_operator(steps, 8) @ CUBE_CORNERS)[6], limit, atol=1e-3)
 
 
 def test_unused_vertices_stay():
@@ -81,7 +88,9 @@ def test_points_keep_their_place_on_a_flat_grid(levels):
     vertices, quads = grid(5)
     rng = np.random.default_rng(0)
     # Interior quads only: there a bilinear step and the smooth one agree on a flat grid.
-    inner = np.flatnonzero((vertices[quads].min((1, 2)) >= 0) & (vertices[quads, :2].min((1, 2)) > 0))
+    inner = np.flatnonzero(
+        (vertices[quads].min((1, 2)) >= 0) & (vertices[quads, :2].min((1, 2)) > 0)
+    )
     triangle = 2 * rng.choice(inner, 50) + rng.integers(0, 2, 50)
     barycentric = rng.dirichlet([1, 1, 1], 50)
     triangles = quads_to_triangles(quads)
