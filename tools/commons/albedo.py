@@ -32,9 +32,9 @@ N_PEOPLE = 2000
 # Components of each block, and how much more a square millimetre there counts than one of skin.
 BLOCKS = {
     "skin": (26, 1.0),
-    "brows": (12, 2.0),
+    "brows": (14, 2.0),
     "lips": (4, 2.0),
-    "eyes": (6, 4.0),
+    "eyes": (5, 4.0),
     "scalp": (1, 0.1),
 }
 _N_TONE = 3
@@ -161,8 +161,9 @@ def _components(
     """Mean, basis (components, vertices, 3) and component names; uses `painted` up."""
     tone_mean, tone_axes = _tone_axes(skin_linear)
     tone = skin_linear - tone_mean
-    # Errors count by how bright the skin is: a light patch shows most on a dark face.
+    # Errors count by how dark the skin is: a light patch shows most on a dark face.
     root = 1 / np.sqrt(skin_linear @ LUMINANCE)[:, None]
+    root /= np.sqrt((root**2).mean())
     regressors = np.concatenate([np.ones((len(tone), 1)), tone], axis=1)
     solve = (np.linalg.pinv(regressors * root) * root.T).astype(np.float32)
     fitted = np.tensordot(solve, painted, axes=1)
@@ -178,7 +179,7 @@ def _components(
         local = rest[:, vertices]
         if block in _LOCAL_MODES_ARE_SYMMETRIC:
             local = (local + rest[:, fine.mirror[vertices]]) / 2
-        local *= masks[block][vertices, None].astype(np.float32)
+        local *= (root * masks[block][vertices]).astype(np.float32)[..., None]
         found = np.zeros((count, fine.n_vertices, 3))
         found[:, vertices] = _principal(local, vertices, weight, count)
         basis.append(found)
@@ -198,7 +199,8 @@ def _tone_axes(skin_linear: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     line = np.stack([np.ones_like(lightness), lightness], axis=1)
     mean, main = np.linalg.lstsq(line * root, skin_linear * root, rcond=None)[0]
     bend = np.concatenate([line, lightness[:, None] ** 2], axis=1)
-    beside = skin_linear - bend @ np.linalg.lstsq(bend, skin_linear, rcond=None)[0]
+    beside = skin_linear - bend @ np.linalg.lstsq(bend * root, skin_linear * root, rcond=None)[0]
+    beside *= root / np.sqrt((root**2).mean())
     values, vectors = np.linalg.eigh(beside.T @ beside / len(beside))
     others = (vectors * np.sqrt(np.maximum(values, 0))).T[::-1][: _N_TONE - 1]
     return mean, np.concatenate([main[None], _UNDERTONE_MARGIN * others])

@@ -29,7 +29,7 @@ _PLACEMENTS = 12
 _STYLE_SHARE = 0.7
 # Irises are brown or light, with few in between: softened for the same reason, since brown is
 # less than two sigma from the mean and what lies beyond it would be red.
-_IRIS_SHARE = 0.8
+_IRIS_SHARE = 0.65
 FLUSHES = ("cheeks", "nose", "around_mouth", "ears", "forehead")
 SHADOWS = ("under_eyes", "upper_lids", "around_mouth", "forehead", "cheeks")
 

@@ -20,10 +20,10 @@ _TONES = np.array(
     ]
 )  # fmt: skip
 # Spread of ln(R/G) and ln(G/B) among people of one tone: pink, olive, golden.
-_UNDERTONE_SIGMA = (0.036, 0.046)
-# The luminance is normal in linear light, because a linear model can draw no other: the darkest
-# tone lies 2 sigma below the mean and the lightest as far above.
-_LUMINANCE_MEAN, _LUMINANCE_SIGMA = 0.285, 0.125
+_UNDERTONE_SIGMA = (0.026, 0.046)
+# The luminance is normal in linear light, because a linear model can draw no other. Both ends of
+# the scale lie 2.3 sigma from the mean: wider, and draws would often be darker than black.
+_LUMINANCE_MEAN, _LUMINANCE_SIGMA = 0.285, 0.11
 
 HAIR_LINEAR = {
     "black": (0.012, 0.010, 0.009),
