@@ -54,7 +54,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.replace(target)
     except OSError as error:
         raise InputError(
-            f"Can't write {target}: {error.strerror or error}; free some space or choose another folder."
+            f"Can't write {target}: {error.strerror or error}; "
+            "free some space or choose another folder."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
