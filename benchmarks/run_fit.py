@@ -17,10 +17,10 @@ from pathlib import Path
 
 import torch
 
-from fit3dmm.fit import FitConfig, FitResult, PreparedModel, fit_observation, prepare, preset
-from fit3dmm.fit.context import context_at
-from fit3dmm.fit.pipeline import stage_problem, torch_threads
-from fit3dmm.fit.unknowns import photo_frame, values_of
+from fit3dmm.fitting import FitConfig, FitResult, PreparedModel, fit_observation, prepare, preset
+from fit3dmm.fitting.context import context_at
+from fit3dmm.fitting.pipeline import stage_problem, torch_threads
+from fit3dmm.fitting.unknowns import photo_frame, values_of
 from fit3dmm.model.files import load_model
 from fit3dmm.observe import FaceDetector, Observation, observe, read_photo
 from fit3dmm.solve import Adam, LevenbergMarquardt, solve_adam, solve_levenberg_marquardt

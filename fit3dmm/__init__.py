@@ -10,8 +10,6 @@ Importing this is quick and does nothing: a name's module is loaded when the nam
 """
 
 import importlib
-import sys
-import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,11 +17,11 @@ if TYPE_CHECKING:
     from fit3dmm.export.folder import export_face as export_face
     from fit3dmm.export.record import load_result as load_result
     from fit3dmm.export.record import save_result as save_result
-    from fit3dmm.fit.config import FitConfig as FitConfig
-    from fit3dmm.fit.pipeline import fit as fit
-    from fit3dmm.fit.pipeline import fit_faces as fit_faces
-    from fit3dmm.fit.prepared import prepare as prepare
-    from fit3dmm.fit.result import FitResult as FitResult
+    from fit3dmm.fitting.config import FitConfig as FitConfig
+    from fit3dmm.fitting.pipeline import fit as fit
+    from fit3dmm.fitting.pipeline import fit_faces as fit_faces
+    from fit3dmm.fitting.prepared import prepare as prepare
+    from fit3dmm.fitting.result import FitResult as FitResult
     from fit3dmm.model.files import load_model as load_model
     from fit3dmm.observe.photo import read_photo as read_photo
     from fit3dmm.render.synthesise import synthesise as synthesise
@@ -32,36 +30,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "FitConfig": "fit3dmm.fit.config",
-    "FitResult": "fit3dmm.fit.result",
+    "FitConfig": "fit3dmm.fitting.config",
+    "FitResult": "fit3dmm.fitting.result",
     "InputError": "fit3dmm._errors",
     "Scene": "fit3dmm.scene",
     "export_face": "fit3dmm.export.folder",
-    "fit": "fit3dmm.fit.pipeline",
-    "fit_faces": "fit3dmm.fit.pipeline",
+    "fit": "fit3dmm.fitting.pipeline",
+    "fit_faces": "fit3dmm.fitting.pipeline",
     "load_model": "fit3dmm.model.files",
     "load_result": "fit3dmm.export.record",
-    "prepare": "fit3dmm.fit.prepared",
+    "prepare": "fit3dmm.fitting.prepared",
     "read_photo": "fit3dmm.observe.photo",
     "save_result": "fit3dmm.export.record",
     "synthesise": "fit3dmm.render.synthesise",
 }
-
-
-class _Package(types.ModuleType):
-    """The package itself, in which `fit` is the function although a subpackage has that name.
-
-    Importing a subpackage binds its name here; a property that ignores this keeps `fit3dmm.fit` the
-    same whatever was imported before. `from fit3dmm.fit import ...` is not affected.
-    """
-
-    @property
-    def fit(self) -> Any:
-        return __getattr__("fit")
-
-    @fit.setter
-    def fit(self, subpackage: types.ModuleType) -> None:
-        pass
 
 
 def __getattr__(name: str) -> Any:
@@ -72,6 +54,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOMES])
-
-
-sys.modules[__name__].__class__ = _Package

@@ -18,10 +18,10 @@ from fit3dmm._errors import InputError
 from fit3dmm.export.folder import check_replaceable, whole_folder, write_face
 from fit3dmm.export.summary import json_text
 from fit3dmm.export.texture import check_texture_size
-from fit3dmm.fit.config import FitConfig, preset
-from fit3dmm.fit.pipeline import as_prepared, fit_observation, torch_threads
-from fit3dmm.fit.prepared import PreparedModel
-from fit3dmm.fit.result import FitResult
+from fit3dmm.fitting.config import FitConfig, preset
+from fit3dmm.fitting.pipeline import as_prepared, fit_observation, torch_threads
+from fit3dmm.fitting.prepared import PreparedModel
+from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.library import SHIPPED
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import FaceDetector

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from fit3dmm.evaluate.fitter import FittedFace, SurfacePoints
-from fit3dmm.fit.config import preset
-from fit3dmm.fit.pipeline import fit_observation
-from fit3dmm.fit.prepared import PreparedModel, prepare
-from fit3dmm.fit.result import FitResult
+from fit3dmm.fitting.config import preset
+from fit3dmm.fitting.pipeline import fit_observation
+from fit3dmm.fitting.prepared import PreparedModel, prepare
+from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.files import load_model
 from fit3dmm.model.landmarks import LandmarkMap
 from fit3dmm.model.morphable import MorphableModel

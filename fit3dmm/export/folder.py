@@ -18,8 +18,8 @@ from fit3dmm.export.preview import preview
 from fit3dmm.export.record import save_result
 from fit3dmm.export.summary import summary, write_json
 from fit3dmm.export.texture import bake_texture
-from fit3dmm.fit.pipeline import torch_threads
-from fit3dmm.fit.result import FitResult
+from fit3dmm.fitting.pipeline import torch_threads
+from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo, read_photo

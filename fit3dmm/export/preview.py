@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from fit3dmm.export.picture import srgb_bytes
-from fit3dmm.fit.result import FitResult
+from fit3dmm.fitting.result import FitResult
 from fit3dmm.geometry.mesh import topology_of
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel

@@ -24,7 +24,7 @@ from torch import Tensor
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
 from fit3dmm._tensors import TensorRecord
-from fit3dmm.fit.result import FitResult
+from fit3dmm.fitting.result import FitResult
 from fit3dmm.scene import Scene
 from fit3dmm.scene_file import FRAME, read_scene, write_scene
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fit3dmm._files import atomic_path
 from fit3dmm.export.depth import DepthMap
-from fit3dmm.fit.result import FitResult
+from fit3dmm.fitting.result import FitResult
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.model.morphable import MorphableModel
 

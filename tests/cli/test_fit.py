@@ -301,7 +301,7 @@ def test_the_package_in_five_lines(tmp_path):
 import sys
 import fit3dmm
 assert "torch" not in sys.modules
-from fit3dmm.fit import FitConfig
+from fit3dmm.fitting import FitConfig
 assert fit3dmm.FitConfig is FitConfig
 result = fit3dmm.fit(sys.argv[1], config="landmarks")
 fit3dmm.export_face(result, sys.argv[1], sys.argv[2], texture_px=64)

@@ -14,7 +14,7 @@ from fit3dmm import InputError
 from fit3dmm.export.depth import depth_map
 from fit3dmm.export.record import load_result, save_result
 from fit3dmm.export.summary import json_text, summary, write_json
-from fit3dmm.fit import FitResult
+from fit3dmm.fitting import FitResult
 from tests.export.faces import KnownFace, fitted, known_face
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "result_v1.h5"

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.energy.points import ModelPoints, PhotoFrame
-from fit3dmm.fit.config import FitConfig
+from fit3dmm.fitting.config import FitConfig
 from fit3dmm.geometry.rotation import rotation_vector
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.observation import Observation

@@ -11,15 +11,15 @@ from typing import Any
 import torch
 
 from fit3dmm.energy.points import PhotoFrame
-from fit3dmm.fit.config import FitConfig, Stage, preset
-from fit3dmm.fit.context import Context, context_at
-from fit3dmm.fit.initialise import initial_values
-from fit3dmm.fit.prepared import PreparedModel, prepare
-from fit3dmm.fit.quality import judge
-from fit3dmm.fit.result import FitResult, StageReport
-from fit3dmm.fit.terms import stage_terms
-from fit3dmm.fit.uncertainty import laplace
-from fit3dmm.fit.unknowns import photo_frame, scene_of, values_of
+from fit3dmm.fitting.config import FitConfig, Stage, preset
+from fit3dmm.fitting.context import Context, context_at
+from fit3dmm.fitting.initialise import initial_values
+from fit3dmm.fitting.prepared import PreparedModel, prepare
+from fit3dmm.fitting.quality import judge
+from fit3dmm.fitting.result import FitResult, StageReport
+from fit3dmm.fitting.terms import stage_terms
+from fit3dmm.fitting.uncertainty import laplace
+from fit3dmm.fitting.unknowns import photo_frame, scene_of, values_of
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import FaceChoice, FaceDetector

@@ -5,9 +5,9 @@ import math
 import torch
 
 from fit3dmm.energy.points import project
-from fit3dmm.fit.colour_terms import colour_error
-from fit3dmm.fit.context import Context
-from fit3dmm.fit.result import Quality
+from fit3dmm.fitting.colour_terms import colour_error
+from fit3dmm.fitting.context import Context
+from fit3dmm.fitting.result import Quality
 from fit3dmm.observe.detect import FACE_OVAL, N_POINTS
 from fit3dmm.solve.problem import Evaluation, Reason
 

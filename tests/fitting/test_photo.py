@@ -6,7 +6,7 @@ import torch
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
-from fit3dmm.fit import FitConfig, fit, fit_faces, prepare
+from fit3dmm.fitting import FitConfig, fit, fit_faces, prepare
 from fit3dmm.model.files import load_model
 from fit3dmm.observe import FaceDetector, photo_from_array, read_photo
 from tests.shared_data import shared

@@ -10,8 +10,8 @@ from torch import Tensor
 from fit3dmm.energy.image import SmoothImage, blurred
 from fit3dmm.energy.photometric import photometric_term
 from fit3dmm.energy.robust import cauchy
-from fit3dmm.fit.context import Context
-from fit3dmm.fit.unknowns import coefficients_of
+from fit3dmm.fitting.context import Context
+from fit3dmm.fitting.unknowns import coefficients_of
 from fit3dmm.solve.problem import Term
 
 # Surface that is seen at a grazing angle tells little of colour; below the first cosine nothing.

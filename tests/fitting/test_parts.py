@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from fit3dmm._errors import InputError
-from fit3dmm.fit import FitConfig, prepare, preset
-from fit3dmm.fit.initialise import solve_weak_perspective
-from fit3dmm.fit.terms import BUILDERS
-from fit3dmm.fit.uncertainty import laplace
+from fit3dmm.fitting import FitConfig, prepare, preset
+from fit3dmm.fitting.initialise import solve_weak_perspective
+from fit3dmm.fitting.terms import BUILDERS
+from fit3dmm.fitting.uncertainty import laplace
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.solve import Problem, plain

@@ -19,7 +19,7 @@ class Stage:
     free: tuple[str, ...]
     """Unknowns that move; `log_focal` stays where the focal length is given."""
     terms: tuple[str, ...]
-    """Names of `fit.terms.BUILDERS`."""
+    """Names of `fitting.terms.BUILDERS`."""
     blur_px: float = 0.0
     """Blur of the crop, in px of a crop of 224: coarse to fine."""
     solver: LevenbergMarquardt = field(default_factory=LevenbergMarquardt)

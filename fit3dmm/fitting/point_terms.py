@@ -15,8 +15,8 @@ from fit3dmm.energy.landmarks import (
 from fit3dmm.energy.points import ModelPoints, project
 from fit3dmm.energy.robust import charbonnier
 from fit3dmm.energy.silhouette import find_edges, silhouette_term
-from fit3dmm.fit.context import Context
-from fit3dmm.fit.prepared import DETECTOR_OUTLINE, DETECTOR_POINTS
+from fit3dmm.fitting.context import Context
+from fit3dmm.fitting.prepared import DETECTOR_OUTLINE, DETECTOR_POINTS
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.observe.detect import FACE_OVAL
 from fit3dmm.observe.observation import Observation

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fit3dmm._tensors import TensorRecord
-from fit3dmm.fit.config import FitConfig
-from fit3dmm.fit.uncertainty import Uncertainty
+from fit3dmm.fitting.config import FitConfig
+from fit3dmm.fitting.uncertainty import Uncertainty
 from fit3dmm.model.morphable import ModelInfo
 from fit3dmm.observe.observation import Observation
 from fit3dmm.scene import Scene

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from fit3dmm.energy.points import PhotoFrame
-from fit3dmm.fit.config import FitConfig, Stage
-from fit3dmm.fit.prepared import PreparedModel
-from fit3dmm.fit.unknowns import scene_of
-from fit3dmm.fit.visibility import VisibleSurface, visible_surface
+from fit3dmm.fitting.config import FitConfig, Stage
+from fit3dmm.fitting.prepared import PreparedModel
+from fit3dmm.fitting.unknowns import scene_of
+from fit3dmm.fitting.visibility import VisibleSurface, visible_surface
 from fit3dmm.observe.observation import Observation
 from fit3dmm.solve.problem import Values
 

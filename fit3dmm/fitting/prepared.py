@@ -9,7 +9,7 @@ from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.energy.points import ModelPoints, model_points
 from fit3dmm.energy.skin_points import SkinPoints, skin_points
-from fit3dmm.fit.landmark_noise import landmark_sigmas_mm
+from fit3dmm.fitting.landmark_noise import landmark_sigmas_mm
 from fit3dmm.model.morphable import MorphableModel
 
 DETECTOR_POINTS = "mediapipe478"

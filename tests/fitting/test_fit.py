@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fit3dmm.fit import FitConfig, Stage, fit_observation, prepare, preset
+from fit3dmm.fitting import FitConfig, Stage, fit_observation, prepare, preset
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.scene import Lighting, Pose, Scene
 from fit3dmm.solve import Reason
-from tests.fit.synthetic import observe_scene
+from tests.fitting.synthetic import observe_scene
 from tests.toy import toy_model
 
 # The toy's irises are painted anywhere: their size says nothing about its scale.

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from fit3dmm.energy.priors import distance_prior, light_prior, normal_prior
-from fit3dmm.fit.colour_terms import build_photometric
-from fit3dmm.fit.context import Context
-from fit3dmm.fit.initialise import observed_expression
-from fit3dmm.fit.point_terms import build_iris, build_landmarks, build_silhouette
+from fit3dmm.fitting.colour_terms import build_photometric
+from fit3dmm.fitting.context import Context
+from fit3dmm.fitting.initialise import observed_expression
+from fit3dmm.fitting.point_terms import build_iris, build_landmarks, build_silhouette
 from fit3dmm.solve.problem import Term
 
 Builder = Callable[[Context], Term | None]
