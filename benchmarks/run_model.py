@@ -1,20 +1,17 @@
 """How good the Commons face model is: expressiveness, mean, anthropometry, size and speed.
 
-    python benchmarks/run_model.py [--ict FACEXMODEL] [--scan SCAN_NPZ] [--json FILE] [--docs]
+    python benchmarks/run_model.py [--ict FACEXMODEL] [--scan SCAN_NPZ]
 
 --ict is ICT-FaceKit's FaceXModel folder; --scan an archive with a real scan's vertices `sv` (mm)
-and NoW's seven points `sl`. What is not given is left out of the tables. --docs writes the tables
-into docs/models.md. Commons' prior was calibrated on figures measured on ICT-FaceKit, so ICT's
-people are not held out for mean and spread; the scan is.
+and NoW's seven points `sl`. What is not given is left out. Commons' prior was
+calibrated on figures measured on ICT-FaceKit, so ICT's people are not held out for mean and spread;
+the scan is.
 """
 
-import argparse
-import json
-import platform
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,23 +27,13 @@ from fit3dmm.geometry.subdivision import quads_to_triangles
 from fit3dmm.model import MorphableModel
 from fit3dmm.model.files import load_model
 from fit3dmm.model.formats import read_source
+from harness import Metric, ratio_metric, run, timed
 
 N_PEOPLE = 40
 SEED = 7
 _ROUNDS = 8
 _MATCHED_MM = 1.0
-_DOCS = Path(__file__).parents[1] / "docs" / "models.md"
 _SKIN_REGIONS = ("face", "ears", "neck", "scalp", "lips", "nose")
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One measured number."""
-
-    name: str
-    value: float
-    unit: str
-    lower_is_better: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,47 +48,33 @@ class People:
     own_modes_mm: np.ndarray
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ict", type=Path)
-    parser.add_argument("--scan", type=Path)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--docs", action="store_true")
-    arguments = parser.parse_args()
+def measure(options: Namespace) -> Iterator[Metric]:
+    """One table after the other."""
     model = load_model()
-    tables = {
-        "size and speed": list(measure_speed(model)),
-        "expression energy": list(measure_expression_energy(model)),
-        "anthropometry": list(measure_anthropometry(model)),
-    }
-    if arguments.scan:
-        tables["mean face on the scan"] = list(measure_mean(model, arguments.scan))
-    if arguments.ict:
-        tables["expressiveness"] = list(measure_expressiveness(model, arguments.ict))
-    text = "\n".join(_table(name, metrics) for name, metrics in tables.items())
-    print(text)
-    if arguments.json:
-        record = {
-            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-            "versions": {"python": platform.python_version(), "torch": torch.__version__},
-            "model": asdict(model.info),
-            "seed": SEED,
-            "metrics": {k: [asdict(m) for m in v] for k, v in tables.items()},
-        }
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n")
-    if arguments.docs:
-        _write_docs(text)
+    yield from _grouped("size and speed", measure_speed(model, options.repeats))
+    yield from _grouped("expression energy", measure_expression_energy(model))
+    yield from _grouped("anthropometry", measure_anthropometry(model))
+    if options.scan:
+        yield from _grouped("mean face on the scan", measure_mean(options.scan))
+    if options.ict:
+        yield from _grouped("expressiveness", measure_expressiveness(model, options.ict))
 
 
-def measure_speed(model: MorphableModel) -> Iterator[Metric]:
+def _grouped(group: str, metrics: Iterator[Metric]) -> Iterator[Metric]:
+    for metric in metrics:
+        yield replace(metric, group=group)
+
+
+def _options(parser: ArgumentParser) -> None:
+    parser.add_argument("--ict", type=Path, metavar="FACEXMODEL")
+    parser.add_argument("--scan", type=Path, metavar="NPZ")
+
+
+def measure_speed(model: MorphableModel, repeats: int) -> Iterator[Metric]:
     """File size, load time, and a decode with its derivative: dense against base and lift."""
     yield Metric("file", data_path("commons.h5").stat().st_size / 1e6, "MB")
     for level in (0, 1, 2):
-        yield Metric(
-            f"load, level {level}",
-            _milliseconds(lambda level=level: load_model(level=level), 5),
-            "ms",
-        )
+        yield timed(f"load, level {level}", lambda level=level: load_model(level=level), 5, "ms")
     n = model.n_identity + model.n_detail + model.n_expression
     basis = torch.cat([model.identity_basis_mm, model.detail_basis_mm, model.expression_basis_mm])
     dense = model.surface.lift(basis).flatten(1)
@@ -117,20 +90,9 @@ def measure_speed(model: MorphableModel) -> Iterator[Metric]:
         base = model.mean_mm + (vector @ basis.flatten(1)).view(-1, 3)
         torch.autograd.grad((model.surface.lift(base) * weights).sum(), vector)
 
-    slow, fast = _milliseconds(decode_dense, 15), _milliseconds(decode_base, 15)
-    yield Metric("decode and derivative, dense basis", slow, "ms")
-    yield Metric("decode and derivative, base and subdivision", fast, "ms")
-    yield Metric("ratio", slow / fast, "times", lower_is_better=False)
-
-
-def _milliseconds(function: Callable[[], object], repeats: int) -> float:
-    function()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return 1e3 * float(np.median(times))
+    slow = timed("decode and derivative, dense basis", decode_dense, repeats, "ms")
+    fast = timed("decode and derivative, base and subdivision", decode_base, repeats, "ms")
+    yield from (slow, fast, ratio_metric("ratio", slow, fast))
 
 
 def measure_expression_energy(model: MorphableModel) -> Iterator[Metric]:
@@ -138,7 +100,7 @@ def measure_expression_energy(model: MorphableModel) -> Iterator[Metric]:
     values = np.linalg.svd(model.expression_basis_mm.flatten(1).numpy(), compute_uv=False) ** 2
     for count in (10, 20, 30, 40):
         yield Metric(
-            f"in {count} components", float(values[:count].sum() / values.sum()), "share", False
+            f"in {count} components", float(values[:count].sum() / values.sum()), "share", None
         )
 
 
@@ -155,13 +117,13 @@ def measure_anthropometry(model: MorphableModel) -> Iterator[Metric]:
         landmarks.locate(coarse.mean_mm, triangles).numpy().astype(float),
         landmarks.locate(components, triangles).numpy().astype(float),
     ):
-        yield Metric(f"{name}: people, mean", people[0], "mm")
-        yield Metric(f"{name}: model, mean", ours[0], "mm")
-        yield Metric(f"{name}: people, sigma", people[1], "mm")
-        yield Metric(f"{name}: model, sigma", ours[1], "mm")
+        yield Metric(f"{name}: people, mean", people[0], "mm", None)
+        yield Metric(f"{name}: model, mean", ours[0], "mm", None)
+        yield Metric(f"{name}: people, sigma", people[1], "mm", None)
+        yield Metric(f"{name}: model, sigma", ours[1], "mm", None)
 
 
-def measure_mean(model: MorphableModel, scan: Path) -> Iterator[Metric]:
+def measure_mean(scan: Path) -> Iterator[Metric]:
     """NoW's error of the mean face on a scan that nothing was tuned on."""
     with np.load(scan, allow_pickle=False) as archive:
         vertices, points = archive["sv"].astype(float), archive["sl"].astype(float)
@@ -264,28 +226,5 @@ def _residuals(
     yield Metric(f"{name}: normals", float(np.mean(along_normals)), "mm")
 
 
-def _table(title: str, metrics: list[Metric]) -> str:
-    """A Markdown table; metrics named `row: column` share a row."""
-    rows: dict[str, dict[str, Metric]] = {}
-    for metric in metrics:
-        row, _, column = metric.name.partition(": ")
-        rows.setdefault(row, {})[column or "value"] = metric
-    columns = list(next(iter(rows.values())))
-    unit = metrics[0].unit if len({m.unit for m in metrics}) == 1 else ""
-    lines = [f"| {title}{f' ({unit})' if unit else ''} | " + " | ".join(columns) + " |"]
-    lines.append("|---" * (len(columns) + 1) + "|")
-    for row, cells in rows.items():
-        shown = [f"{cells[c].value:.3g}{'' if unit else ' ' + cells[c].unit}" for c in columns]
-        lines.append(f"| {row} | " + " | ".join(shown) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _write_docs(text: str) -> None:
-    start, end = "<!-- run_model.py -->\n", "<!-- end of run_model.py -->\n"
-    before, _, rest = _DOCS.read_text().partition(start)
-    _, _, after = rest.partition(end)
-    _DOCS.write_text(f"{before}{start}{text}{end}{after}")
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(run("model", __doc__, measure, _options, repeats=15, seed=SEED))

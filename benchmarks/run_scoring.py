@@ -1,6 +1,6 @@
 """How long scoring takes: cases of NoW's size, from the files to the numbers, on one core.
 
-    python benchmarks/run_scoring.py [--cases 100] [--json benchmarks/results/scoring.json]
+    python benchmarks/run_scoring.py [--cases 100]
 
 A scan is the Commons head at level 2 (60,650 vertices) with seeded smooth bumps; a prediction is
 the head at level 1 (30,096 triangles) with other bumps, turned, shifted and in another unit. Each
@@ -9,15 +9,12 @@ first case, which compiles or loads compiled code, is timed by itself. On a mach
 too, the processor time is the number to look at.
 """
 
-import argparse
-import json
-import os
-import platform
+import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 
 import numba
@@ -30,55 +27,36 @@ from fit3dmm.evaluate.predictions import save_mesh_and_landmarks
 from fit3dmm.evaluate.protocol import Case
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
+from harness import Metric, run, time_metric
 
 _SCANS = 10
+# Compiling takes many seconds and loading compiled code few: the first case is one or the other.
+_COMPILING = 20.0
 
 
-@dataclass(frozen=True)
-class Metric:
-    """One measured number."""
-
-    name: str
-    value: float
-    unit: str
-    lower_is_better: bool = True
-
-
-def main() -> None:
-    arguments = _arguments()
+def measure(options: Namespace) -> Iterator[Metric]:
+    """Score seeded cases one after another."""
     numba.set_num_threads(1)
+    protocol = Now()
+    seconds, busy_seconds, points = [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        cases = _make(Path(folder), arguments.cases)
-        seconds, busy_seconds, points = [], [], []
-        protocol = Now()
-        for case, files in cases:
+        for case, files in _make(Path(folder), options.cases):
             began, busy = time.perf_counter(), time.process_time()
             score = protocol.score(case, files)
             seconds.append(time.perf_counter() - began)
             busy_seconds.append(time.process_time() - busy)
             points.append(score.numbers["points"])
-    later = np.array(seconds[1:])
-    metrics = [
-        Metric("first case", seconds[0], "s"),
-        Metric("a later case, median", float(np.median(later)), "s"),
-        Metric("100 later cases", 100 * float(later.mean()), "s"),
-        Metric("100 later cases, processor time", 100 * float(np.mean(busy_seconds[1:])), "s"),
-        Metric("scan points that count, median", float(np.median(points)), "points", False),
-    ]
-    for metric in metrics:
-        print(f"{metric.name:<34} {metric.value:10.3f} {metric.unit}")
-    if arguments.json:
-        record = {"machine": _machine(), "seed": 0, "cases": arguments.cases}
-        record["metrics"] = [asdict(metric) for metric in metrics]
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    later = time_metric("a later case, median", seconds[1:])
+    yield Metric("first case", seconds[0], "s", noise=_COMPILING)
+    yield later
+    yield Metric("100 later cases", 100 * float(np.mean(seconds[1:])), "s", noise=later.noise)
+    busy_s = 100 * float(np.mean(busy_seconds[1:]))
+    yield Metric("100 later cases, processor time", busy_s, "s", noise=0.1)
+    yield Metric("scan points that count, median", float(np.median(points)), "points", None)
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+def _options(parser: ArgumentParser) -> None:
     parser.add_argument("--cases", type=int, default=100)
-    parser.add_argument("--json", type=Path)
-    return parser.parse_args()
 
 
 def _make(folder: Path, n_cases: int) -> list[tuple[Case, tuple[Path, ...]]]:
@@ -122,15 +100,5 @@ def _model(level: int) -> MorphableModel:
     return load_model("commons", level=level)
 
 
-def _machine() -> dict[str, object]:
-    return {
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in ("fit3dmm", "numpy", "numba")},
-        "cores": os.cpu_count(),
-        "threads": 1,
-        "load average": [round(load, 2) for load in os.getloadavg()],
-    }
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(run("scoring", __doc__, measure, _options))

@@ -1,0 +1,170 @@
+"""Write the committed figures into the documentation.
+
+    python benchmarks/write_tables.py [--check]
+
+Between `<!-- table: NAME -->` and `<!-- end table -->` in README.md and docs/*.md stands what the
+function TABLES[NAME] makes of benchmarks/results/*.json. --check writes nothing and exits with 1
+where a file is behind.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from report import REPOSITORY, Metric, Report, read_report
+
+RESULTS = Path(__file__).resolve().parent / "results"
+_MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end table -->)", re.DOTALL)
+
+
+def documents() -> list[Path]:
+    """Every page that may hold a table."""
+    return [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+
+
+def with_tables(text: str) -> str:
+    """A page with its tables made anew.
+
+    Raises:
+        KeyError: a marker names a table that there is none of.
+    """
+    return _MARKED.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], text)
+
+
+def grouped_table(report: Report) -> str:
+    """All groups of a report; metrics named `row: column` share a row."""
+    return "\n".join(_group_table(name, group) for name, group in report.groups().items())
+
+
+def model_table() -> str:
+    """Everything about Commons."""
+    return grouped_table(_result("model"))
+
+
+def fit_table() -> str:
+    """What a fit costs, and what other ways to the same energy cost."""
+    report = _result("fit")
+    ratio = next(m for m in report.metrics if m.name.startswith("one process / "))
+    many = [m for m in report.metrics if m.name.startswith("time a photo of")][-1]
+    rows = [
+        ["finding the face, crop, skin", _text(report["observe (detect, crop, skin)"])],
+        ["fit of the face", _text(report["fit"])],
+        ["the same, from landmarks alone", _text(report["fit, landmarks only"])],
+        [f"{many.name} (with their faces found)", _text(many)],
+        ["gain by the second process", f"{ratio.value:.1f} times"],
+        ["memory", _text(report["peak memory"])],
+    ]
+    for name in ("Adam", "L-BFGS"):
+        ratio = report[f"{name} / Levenberg-Marquardt"]
+        least = "at least " if ratio.note else ""
+        rows.append([f"{name} to the same energy as our solver", f"{least}{_text(ratio)} as long"])
+    return _markdown(["one core, default settings", report.machine["processor"]], rows)
+
+
+def scoring_table() -> str:
+    """How long cases of NoW's size take."""
+    report = _result("scoring")
+    names = ("a later case, median", "100 later cases, processor time")
+    return _markdown(
+        ["scoring for NoW, one core", ""], [[name, _text(report[name])] for name in names]
+    )
+
+
+def render_table() -> str:
+    """Processor time of the steps of a picture, and of a rival's, by the size of the picture."""
+    report = _result("render")
+    sizes = (224, 512, 1024)
+    rows = {
+        "rasterise, forward": "cpu rasterise, forward",
+        "rasterise, backward": "cpu rasterise, backward",
+        "picture with outlines, forward": "cpu picture, forward",
+        "picture with outlines, backward": "cpu picture, backward",
+        f"DEODR {report.versions.get('deodr', '')}, forward": "deodr picture, forward",
+        f"DEODR {report.versions.get('deodr', '')}, backward": "deodr picture, backward",
+    }
+    cells = []
+    for title, name in rows.items():
+        times = [report[f"{size} px x 1: {name}"].details["processor"] for size in sizes]
+        cells.append([title, *(f"{time:.1f}" for time in times)])
+    for way in ("forward", "backward"):
+        ratios = [report[f"{size} px x 1: deodr / cpu picture, {way}"].value for size in sizes]
+        cells.append([f"DEODR / ours, {way}", *(f"{ratio:.1f} times" for ratio in ratios)])
+    return _markdown(["ms", *(f"{size} px" for size in sizes)], cells)
+
+
+def outline_table() -> str:
+    """Share of the outline that has a derivative."""
+    report = _result("render")
+    rows = []
+    meshes = (("cap", "cap of 70,688 triangles"), ("commons", "Commons, 127,040 triangles"))
+    for key, title in meshes:
+        for size in (224, 1024):
+            start = f"{key}, {size} px: outline seen, "
+            shares = (report[start + rule].value for rule in ("pixel-driven", "edge-driven (ours)"))
+            rows.append([title, f"{size} px", *(f"{share:.1f} %" for share in shares)])
+    return _markdown(["mesh", "picture", "pixel-driven", "ours"], rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "fit": fit_table,
+    "model": model_table,
+    "outlines": outline_table,
+    "render": render_table,
+    "scoring": scoring_table,
+}
+"""By the name that stands in the marker."""
+
+
+def _result(name: str) -> Report:
+    return read_report(RESULTS / f"{name}.json")
+
+
+def _group_table(title: str, metrics: Sequence[Metric]) -> str:
+    rows: dict[str, dict[str, Metric]] = {}
+    for metric in metrics:
+        row, _, column = metric.name.partition(": ")
+        rows.setdefault(row, {})[column] = metric
+    columns = list(next(iter(rows.values())))
+    units = {metric.unit for metric in metrics}
+    unit = f" ({metrics[0].unit})" if len(units) == 1 else ""
+    cells = [
+        [row, *(_number(m.value) if unit else _text(m) for m in (found[c] for c in columns))]
+        for row, found in rows.items()
+    ]
+    return _markdown([title + unit, *(column or "value" for column in columns)], cells)
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def _text(metric: Metric) -> str:
+    if metric.unit == "s" and metric.value < 0.2:
+        return f"{_number(1e3 * metric.value, 2)} ms"
+    digits = 2 if metric.unit in ("s", "times") else 3
+    return f"{_number(metric.value, digits)} {metric.unit}"
+
+
+def _number(value: float, digits: int = 3) -> str:
+    """Rounded to significant digits, without an exponent."""
+    return f"{float(f'{value:.{digits}g}'):,.10g}"
+
+
+def main() -> int:
+    """Write, or check."""
+    parser = argparse.ArgumentParser(description="Write the committed figures into the docs.")
+    parser.add_argument("--check", action="store_true")
+    only_check = parser.parse_args().check
+    behind = [page for page in documents() if with_tables(page.read_text()) != page.read_text()]
+    for page in behind:
+        print(f"{'behind' if only_check else 'rewritten'}: {page.relative_to(REPOSITORY)}")
+        if not only_check:
+            page.write_text(with_tables(page.read_text()))
+    return int(only_check and bool(behind))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
