@@ -1,9 +1,10 @@
 """`fit3dmm evaluate`: score fits or meshes by the field's benchmarks."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -23,6 +24,9 @@ from fit3dmm.evaluate.protocol import EvaluationProtocol, Row, count_statuses
 from fit3dmm.evaluate.realy import Realy
 from fit3dmm.evaluate.run import Evaluation, run_evaluation
 from fit3dmm.evaluate.stirling import Stirling
+from fit3dmm.evaluate.synthetic import Synthetic, compare_methods, make_set
+from fit3dmm.evaluate.synthetic.methods import METHODS, make_fitters
+from fit3dmm.evaluate.synthetic.protocol import HEADLINE
 
 
 @dataclass(frozen=True)
@@ -57,22 +61,7 @@ class RunBenchmark:
         options = self.options
         if options.jobs < 0:
             raise InputError(f"Expected --jobs 0 or more, got {options.jobs}.")
-        console = Console(stderr=True)
-        bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        with bars:
-            tasks: dict[str, int] = {}
-
-            def show(doing: str, done: int, total: int) -> None:
-                if doing not in tasks:
-                    tasks[doing] = bars.add_task(doing, total=total)
-                bars.update(tasks[doing], completed=done)  # type: ignore[arg-type]
-
+        with _shown_progress() as show:
             evaluation = run_evaluation(
                 self.protocol,
                 options.data,
@@ -84,6 +73,27 @@ class RunBenchmark:
                 progress=show,
             )
         _print(evaluation, self.protocol.name, options.out)
+
+
+@contextlib.contextmanager
+def _shown_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on the terminal for each thing that is done."""
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    tasks: dict[str, Any] = {}
+
+    def show(doing: str, done: int, total: int) -> None:
+        if doing not in tasks:
+            tasks[doing] = bars.add_task(doing, total=total)
+        bars.update(tasks[doing], completed=done)
+
+    with bars:
+        yield show
 
 
 def _print(evaluation: Evaluation, name: str, out: Path) -> None:
@@ -160,10 +170,63 @@ class RunMeshPair:
         console.print(f"Results are in {self.pair.out}.")
 
 
+@dataclass(frozen=True)
+class RunSynthetic:
+    """Generated photos of heads that the model cannot represent: no licence and no download."""
+
+    protocol: Annotated[Synthetic, tyro.conf.arg(name="")]
+    out: Path
+    """Folder for photos and results; run the same command again to resume there."""
+    fit: str = "default"
+    """What is examined: a preset, or a function of yours as package.module:factory."""
+    methods: tuple[str, ...] = METHODS
+    """What is run on the same photos."""
+    model: str = "commons"
+    """The face model that is fitted: a name or a file."""
+    identities: str = "commons"
+    """The face model whose people are photographed: a name or a file."""
+    photos_only: bool = False
+    """Make the photos and truths, and fit nothing."""
+    jobs: int = 0
+    """Processes at once; 0 takes one for each core."""
+
+    def run(self) -> None:
+        """Make the photos, run every method on them, and print the tables."""
+        if self.jobs < 0:
+            raise InputError(f"Expected --jobs 0 or more, got {self.jobs}.")
+        fitters = make_fitters(self.methods, self.fit, self.model)
+        jobs = self.jobs or available_cores()
+        with _shown_progress() as show:
+            folder = make_set(self.protocol, self.out, self.identities, jobs, show)
+            if self.photos_only:
+                return
+            comparison = compare_methods(self.protocol, folder, self.out, fitters, jobs, show)
+        console = Console()
+        for name, evaluation in comparison.evaluations.items():
+            shown = ("group", "cases", "scored", *HEADLINE)
+            rows = [{k: row[k] for k in shown if k in row} for row in evaluation.table]
+            console.print(_table(f"synthetic, {name}", rows))
+        console.print(_turned("synthetic, all methods", "method", comparison.table))
+        console.print(f"Results are in {self.out}.")
+
+
+def _turned(title: str, heading: str, rows: list[Row]) -> Table:
+    """A table with a line a number, for rows of many numbers."""
+    names = [str(row[heading]) for row in rows]
+    numbers = list(dict.fromkeys(n for row in rows for n in row if n != heading))
+    lines: list[Row] = [
+        {"": number.replace("_", " ")}
+        | {name: row.get(number, "") for name, row in zip(names, rows, strict=True)}
+        for number in numbers
+    ]
+    return _table(title, lines)
+
+
 COMMAND = {
     **{
         protocol.name: _benchmark(protocol)
         for protocol in (Now, Realy, Micc, FaceWarehouse, Bu3dfe, Stirling, Aflw2000)
     },
+    Synthetic.name: RunSynthetic,
     "mesh-pair": RunMeshPair,
 }

@@ -34,6 +34,18 @@ def _digest_of(path: Path, size: int, mtime_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """Of fit3dmm's own source: another build must not be taken for the one that made a result."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        # What only prints or measures changes no fit.
+        if path.relative_to(package).parts[0] not in ("cli", "evaluate", "export"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def store_score(folder: Path, key: str, score: Score) -> None:
     """Keep a score, but for its picture.
 

@@ -32,6 +32,31 @@ class SurfacePoints:
 
 
 @dataclass(frozen=True)
+class FittedScene:
+    """What a fit says beyond shapes; only the synthetic set asks. What is None is not scored."""
+
+    rotation: Float[np.ndarray, "3 3"]
+    """From the mesh's frame to `cam` (docs/conventions.md)."""
+    translation_mm: Float[np.ndarray, "3"]
+    focal_px: float
+    """In px of the photo, whose axis goes through its middle."""
+    topology: str = ""
+    """`topology.topology_name` of the mesh, where its vertices can be compared one to one."""
+    points478: SurfacePoints | None = None
+    """MediaPipe's points on the mesh, to compare meshes whose vertices do not correspond."""
+    irradiance_sh: Float[np.ndarray, "9 3"] | None = None
+    """Light as `scene.Lighting` has it."""
+    albedo_linear: Float[np.ndarray, "vertices 3"] | None = None
+    focal_log_sigma: float | None = None
+    """Standard deviation of the natural logarithm of the focal length."""
+    distance_sigma_mm: float | None = None
+    relief_rows: Int[np.ndarray, "asked"] | None = None
+    """Vertices of the face, for `relief_sigma_mm`."""
+    relief_sigma_mm: Float[np.ndarray, "asked"] | None = None
+    """Standard deviation of their depth in `cam`, less the mean depth of them all."""
+
+
+@dataclass(frozen=True)
 class FittedFace:
     """One face of one photo, in the forms that the protocols ask for."""
 
@@ -47,6 +72,8 @@ class FittedFace:
     picture, pixel centres at +0.5."""
     keypoints85: SurfacePoints | None = None
     """REALY's 85 points; only REALY asks for them."""
+    scene: FittedScene | None = None
+    """Pose, camera, light and uncertainty; only the synthetic set asks for them."""
 
 
 @runtime_checkable

@@ -8,16 +8,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fit3dmm.evaluate.fitter import FittedFace, SurfacePoints
+from fit3dmm.evaluate.cache import code_digest, content_key
+from fit3dmm.evaluate.fitter import FittedFace, FittedScene, SurfacePoints
+from fit3dmm.evaluate.relief import relief_sigma_mm
+from fit3dmm.evaluate.topology import topology_name
 from fit3dmm.fitting.config import preset
 from fit3dmm.fitting.pipeline import fit_observation
 from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.files import load_model
 from fit3dmm.model.landmarks import LandmarkMap
+from fit3dmm.model.library import find_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import detect_faces
-from fit3dmm.observe.observation import observe_face
+from fit3dmm.observe.observation import Observation, observe_face
 from fit3dmm.observe.photo import read_photo
 
 
@@ -36,8 +40,7 @@ class PresetFitter:
         Raises:
             InputError: there is no such preset or model.
         """
-        config, info = preset(self.preset), _model(self.model).info
-        return f"fit3dmm {version('fit3dmm')}; {info.name} {info.version} {info.licence}; {config}"
+        return fingerprint(self.model, str(preset(self.preset)))
 
     def __call__(self, photo: Path) -> FittedFace | None:
         """Fit the largest face; None where the detector finds none.
@@ -46,13 +49,32 @@ class PresetFitter:
             InputError: the photo, the preset or the model can't be used.
         """
         config = preset(self.preset)
-        prepared = _prepared(self.model, config.skin_points)
-        picture = read_photo(photo)
-        faces = detect_faces(picture)
-        if not faces:
+        observation = observe_largest(photo, config.size_px)
+        if observation is None:
             return None
-        observation = observe_face(picture, faces[0], config.size_px)
+        prepared = prepared_model(self.model, config.skin_points)
         return fitted_face(fit_observation(observation, prepared, config), prepared.model)
+
+
+def fingerprint(model: str, settings: str) -> str:
+    """Everything that decides a result of our own code, but for the photo.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    content = content_key(find_model(model))
+    return f"fit3dmm {version('fit3dmm')} {code_digest()}; model {content}; {settings}"
+
+
+def observe_largest(photo: Path, size_px: int) -> Observation | None:
+    """The largest face of a photo; None where the detector finds none.
+
+    Raises:
+        InputError: the photo can't be read.
+    """
+    picture = read_photo(photo)
+    faces = detect_faces(picture)
+    return observe_face(picture, faces[0], size_px) if faces else None
 
 
 def fitted_face(result: FitResult, model: MorphableModel) -> FittedFace:
@@ -71,7 +93,35 @@ def fitted_face(result: FitResult, model: MorphableModel) -> FittedFace:
         ibug68=_surface_points(model.landmarks["ibug68"]),
         landmarks_px=_numpy(landmarks_px),
         keypoints85=None if keypoints is None else _surface_points(keypoints),
+        scene=_fitted_scene(result, model),
     )
+
+
+def _fitted_scene(result: FitResult, model: MorphableModel) -> FittedScene:
+    scene, uncertainty = result.scene, result.uncertainty
+    points = model.landmarks.get("mediapipe478")
+    rows, sigma_mm = relief_sigma_mm(result, model)
+    given = "log_focal" not in uncertainty.names
+    return FittedScene(
+        rotation=_numpy(scene.pose.T_cam_model.rotation),
+        translation_mm=_numpy(scene.pose.translation_mm),
+        focal_px=result.focal_px,
+        topology=topology_name(model.surface.base_faces.cpu().numpy(), model.surface.level),
+        points478=None if points is None else _surface_points(points),
+        irradiance_sh=_numpy(scene.lighting.irradiance_sh) if _has_light(result) else None,
+        albedo_linear=(
+            _numpy(model.albedo_linear(scene.coefficients)) if _has_light(result) else None
+        ),
+        focal_log_sigma=None if given else float(uncertainty.sigma("log_focal")[0]),
+        distance_sigma_mm=result.distance_sigma_mm,
+        relief_rows=rows,
+        relief_sigma_mm=sigma_mm,
+    )
+
+
+def _has_light(result: FitResult) -> bool:
+    """Whether any stage has moved it: else it is a mere default."""
+    return any("irradiance_sh" in stage.free for stage in result.config.stages)
 
 
 def _surface_points(points: LandmarkMap) -> SurfacePoints:
@@ -83,11 +133,6 @@ def _numpy(values: torch.Tensor) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _prepared(model: str, n_skin_points: int) -> PreparedModel:
+def prepared_model(model: str, n_skin_points: int) -> PreparedModel:
     """Once a process: it takes a second, and a benchmark has thousands of photos."""
-    return prepare(_model(model), n_skin_points)
-
-
-@lru_cache(maxsize=1)
-def _model(name: str) -> MorphableModel:
-    return load_model(name)
+    return prepare(load_model(model), n_skin_points)

@@ -1,0 +1,134 @@
+"""One run over the set: photos, every method's fits and scores, and the table of them all."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from fit3dmm._files import atomic_path
+from fit3dmm.evaluate.cache import content_key
+from fit3dmm.evaluate.fitter import Fitter
+from fit3dmm.evaluate.protocol import Row
+from fit3dmm.evaluate.run import Evaluation, Progress, run_evaluation
+from fit3dmm.evaluate.synthetic.generate import generate_set
+from fit3dmm.evaluate.synthetic.protocol import Synthetic
+from fit3dmm.evaluate.synthetic.specification import VERSION
+from fit3dmm.model.library import find_model
+
+_TILE, _COLUMNS = 240, 6
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What every method did on the same photos."""
+
+    evaluations: Mapping[str, Evaluation]
+    table: list[Row]
+    """A row a method, over all cases."""
+
+
+def make_set(
+    protocol: Synthetic,
+    out: Path,
+    identities: str = "commons",
+    jobs: int = 1,
+    progress: Progress = lambda doing, done, total: None,
+) -> Path:
+    """Generate what is missing of the set's photos and truths.
+
+    Returns:
+        Their folder in `out`, which is another one for another seed, kind or version of the set.
+
+    Raises:
+        InputError: the model can't be used or the folder not be written to.
+    """
+    model = content_key(find_model(identities))[:8]
+    folder = out / f"set-{VERSION}-{protocol.kind}-{protocol.seed}-{model}"
+    specifications = protocol.specifications()
+    generate_set(specifications, identities, folder, jobs, progress)
+    photos = [folder / f"{spec.name}.jpg" for spec in specifications]
+    write_photo_sheet(out / "photos.jpg", photos)
+    return folder
+
+
+def compare_methods(
+    protocol: Synthetic,
+    folder: Path,
+    out: Path,
+    fitters: Mapping[str, Fitter],
+    jobs: int = 1,
+    progress: Progress = lambda doing, done, total: None,
+) -> Comparison:
+    """Fit and score with every method; each has its own folder in `out`, with all tables.
+
+    Args:
+        folder: what `make_set` returned.
+        fitters: by name.
+
+    Raises:
+        InputError: the set is not complete or the folder can't be written to.
+    """
+    evaluations = {}
+    for name, fitter in fitters.items():
+
+        def report(doing: str, done: int, total: int, name: str = name) -> None:
+            progress(f"{name}: {doing}", done, total)
+
+        evaluations[name] = run_evaluation(
+            protocol, folder, out / _folder(name), fitter=fitter, jobs=jobs, progress=report
+        )
+    table = method_table(evaluations)
+    with atomic_path(out / "methods.json") as temporary:
+        groups = {name: evaluation.table for name, evaluation in evaluations.items()}
+        temporary.write_text(json.dumps(groups, indent=2) + "\n", encoding="utf-8")
+    with atomic_path(out / "methods.md") as temporary:
+        temporary.write_text(markdown(table), encoding="utf-8")
+    return Comparison(evaluations, table)
+
+
+def method_table(evaluations: Mapping[str, Evaluation]) -> list[Row]:
+    """A row a method, all cases together."""
+    rows: list[Row] = []
+    for name, evaluation in evaluations.items():
+        everything = {k: v for k, v in evaluation.table[0].items() if k != "group"}
+        rows.append({"method": name, **everything})
+    return rows
+
+
+def markdown(table: Sequence[Row]) -> str:
+    """The table for a document: a line a number, a column a method."""
+    names = [str(row["method"]) for row in table]
+    numbers = list(dict.fromkeys(k for row in table for k in row if k != "method"))
+    lines = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for number in numbers:
+        cells = [_cell(row.get(number)) for row in table]
+        lines.append(f"| {number} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: str | int | float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def write_photo_sheet(path: Path, photos: Sequence[Path]) -> None:
+    """All photos on one picture.
+
+    Raises:
+        InputError: the file can't be written.
+    """
+    rows = -(-len(photos) // _COLUMNS)
+    sheet = Image.new("RGB", (_COLUMNS * _TILE, rows * _TILE), "white")
+    for place, photo in enumerate(photos):
+        with Image.open(photo) as picture:
+            tile = ImageOps.pad(picture.convert("RGB"), (_TILE, _TILE), color="white")
+        sheet.paste(tile, (place % _COLUMNS * _TILE, place // _COLUMNS * _TILE))
+    with atomic_path(path) as temporary:
+        sheet.save(temporary, quality=90)
+
+
+def _folder(name: str) -> str:
+    return name.replace(" ", "-")

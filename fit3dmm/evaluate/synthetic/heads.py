@@ -1,0 +1,181 @@
+"""Heads that the fitting model cannot represent: people of the model, bent outside its span."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from fit3dmm.evaluate.synthetic.noise import random_bumps, random_waves
+from fit3dmm.evaluate.synthetic.specification import Specification
+from fit3dmm.model.morphable import MorphableModel
+
+_DEFORMATION_MM = (1.0, 2.0)
+"""Root mean square over the face of what no coefficients explain."""
+_BUMP_MM = 16.0
+_BUMPS = 160
+_ASYMMETRY = 0.35
+# The rest of the head counts little in the projection, but keeps it well conditioned.
+_BESIDE_THE_FACE = 0.2
+_CARRY_MM = 8.0
+_MOVES_OWN_WAY = 0.25
+"""Spread of the factor by which a place of one person moves more or less than the model's."""
+_AT_REST = 0.04
+
+_NEVER_AT_REST = ("mouthClose", "jawForward", "eyeBlink", "eyeSquint", "browDown")
+
+_UNITS: dict[str, dict[str, float]] = {
+    "smile": {"mouthSmile": 0.8, "cheekSquint": 0.5, "eyeSquint": 0.25, "mouthDimple": 0.2},
+    "laugh": {
+        "mouthSmile": 0.85, "jawOpen": 0.28, "cheekSquint": 0.6, "eyeSquint": 0.4,
+        "mouthUpperUp": 0.35, "mouthLowerDown": 0.3,
+    },
+    "surprise": {"browInnerUp": 0.8, "browOuterUp": 0.7, "eyeWide": 0.5, "jawOpen": 0.45},
+    "anger": {"browDown": 0.8, "noseSneer": 0.4, "mouthPress": 0.4, "eyeSquint": 0.35},
+    "sadness": {"browInnerUp": 0.6, "mouthFrown": 0.7, "mouthShrugLower": 0.3, "eyeBlink": 0.15},
+    "talk": {"jawOpen": 0.25, "mouthFunnel": 0.4, "mouthPucker": 0.25, "browOuterUp": 0.2},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Head:
+    """A person with an expression, in the `model` frame."""
+
+    neutral_mm: Float[np.ndarray, "vertices 3"]
+    expressive_mm: Float[np.ndarray, "vertices 3"]
+    albedo_linear: Float[np.ndarray, "vertices 3"]
+    """Of the model; skin detail comes on top."""
+    activations: Float[np.ndarray, "expression"]
+    deformation_mm: float
+    """Root mean square over the face of what no coefficients explain; 0 for heads of the model."""
+
+
+def draw_head(model: MorphableModel, case: Specification) -> Head:
+    """The head of a case: of the model for the in-model set, else outside its span."""
+    shape_seed = int(case.generator("identity").integers(2**62))
+    drawn = model.sample(generator=torch.Generator().manual_seed(shape_seed))
+    activations = expression_activations(model, case)
+    albedo = coloured_like(model, drawn.albedo, case.tone)
+    inside = case.kind == "in-model"
+    size_mm = 0.0
+    deformation = np.zeros((model.surface.n_base, 3))
+    own_way = np.ones(model.surface.n_base)
+    if not inside:
+        size_mm = float(case.generator("size").uniform(*_DEFORMATION_MM))
+        deformation = outside_deformation_mm(model, size_mm, case.generator("deformation"))
+        waves = random_waves(_base(model), 25.0, case.generator("movement"))
+        own_way = 1 + _MOVES_OWN_WAY * carried_by_skin(model, np.clip(waves, -2, 2)[:, None])[:, 0]
+    base = model.base_shape_mm(drawn.neutral()).double().numpy() + deformation
+    units = model.expression_basis_mm.flatten(1).double().numpy()
+    movement = (activations @ units).reshape(-1, 3) * own_way[:, None]
+    return Head(
+        neutral_mm=_lifted(model, base),
+        expressive_mm=_lifted(model, base + movement),
+        albedo_linear=model.albedo_linear(drawn.replace(albedo=albedo)).double().numpy(),
+        activations=activations,
+        deformation_mm=size_mm,
+    )
+
+
+def outside_deformation_mm(
+    model: MorphableModel, rms_mm: float, generator: np.random.Generator
+) -> Float[np.ndarray, "base 3"]:
+    """A smooth random deformation that no coefficients, motion or scale undo on the face.
+
+    It is orthogonal to all of these under `face_weights`, and mostly symmetric, as faces are.
+
+    Args:
+        rms_mm: length of its vectors over the face (root mean square).
+    """
+    base, weight = _base(model), face_weights(model)
+    face = np.flatnonzero(weight > 0.5)
+    centres = base[generator.choice(face, _BUMPS)]
+    field = random_bumps(base, centres, _BUMP_MM, generator)
+    other_half = field[model.surface.base_mirror.numpy()] * [-1, 1, 1]
+    symmetric, asymmetric = (field + other_half) / 2, (field - other_half) / 2
+    field = symmetric + _ASYMMETRY * asymmetric
+    root = np.sqrt(np.repeat(weight, 3))
+    known = explained_directions(model)
+    explained = np.linalg.lstsq((known * root).T, field.ravel() * root, rcond=1e-6)[0] @ known
+    rest = carried_by_skin(model, field - explained.reshape(-1, 3))
+    return rest * rms_mm / np.sqrt((rest[face] ** 2).sum(axis=1).mean())
+
+
+def explained_directions(model: MorphableModel) -> Float[np.ndarray, "directions base_times_3"]:
+    """Shape components, and the motions and scale that every comparison may undo."""
+    base = _base(model)
+    axes = np.eye(3)
+    motions = [np.broadcast_to(axis, base.shape) for axis in axes]
+    motions += [np.cross(axis, base) for axis in axes]
+    shapes = torch.cat([model.identity_basis_mm, model.detail_basis_mm]).double().numpy()
+    return np.concatenate([shapes, np.stack([*motions, base])]).reshape(-1, base.size)
+
+
+def face_weights(model: MorphableModel) -> Float[np.ndarray, "base"]:
+    """How much each base vertex counts in the projection."""
+    # Vertex k of the base is vertex k of every finer surface.
+    face = model.regions["face"][: model.surface.n_base].double().numpy()
+    return np.where(_inner(model), 0.0, np.maximum(face, _BESIDE_THE_FACE))
+
+
+def carried_by_skin(
+    model: MorphableModel, values: Float[np.ndarray, "base c"]
+) -> Float[np.ndarray, "base c"]:
+    """The same on the skin; eyeballs go with the skin around them, and so does the mouth, whose
+    walls would come through the chin otherwise."""
+    base, inner = _base(model), _inner(model)
+    # An eyeball has one value, so that it stays round.
+    asked = base.copy()
+    for name in ("eye_left", "eye_right"):
+        ball = _region(model, name)
+        asked[ball] = base[ball].mean(axis=0)
+    squared = ((asked[inner][:, None] - base[~inner]) ** 2).sum(axis=2)
+    # Relative to the nearest, so that no place is too far from all skin.
+    weight = np.exp(-(squared - squared.min(axis=1, keepdims=True)) / (2 * _CARRY_MM**2))
+    carried = values.copy()
+    carried[inner] = weight @ values[~inner] / weight.sum(axis=1, keepdims=True)
+    return carried
+
+
+def _inner(model: MorphableModel) -> np.ndarray:
+    return _region(model, "mouth_interior") | _region(model, "eyes")
+
+
+def _region(model: MorphableModel, name: str) -> np.ndarray:
+    return model.regions[name][: model.surface.n_base].numpy() > 0.5
+
+
+def expression_activations(
+    model: MorphableModel, case: Specification
+) -> Float[np.ndarray, "expression"]:
+    """Activations of the model's units, within their bounds; zeros where it has no ARKit units."""
+    generator = case.generator("expression")
+    strength = generator.uniform(0.6, 1.1)
+    wanted = _UNITS.get(case.expression, {})
+    values = np.zeros(model.n_expression)
+    for place, name in enumerate(model.expression_names):
+        unit = name.removesuffix("Left").removesuffix("Right")
+        # Two sides of a face never move quite alike.
+        at_rest = abs(generator.normal(0, _AT_REST)) * (unit not in _NEVER_AT_REST)
+        values[place] = wanted.get(unit, 0.0) * strength * generator.uniform(0.85, 1.15) + at_rest
+    low, high = model.expression_bounds.double().numpy().T
+    known = np.isfinite(low) & np.isfinite(high)
+    return np.where(known, np.clip(values, low, high), 0.0)
+
+
+def coloured_like(model: MorphableModel, albedo: torch.Tensor, tone: float) -> torch.Tensor:
+    """Colour coefficients moved, as likely as can be, until the face has a mean luminance."""
+    luminance = model.albedo_mean_linear.new_tensor([0.2126, 0.7152, 0.0722])
+    weight = model.regions["face"] / model.regions["face"].sum()
+    mean = weight @ (model.albedo_mean_linear @ luminance)
+    slope = (model.albedo_basis_linear @ luminance) @ weight
+    # For a normal prior the most likely change is along the slope.
+    return albedo + slope * (tone - mean - slope @ albedo) / (slope @ slope)
+
+
+def _base(model: MorphableModel) -> np.ndarray:
+    return model.mean_mm.double().numpy()
+
+
+def _lifted(model: MorphableModel, base_mm: np.ndarray) -> np.ndarray:
+    return model.surface.lift(torch.from_numpy(base_mm).to(model.mean_mm)).double().numpy()

@@ -1,0 +1,117 @@
+"""What skins have and the model's colours do not: moles, freckles, stubble, blood, make-up."""
+
+import numpy as np
+from jaxtyping import Float
+
+from fit3dmm.evaluate.synthetic.noise import random_waves, smoothstep
+
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+_MOLE, _FRECKLE = np.array([0.35, 0.25, 0.22]), np.array([0.78, 0.66, 0.58])
+_BLOOD = np.array([1.04, 0.84, 0.86])
+_HAIR_SHADOW = np.array([0.50, 0.50, 0.53])
+_LIPSTICKS = np.array([[0.42, 0.05, 0.08], [0.30, 0.04, 0.10], [0.48, 0.16, 0.15]])
+# The Monk Skin Tone Scale from the darkest (E. Monk, 2019; published sRGB values).
+_MONK_SRGB = np.array(
+    [[41, 36, 32], [58, 49, 42], [96, 65, 52], [130, 92, 67], [160, 126, 86], [215, 189, 150],
+     [234, 218, 186], [247, 234, 208], [243, 231, 219], [246, 237, 228]]
+)  # fmt: skip
+_TOWARDS_MONK = 0.6
+_LIGHT_SKIN = 0.15
+"""Luminance above which freckles and a flush show."""
+
+
+def detailed_skin(
+    albedo_linear: Float[np.ndarray, "vertices 3"],
+    places_mm: Float[np.ndarray, "vertices 3"],
+    regions: dict[str, np.ndarray],
+    landmarks68_mm: Float[np.ndarray, "68 3"],
+    tone: float,
+    generator: np.random.Generator,
+) -> Float[np.ndarray, "vertices 3"]:
+    """A person's own skin over the model's colours.
+
+    Args:
+        places_mm: the neutral head, on which detail lies wherever the face then moves.
+        regions: the model's.
+        tone: mean luminance of the face.
+    """
+    bare = regions["face"] * (1 - regions["lips"]) * (1 - regions["eyes"])
+    colour = albedo_linear * _towards_scale(albedo_linear, bare, tone)
+    colour = colour * generator.normal(1, [0.02, 0.03, 0.05])
+    blotch = 0.05 * random_waves(places_mm, 9.0, generator)
+    blotch += 0.03 * random_waves(places_mm, 2.5, generator)
+    colour = colour * (1 + blotch[:, None] * [0.6, 1.0, 1.0])
+    flush = _flush(places_mm, landmarks68_mm) * generator.uniform(0, 1) * min(tone / 0.3, 1)
+    colour = colour * _BLOOD ** (bare * flush)[:, None]
+    spots = [(generator.integers(3, 14), (0.8, 2.0), _MOLE, np.ones(3))]
+    if tone > _LIGHT_SKIN and generator.uniform() < 0.3:
+        spots.append((generator.integers(120, 350), (0.7, 1.2), _FRECKLE, landmarks68_mm[30]))
+    for count, radius_mm, tint, middle in spots:
+        near = bare if middle is not landmarks68_mm[30] else bare * _near(places_mm, middle, 40.0)
+        shade = _spots(places_mm, near, int(count), radius_mm, generator)
+        colour = colour * tint ** shade[:, None]
+    if generator.uniform() < 0.35:
+        grown = _beard(places_mm, landmarks68_mm) * (1 - regions["lips"])
+        coarse = np.clip(1 + 0.25 * random_waves(places_mm, 1.2, generator), 0, 2)
+        share = np.clip(grown * coarse * generator.uniform(0.3, 1.4), 0, 2.5)
+        colour = colour * _HAIR_SHADOW ** share[:, None]
+    if generator.uniform() < 0.25:
+        paint = _LIPSTICKS[generator.integers(len(_LIPSTICKS))] * min(1.0, 0.4 + 2 * tone)
+        cover = (0.7 * regions["lips"])[:, None]
+        colour = (1 - cover) * colour + cover * paint
+    return np.clip(colour, 0.004, 0.95)
+
+
+def _towards_scale(albedo_linear: np.ndarray, bare: np.ndarray, tone: float) -> np.ndarray:
+    """Factor of each channel that brings the hue nearer to the Monk scale's at this tone."""
+    scale = ((_MONK_SRGB / 255 + 0.055) / 1.055) ** 2.4
+    levels = scale @ _LUMINANCE
+    hue = np.array([np.interp(tone, levels, channel / levels) for channel in scale.T])
+    own = np.average(albedo_linear, axis=0, weights=bare)
+    factor = (hue / (own / (own @ _LUMINANCE))) ** _TOWARDS_MONK
+    return factor / ((factor * own) @ _LUMINANCE / (own @ _LUMINANCE))
+
+
+def _near(places_mm: np.ndarray, middle_mm: np.ndarray, radius_mm: float) -> np.ndarray:
+    return np.exp(-((places_mm - middle_mm) ** 2).sum(axis=1) / (2 * radius_mm**2))
+
+
+def _flush(places_mm: np.ndarray, points_mm: np.ndarray) -> np.ndarray:
+    """Cheeks and the tip of the nose."""
+    right = (points_mm[36] + points_mm[48]) / 2 + (points_mm[36] - points_mm[39]) * 0.25
+    left = (points_mm[45] + points_mm[54]) / 2 + (points_mm[45] - points_mm[42]) * 0.25
+    tip = _near(places_mm, points_mm[30], 9.0)
+    return _near(places_mm, right, 17.0) + _near(places_mm, left, 17.0) + tip
+
+
+def _beard(places_mm: np.ndarray, points_mm: np.ndarray) -> np.ndarray:
+    """Chin, jaw and upper lip, below a line from the nose to the ears."""
+    x, y, z = places_mm.T
+    nose, ear_y = points_mm[33], (points_mm[0, 1] + points_mm[16, 1]) / 2
+    half_width = abs(points_mm[16, 0] - points_mm[0, 0]) / 2
+    aside = np.clip((np.abs(x - nose[0]) - 22) / (half_width - 22), 0, 1)
+    mouth_y = points_mm[62, 1]
+    # From the nose's foot down past the mouth's corner, then up to the ear.
+    drop = np.clip((np.abs(x - nose[0]) - 16) / 12, 0, 1) * (nose[1] - mouth_y + 4)
+    line = nose[1] - 1 - drop + aside * (ear_y - mouth_y + 10)
+    under = smoothstep(line - y, -3.0, 11.0)
+    front = smoothstep(z, points_mm[[0, 16], 2].mean() - 12, points_mm[[0, 16], 2].mean() + 2)
+    return under * front * smoothstep(y, points_mm[8, 1] - 40, points_mm[8, 1] - 18)
+
+
+def _spots(
+    places_mm: np.ndarray,
+    density: np.ndarray,
+    count: int,
+    radius_mm: tuple[float, float],
+    generator: np.random.Generator,
+) -> np.ndarray:
+    centres = places_mm[generator.choice(len(places_mm), count, p=density / density.sum())]
+    radii = generator.uniform(*radius_mm, count)
+    dark = np.zeros(len(places_mm))
+    for centre, radius in zip(centres, radii, strict=True):
+        near = np.flatnonzero((np.abs(places_mm - centre) < 2 * radius).all(axis=1))
+        distance = np.linalg.norm(places_mm[near] - centre, axis=1)
+        spot = generator.uniform(0.5, 1.0) * smoothstep(distance, 1.3 * radius, 0.5 * radius)
+        dark[near] = np.maximum(dark[near], spot)
+    return dark

@@ -1,0 +1,129 @@
+"""What the photos show: one seeded specification a case, spread evenly over what matters.
+
+Cases come in dozens. Within each dozen every quantity takes twelve even steps of its range in an
+order of its own, so that a dozen covers all of it and quantities do not go together. Even numbers
+are for choosing settings, odd ones for reporting; a case does not depend on how many there are.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from fit3dmm._errors import InputError
+from fit3dmm.evaluate.synthetic.probes import probe_names
+
+VERSION = "1"
+"""Of the set: raise it when a change of the code changes photos or truths."""
+
+Half = Literal["report", "choose", "all"]
+Kind = Literal["held-out", "in-model"]
+
+EXPRESSIONS = ("smile", "laugh", "surprise", "anger", "sadness", "talk")
+OCCLUDERS = ("glasses", "fringe", "hand", "microphone")
+SIZES_PX = ((640, 480), (480, 640), (512, 640), (640, 640))
+"""Width and height of the photos."""
+YAW_DEG, FOCAL_MM = 60.0, (24.0, 135.0)
+TONES = (0.03, 0.55)
+"""Mean luminance of the face's albedo, from the darkest to the lightest (linear, white is 1)."""
+
+_DOZEN = 12
+
+
+@dataclass(frozen=True)
+class Specification:
+    """One photo before it is made."""
+
+    seed: int
+    index: int
+    kind: Kind
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    focal_35mm: float
+    """Equivalent focal length in mm."""
+    face_share: float
+    """Height of the head as a share of the photo's shorter side."""
+    off_centre: tuple[float, float]
+    """Where the head is, as shares of the photo's sides from its middle; x right, y up."""
+    width_px: int
+    height_px: int
+    tone: float
+    """Mean luminance of the face's albedo."""
+    expression: str
+    """One of EXPRESSIONS, or empty for a face (almost) at rest."""
+    occluder: str
+    """One of OCCLUDERS, or empty."""
+    probe: str
+    probe_turn: float
+    """In full turns about the vertical."""
+
+    @property
+    def name(self) -> str:
+        """Of the case."""
+        return f"{self.index:04d}"
+
+    def generator(self, purpose: str) -> np.random.Generator:
+        """Random numbers of this case for one purpose: a change of one leaves the others alone."""
+        return np.random.default_rng([self.seed, self.index, *purpose.encode()])
+
+
+def case_indices(cases: int, half: Half) -> list[int]:
+    """Which cases of the endless list are meant.
+
+    Args:
+        cases: how many.
+        half: `choose` takes even numbers, for choosing settings; `report` odd ones, for figures
+            that are reported; `all` both.
+
+    Raises:
+        InputError: fewer than one.
+    """
+    if cases < 1:
+        raise InputError(f"Expected --cases 1 or more, got {cases}.")
+    if half == "all":
+        return list(range(cases))
+    return [2 * k + (half == "report") for k in range(cases)]
+
+
+def specify(seed: int, index: int, kind: Kind = "held-out") -> Specification:
+    """The specification of a case."""
+    half, k = index % 2, index // 2
+    dozen, place = divmod(k, _DOZEN)
+    orders = np.random.default_rng([seed, half, dozen, 1])
+    draw = np.random.default_rng([seed, index, 2])
+
+    def even() -> float:
+        """A step of 0..1 that no other case of the dozen has, and a place within it."""
+        step = orders.permutation(_DOZEN)[place]
+        return float((step + draw.uniform()) / _DOZEN)
+
+    yaw = YAW_DEG * even() * (-1) ** (place + dozen)
+    focal_35mm = FOCAL_MM[0] * (FOCAL_MM[1] / FOCAL_MM[0]) ** even()
+    tone = TONES[0] * (TONES[1] / TONES[0]) ** even()
+    # The first half of the steps has an expression, the last third an occluder.
+    expression = int(even() * 2 * len(EXPRESSIONS))
+    occluder = int((even() - 2 / 3) * 3 * len(OCCLUDERS) + len(OCCLUDERS)) - len(OCCLUDERS)
+    probes = probe_names()
+    order = np.random.default_rng([seed, half, k // len(probes), 3]).permutation(len(probes))
+    width, height = SIZES_PX[int(orders.permutation(_DOZEN)[place]) % len(SIZES_PX)]
+    # A wide lens is held nearer, and still shows more around the head.
+    least, most = (0.36, 0.58) if focal_35mm < 35 else (0.42, 0.75)
+    return Specification(
+        seed=seed,
+        index=index,
+        kind=kind,
+        yaw_deg=float(yaw),
+        pitch_deg=float(np.clip(draw.normal(0, 8), -20, 20)),
+        roll_deg=float(np.clip(draw.normal(0, 6), -18, 18)),
+        focal_35mm=focal_35mm,
+        face_share=float(draw.uniform(least, most)),
+        off_centre=(float(draw.uniform(-0.12, 0.12)), float(draw.uniform(-0.02, 0.1))),
+        width_px=width,
+        height_px=height,
+        tone=tone,
+        expression=EXPRESSIONS[expression] if expression < len(EXPRESSIONS) else "",
+        occluder=OCCLUDERS[occluder] if kind == "held-out" and occluder >= 0 else "",
+        probe=probes[order[k % len(probes)]],
+        probe_turn=float(draw.uniform()),
+    )
