@@ -13,7 +13,8 @@ import torch
 import trimesh
 from PIL import Image
 
-from fit3dmm.export.glb import drawn_surface, split_vertices, write_glb
+from fit3dmm.export.avatar import drawn_surface, split_vertices
+from fit3dmm.export.glb import write_glb
 from tests.export.faces import KnownFace, known_face
 
 _TYPES = {5126: np.float32, 5123: np.uint16, 5125: np.uint32}
