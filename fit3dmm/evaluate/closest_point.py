@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from fit3dmm._errors import InputError
 
 _LEAF_SIZE = 4
+_CHUNK = 256
 # The region test divides by the area, so a triangle whose height is below this share of its length
 # is answered by its three edges instead: wrong by half that height at most, where the region test
 # would lose as much to rounding.
@@ -44,6 +45,13 @@ class ClosestPoints:
     """Row of the triangle that it lies on."""
     distance: Float[np.ndarray, "points"]
     """How far it is, in the mesh's unit."""
+    asked: Float[np.ndarray, "points 3"]
+    """The points themselves."""
+    row: Int[np.ndarray, "points"]
+    """Row of `SurfaceIndex.corners` that `triangle` is."""
+    others: Float[np.ndarray, "points"]
+    """No other triangle is nearer than this. Lets a point that moves less than half of what it is
+    ahead of the others keep its triangle without a search."""
 
 
 def index_surface(
@@ -63,11 +71,28 @@ def index_surface(
     return SurfaceIndex(corners.reshape(-1, 9)[order], order, boxes, children)
 
 
-def closest_points(surface: SurfaceIndex, points: Float[np.ndarray, "points 3"]) -> ClosestPoints:
-    """Nearest point of the surface to each point: exact, in parallel over the points."""
+def closest_points(
+    surface: SurfaceIndex,
+    points: Float[np.ndarray, "points 3"],
+    before: ClosestPoints | None = None,
+) -> ClosestPoints:
+    """Nearest point of the surface to each point: exact, in parallel over the points.
+
+    Args:
+        surface: where to look.
+        points: in the frame of the surface.
+        before: answers for as many points of which each was near the one that now has its place,
+            such as those of an iteration's last step. They make it faster and change no answer.
+    """
     asked = np.ascontiguousarray(points, dtype=np.float64)
-    found, row, squared = _query(surface.corners, surface.boxes, surface.children, asked)
-    return ClosestPoints(found, surface.triangle[row], np.sqrt(squared))
+    if before is None:
+        known = (asked, np.full(len(asked), -1), np.zeros(len(asked)))
+    else:
+        known = (before.asked, before.row, before.others)
+    found, row, squared, others = _query(
+        surface.corners, surface.boxes, surface.children, asked, *known
+    )
+    return ClosestPoints(found, surface.triangle[row], np.sqrt(squared), asked, row, others)
 
 
 # The kernels are marked no_type_check because numba can't compile through the wrappers that the
@@ -117,45 +142,74 @@ def _build(lowest, highest):
 
 @numba.njit(cache=True, parallel=True)
 @no_type_check
-def _query(corners, boxes, children, points):
+def _query(corners, boxes, children, points, points_before, row_before, others_before):
     n = points.shape[0]
     found = np.empty((n, 3))
     row_of = np.empty(n, dtype=np.int64)
     squared = np.empty(n)
-    for i in numba.prange(n):
-        x, y, z = points[i, 0], points[i, 1], points[i, 2]
-        best, best_row = np.inf, 0
-        bx, by, bz = x, y, z
+    others = np.empty(n)
+    # Chunks are of one size, so that the number of threads changes nothing.
+    for chunk in numba.prange((n + _CHUNK - 1) // _CHUNK):
         # Medians halve the rows at each level: 64 entries are enough for 2^60 triangles.
-        waiting = np.empty(64, dtype=np.int64)
-        waiting_distance = np.empty(64)
-        waiting[0], waiting_distance[0] = 0, 0.0
-        depth = 1
-        while depth > 0:
-            depth -= 1
-            if waiting_distance[depth] >= best:
-                continue
-            first, end = children[waiting[depth], 0], children[waiting[depth], 1]
-            if end >= 0:
-                for row in range(first, end):
-                    qx, qy, qz, d = _on_triangle(x, y, z, corners[row])
-                    if d < best:
-                        best, best_row = d, row
-                        bx, by, bz = qx, qy, qz
-                continue
-            near, far = first, first + 1
-            near_distance = _to_box(x, y, z, boxes[near])
-            far_distance = _to_box(x, y, z, boxes[far])
-            if far_distance < near_distance:
-                near, far = far, near
-                near_distance, far_distance = far_distance, near_distance
-            waiting[depth], waiting_distance[depth] = far, far_distance
-            waiting[depth + 1], waiting_distance[depth + 1] = near, near_distance
-            depth += 2
-        found[i, 0], found[i, 1], found[i, 2] = bx, by, bz
-        row_of[i] = best_row
-        squared[i] = best
-    return found, row_of, squared
+        waiting, waiting_distance = np.empty(64, dtype=np.int64), np.empty(64)
+        row = 0
+        for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, n)):
+            x, y, z = points[i, 0], points[i, 1], points[i, 2]
+            dx, dy, dz = x - points_before[i, 0], y - points_before[i, 1], z - points_before[i, 2]
+            # Distances to all triangles have changed by this at most.
+            left = others_before[i] - np.sqrt(dx * dx + dy * dy + dz * dz)
+            # Neighbours in a list of vertices tend to be neighbours on the surface.
+            row = row_before[i] if row_before[i] >= 0 else row
+            qx, qy, qz, nearest = _on_triangle(x, y, z, corners[row])
+            if np.sqrt(nearest) > left:
+                qx, qy, qz, nearest, row, left = _search(
+                    x, y, z, corners, boxes, children, row, waiting, waiting_distance
+                )
+            found[i, 0], found[i, 1], found[i, 2] = qx, qy, qz
+            row_of[i], squared[i], others[i] = row, nearest, left
+    return found, row_of, squared, others
+
+
+@numba.njit(cache=True)
+@no_type_check
+def _search(x, y, z, corners, boxes, children, first_row, waiting, waiting_distance):
+    """Nearest point, squared distance, row, and what no other triangle is nearer than.
+
+    Any triangle may be the first; the nearer it is, the fewer boxes are opened. `waiting` and its
+    distances are room for the stack.
+    """
+    bx, by, bz, best = _on_triangle(x, y, z, corners[first_row])
+    best_row, second = first_row, np.inf
+    waiting[0], waiting_distance[0] = 0, 0.0
+    depth = 1
+    while depth > 0:
+        depth -= 1
+        if waiting_distance[depth] >= best:
+            second = min(second, waiting_distance[depth])
+            continue
+        first, end = children[waiting[depth], 0], children[waiting[depth], 1]
+        if end >= 0:
+            for row in range(first, end):
+                if row == first_row:
+                    continue
+                qx, qy, qz, d = _on_triangle(x, y, z, corners[row])
+                if d < best:
+                    second = best
+                    best, best_row = d, row
+                    bx, by, bz = qx, qy, qz
+                elif d < second:
+                    second = d
+            continue
+        near, far = first, first + 1
+        near_distance = _to_box(x, y, z, boxes[near])
+        far_distance = _to_box(x, y, z, boxes[far])
+        if far_distance < near_distance:
+            near, far = far, near
+            near_distance, far_distance = far_distance, near_distance
+        waiting[depth], waiting_distance[depth] = far, far_distance
+        waiting[depth + 1], waiting_distance[depth + 1] = near, near_distance
+        depth += 2
+    return bx, by, bz, best, best_row, np.sqrt(second)
 
 
 @numba.njit(cache=True, inline="always")

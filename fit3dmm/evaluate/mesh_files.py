@@ -5,6 +5,7 @@ landmark lists by it.
 """
 
 import re
+import warnings
 from functools import lru_cache
 from pathlib import Path
 
@@ -143,10 +144,12 @@ def _read_obj(path: Path) -> tuple[np.ndarray, np.ndarray]:
     vertices = _table(re.findall(rb"^[ \t]*v[ \t]+([^#\n]+)", text, re.MULTILINE))
     if vertices.shape[1] < 3:
         raise ValueError("its vertices have fewer than three coordinates")
-    # Texture and normal indices follow slashes.
     rows = re.findall(rb"^[ \t]*f[ \t]+([^#\n]+)", text, re.MULTILINE)
-    faces = [row.split() for row in re.sub(rb"/[^ \t\n]*", b"", b"\n".join(rows)).split(b"\n")]
-    index = _fans([face for face in faces if face])
+    # Texture and normal indices follow slashes. No index is 0, so it can stand between faces.
+    corners = _numbers(re.sub(rb"/[^ \t\n]*", b"", b"\n0 ".join([*rows, b""])), np.int64)
+    if np.count_nonzero(corners == 0) != len(rows):
+        raise ValueError("a face has the index 0, but indices count from 1")
+    index = _fans(corners, 0)
     # Positive indices count from 1; negative ones count back from the last vertex so far, which
     # is the last vertex wherever vertices come first.
     return vertices[:, :3], np.where(index > 0, index - 1, index + len(vertices))
@@ -157,22 +160,41 @@ def _table(rows: list[bytes]) -> np.ndarray:
     if not rows:
         raise ValueError("it has no vertex")
     columns = len(rows[0].split())
-    values = np.array(b" ".join(rows).split(), dtype=np.float64)
+    values = _numbers(b"\n".join(rows), np.float64)
     if len(values) != columns * len(rows):
         raise ValueError("its vertices have unequal numbers of coordinates")
     return values.reshape(len(rows), columns)
 
 
-def _fans(faces: list[list[bytes]]) -> np.ndarray:
-    """Triangles of polygons."""
-    triangles = []
-    for size in sorted({len(face) for face in faces}):
-        if size < 3:
-            continue  # OBJ allows faces of one or two corners; they have no surface
-        corners = np.array([face for face in faces if len(face) == size]).astype(np.int64)
+def _numbers(text: bytes, dtype: type[np.number]) -> np.ndarray:
+    """Numbers with white space between them.
+
+    Raises:
+        ValueError: there is something else.
+    """
+    if not text.strip():
+        return np.zeros(0, dtype)
+    with warnings.catch_warnings():
+        # At what is no number NumPy stops and warns; later versions raise.
+        warnings.simplefilter("error")
+        try:
+            return np.fromstring(text, dtype=dtype, sep=" ")
+        except (DeprecationWarning, ValueError) as error:
+            raise ValueError("there is text where a number should be") from error
+
+
+def _fans(corners: np.ndarray, separator: int) -> np.ndarray:
+    """Triangles of polygons that each end in the separator, those with the fewest corners first."""
+    ends = np.flatnonzero(corners == separator)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    sizes = ends - starts
+    triangles = [np.zeros((0, 3), dtype=np.int64)]
+    # OBJ allows faces of one or two corners; they have no surface.
+    for size in np.unique(sizes[sizes >= 3]):
+        polygons = corners[starts[sizes == size][:, None] + np.arange(size)]
         for k in range(1, size - 1):
-            triangles.append(corners[:, [0, k, k + 1]])
-    return np.concatenate(triangles) if triangles else np.zeros((0, 3), dtype=np.int64)
+            triangles.append(polygons[:, [0, k, k + 1]])
+    return np.concatenate(triangles)
 
 
 def _read_ply(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -216,15 +238,9 @@ def _read_wrl(path: Path) -> tuple[np.ndarray, np.ndarray]:
     faces = re.search(rb"coordIndex\s*\[([^\]]*)\]", text)
     if points is None or faces is None:
         raise ValueError("expected a `point [...]` and a `coordIndex [...]` list")
-    vertices = np.array(points.group(1).replace(b",", b" ").split(), dtype=np.float64)
-    index = faces.group(1).replace(b",", b" ").split()
-    polygons: list[list[bytes]] = [[]]
-    for corner in index:
-        if corner == b"-1":
-            polygons.append([])
-        else:
-            polygons[-1].append(corner)
-    return vertices.reshape(-1, 3), _fans(polygons)
+    vertices = _numbers(points.group(1).replace(b",", b" "), np.float64)
+    corners = _numbers(faces.group(1).replace(b",", b" ") + b" -1", np.int64)
+    return vertices.reshape(-1, 3), _fans(corners, -1)
 
 
 def as_points(values: np.ndarray) -> Float[np.ndarray, "points 3"]:

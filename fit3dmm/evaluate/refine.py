@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fit3dmm.evaluate.align import Similarity
-from fit3dmm.evaluate.closest_point import SurfaceIndex, closest_points
+from fit3dmm.evaluate.closest_point import ClosestPoints, SurfaceIndex, closest_points
 
 _FIRST_DAMPING = 1e-3
 _LEAST_DAMPING = 1e-9
@@ -76,7 +76,8 @@ def refine_alignment(
         for _ in range(12):
             damped = curvature + damping * np.diag(np.diag(curvature).clip(min=1e-300))
             step = -np.linalg.solve(damped, gradient)
-            trial = _measure(mesh, points, _stepped(state.alignment, step, centre, with_scale))
+            moved = _stepped(state.alignment, step, centre, with_scale)
+            trial = _measure(mesh, points, moved, state.found)
             before, after = (state.distance**2).sum(), (trial.distance**2).sum()
             if after < before:
                 break
@@ -88,7 +89,7 @@ def refine_alignment(
         converged = before - after <= tolerance * before
         state, steps = trial, steps + 1
     return Refinement(
-        state.alignment, state.distance, state.nearest, state.triangle, steps, bool(converged)
+        state.alignment, state.distance, state.nearest, state.found.triangle, steps, bool(converged)
     )
 
 
@@ -97,16 +98,19 @@ class _State:
     alignment: Similarity
     distance: np.ndarray
     nearest: np.ndarray
-    triangle: np.ndarray
+    found: ClosestPoints
+    """In the mesh's frame."""
 
 
-def _measure(mesh: SurfaceIndex, points: np.ndarray, alignment: Similarity) -> _State:
-    found = closest_points(mesh, alignment.invert(points))
+def _measure(
+    mesh: SurfaceIndex,
+    points: np.ndarray,
+    alignment: Similarity,
+    before: ClosestPoints | None = None,
+) -> _State:
+    found = closest_points(mesh, alignment.invert(points), before)
     return _State(
-        alignment,
-        found.distance * abs(alignment.scale),
-        alignment.apply(found.points),
-        found.triangle,
+        alignment, found.distance * abs(alignment.scale), alignment.apply(found.points), found
     )
 
 

@@ -86,6 +86,35 @@ def test_moving_everything_moves_the_answer():
     np.testing.assert_allclose(there.distance, 2.5 * here.distance, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("step", [1e-6, 0.01, 1.0, 30.0])
+def test_what_is_known_of_points_nearby_changes_no_answer(step):
+    vertices, triangles = bumpy_sphere()
+    surface = index_surface(vertices, triangles)
+    rng = np.random.default_rng(6)
+    points = vertices[rng.integers(len(vertices), size=500)] + rng.normal(size=(500, 3))
+    known = closest_points(surface, points)
+    for _ in range(5):
+        points = points + step * rng.normal(size=points.shape)
+        known, anew = closest_points(surface, points, known), closest_points(surface, points)
+        # The same kernel on the same triangle; where triangles meet, on another of equal distance.
+        np.testing.assert_allclose(known.distance, anew.distance, rtol=1e-13, atol=1e-13)
+        assert np.linalg.norm(known.points - anew.points, axis=1).max() < 1e-9
+
+
+def test_no_other_triangle_is_nearer_than_it_says():
+    vertices, triangles = bumpy_sphere(1)
+    points = np.random.default_rng(7).normal(size=(40, 3)) * 70
+    found = closest_points(index_surface(vertices, triangles), points)
+    each = [
+        closest_points(index_surface(vertices, one[None]), points).distance for one in triangles
+    ]
+    distances = np.stack(each, axis=1)
+    distances[np.arange(len(points)), found.triangle] = np.inf
+    assert (found.others <= distances.min(axis=1) + 1e-12).all()
+    # It is worth something: most are ahead of the others by more than rounding.
+    assert (found.others > found.distance + 1e-6).mean() > 0.5
+
+
 def test_the_number_of_threads_does_not_matter():
     vertices, triangles = bumpy_sphere(2)
     surface = index_surface(vertices, triangles)

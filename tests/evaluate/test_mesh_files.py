@@ -82,6 +82,8 @@ def test_vrml(tmp_path):
         ("a.obj", b"v 1 2 x\n", "export it again"),
         ("a.obj", b"v 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 4\n", "index base"),
         ("a.obj", b"v 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 2.5\n", "export it again"),
+        ("a.obj", b"v 0 0 0\nv 1 0 0\nv 1 1 0\nf 0 1 2\n", "count from 1"),
+        ("a.obj", b"v 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 three\n", "text where a number"),
         ("a.ply", b"ply\nformat binary_little_endian 1.0\nelement vertex 9\n", "export it again"),
         ("a.ply", b"not a ply", "export it again"),
         ("a.npz", b"PK", "export it again"),
