@@ -1,6 +1,6 @@
 """Our own pipeline as a fitter for the benchmarks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +23,7 @@ from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import detect_faces
 from fit3dmm.observe.observation import Observation, observe_face
 from fit3dmm.observe.photo import read_photo
+from fit3dmm.scene import Scene
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,37 @@ def observe_largest(photo: Path, size_px: int) -> Observation | None:
 
 
 def fitted_face(result: FitResult, model: MorphableModel) -> FittedFace:
-    """What the protocols ask of a result."""
-    scene, triangles = result.scene, model.surface.triangles
+    """What the protocols ask of a result, with its uncertainty."""
+    # Without such a stage the light is a mere default.
+    has_light = any("irradiance_sh" in stage.free for stage in result.config.stages)
+    face = face_of_scene(result.scene, model, has_light)
+    assert face.scene is not None
+    given = "log_focal" not in result.uncertainty.names
+    rows, sigma_mm = relief_sigma_mm(result, model)
+    told = replace(
+        face.scene,
+        focal_log_sigma=None if given else float(result.uncertainty.sigma("log_focal")[0]),
+        distance_sigma_mm=result.distance_sigma_mm,
+        relief_rows=rows,
+        relief_sigma_mm=sigma_mm,
+    )
+    return replace(face, scene=told)
+
+
+def face_of_scene(scene: Scene, model: MorphableModel, has_light: bool) -> FittedFace:
+    """What the protocols ask of a scene.
+
+    Args:
+        has_light: whether light and colours were estimated.
+    """
+    triangles = model.surface.triangles
     with torch.no_grad():
         neutral = model.shape_mm(scene.coefficients.neutral())
         expressive = model.shape_mm(scene.coefficients)
         points = model.landmarks["ibug68"].locate(expressive, triangles)
         landmarks_px = scene.camera.project(scene.pose.T_cam_model @ points)
-    keypoints = model.landmarks.get("realy85")
+        albedo = model.albedo_linear(scene.coefficients)
+    keypoints, detected = (model.landmarks.get(name) for name in ("realy85", "mediapipe478"))
     return FittedFace(
         neutral_mm=_numpy(neutral),
         expressive_mm=_numpy(expressive),
@@ -93,35 +117,16 @@ def fitted_face(result: FitResult, model: MorphableModel) -> FittedFace:
         ibug68=_surface_points(model.landmarks["ibug68"]),
         landmarks_px=_numpy(landmarks_px),
         keypoints85=None if keypoints is None else _surface_points(keypoints),
-        scene=_fitted_scene(result, model),
-    )
-
-
-def _fitted_scene(result: FitResult, model: MorphableModel) -> FittedScene:
-    scene, uncertainty = result.scene, result.uncertainty
-    points = model.landmarks.get("mediapipe478")
-    rows, sigma_mm = relief_sigma_mm(result, model)
-    given = "log_focal" not in uncertainty.names
-    return FittedScene(
-        rotation=_numpy(scene.pose.T_cam_model.rotation),
-        translation_mm=_numpy(scene.pose.translation_mm),
-        focal_px=result.focal_px,
-        topology=topology_name(model.surface.base_faces.cpu().numpy(), model.surface.level),
-        points478=None if points is None else _surface_points(points),
-        irradiance_sh=_numpy(scene.lighting.irradiance_sh) if _has_light(result) else None,
-        albedo_linear=(
-            _numpy(model.albedo_linear(scene.coefficients)) if _has_light(result) else None
+        scene=FittedScene(
+            rotation=_numpy(scene.pose.T_cam_model.rotation),
+            translation_mm=_numpy(scene.pose.translation_mm),
+            focal_px=float(scene.camera.focal_px),
+            topology=topology_name(model.surface.base_faces.cpu().numpy(), model.surface.level),
+            points478=None if detected is None else _surface_points(detected),
+            irradiance_sh=_numpy(scene.lighting.irradiance_sh) if has_light else None,
+            albedo_linear=_numpy(albedo) if has_light else None,
         ),
-        focal_log_sigma=None if given else float(uncertainty.sigma("log_focal")[0]),
-        distance_sigma_mm=result.distance_sigma_mm,
-        relief_rows=rows,
-        relief_sigma_mm=sigma_mm,
     )
-
-
-def _has_light(result: FitResult) -> bool:
-    """Whether any stage has moved it: else it is a mere default."""
-    return any("irradiance_sh" in stage.free for stage in result.config.stages)
 
 
 def _surface_points(points: LandmarkMap) -> SurfacePoints:

@@ -15,7 +15,7 @@ from fit3dmm.evaluate.run import Progress
 from fit3dmm.evaluate.synthetic.cameras import View, view_of
 from fit3dmm.evaluate.synthetic.eyes import Eyes, draw_eyes
 from fit3dmm.evaluate.synthetic.hair import hair_parts
-from fit3dmm.evaluate.synthetic.heads import Head, draw_head
+from fit3dmm.evaluate.synthetic.heads import Head, draw_head, outer_face
 from fit3dmm.evaluate.synthetic.parts import Material, Part, assemble
 from fit3dmm.evaluate.synthetic.photo import Photograph, take_photo
 from fit3dmm.evaluate.synthetic.probes import turned_probe
@@ -28,6 +28,7 @@ from fit3dmm.evaluate.topology import topology_name
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 
+_WIDEST_NECK_MM = 170.0
 _IRIS_CENTRES = (468, 473)
 _SEEN_TOLERANCE = 0.004
 """Share of the distance within which a vertex counts as the surface that is seen."""
@@ -79,7 +80,7 @@ def make_case(case: Specification, identities: str = "commons") -> tuple[Photogr
     neutral68 = _locate(model, "ibug68", head.neutral_mm)
     view = view_of(case, head.expressive_mm, _locate(model, "ibug68", head.expressive_mm)[8])
     parts, eyes, albedo = _parts(model, head, case, view)
-    face = model.regions["face"].double().numpy()
+    face = outer_face(model)
     probe = turned_probe(case.probe, case.probe_turn)
     kept = _scan_size(identities)
     photograph = take_photo(
@@ -125,6 +126,7 @@ def _parts(
     """Everything before the camera in `cam`, the head first; sharper eyes; the head's colours."""
     triangles = model.surface.triangles.numpy()
     regions = {name: weight.double().numpy() for name, weight in model.regions.items()}
+    regions["face"] = outer_face(model)
     material = np.where(
         (regions["eyes"][triangles] > 0.5).all(axis=1), int(Material.EYE), int(Material.SKIN)
     )
@@ -148,9 +150,15 @@ def _parts(
             )
     whole = [Part(head.expressive_mm, triangles, albedo, material), *others]
     parts = [part.moved(view.rotation, view.translation_mm) for part in whole]
-    if case.kind == "held-out":
+    if case.kind == "held-out" and not _has_shoulders(head):
         parts.append(_torso(head, case, view))
     return parts, eyes, albedo
+
+
+def _has_shoulders(head: Head) -> bool:
+    """Heads of some models end below the collar bones."""
+    bottom = head.neutral_mm[head.neutral_mm[:, 1] < head.neutral_mm[:, 1].min() + 20]
+    return bool(np.ptp(bottom[:, 0]) > _WIDEST_NECK_MM)
 
 
 def _torso(head: Head, case: Specification, view: View) -> Part:

@@ -8,11 +8,11 @@ from fit3dmm.evaluate.synthetic.noise import random_waves, smoothstep
 from fit3dmm.evaluate.synthetic.parts import Material, Part, grid_triangles, plain_part
 
 _COLOURS = np.array(
-    [[0.012, 0.010, 0.009], [0.030, 0.018, 0.012], [0.075, 0.040, 0.020],
+    [[0.009, 0.008, 0.007], [0.018, 0.013, 0.010], [0.075, 0.040, 0.020],
      [0.22, 0.13, 0.06], [0.42, 0.29, 0.15], [0.30, 0.29, 0.28], [0.20, 0.06, 0.02]]
 )  # fmt: skip
 _DARK_SKIN = 0.12
-_LENGTH_MM = {"short": (4.0, 9.0), "medium": (13.0, 24.0), "long": (12.0, 22.0)}
+_LENGTH_MM = {"short": (2.0, 6.0), "medium": (13.0, 24.0), "long": (12.0, 22.0)}
 
 
 def hair_parts(
@@ -32,7 +32,7 @@ def hair_parts(
     style = generator.choice(["none", "short", "medium", "long"], p=[0.15, 0.35, 0.25, 0.25])
     if fringe and style in ("none", "short"):
         style = "medium"
-    colours = _COLOURS[:3] if tone < _DARK_SKIN else _COLOURS
+    colours = _COLOURS[:2] if tone < _DARK_SKIN else _COLOURS
     colour = colours[generator.integers(len(colours))] * generator.uniform(0.8, 1.2)
     if style == "none":
         return []
@@ -115,7 +115,7 @@ def _curtain(
     around = np.linspace(-reach, reach, columns)
     top, bottom = points_mm[17:27, 1].mean() + 45, points_mm[8, 1] - generator.uniform(10, 75)
     y = np.linspace(top, bottom, rows)[:, None]
-    swing = 1 + 0.03 * np.sin(9 * around + 0.02 * y) + 0.02 * np.sin(31 * around)
+    swing = 1 + 0.03 * np.sin(9 * around + 0.02 * y) + 0.006 * np.sin(31 * around)
     ears_y = points_mm[[0, 16], 1].mean()
     inwards = 0.93 + 0.13 * smoothstep(y, top, ears_y)
     inwards = inwards - 0.16 * smoothstep(y, points_mm[8, 1] + 30, points_mm[8, 1] - 30)

@@ -1,10 +1,11 @@
-"""Heads that the fitting model cannot represent: people of the model, bent outside its span."""
+"""Heads that Commons cannot represent: its own people bent outside its span, or another model's."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.spatial import cKDTree
 
 from fit3dmm.evaluate.synthetic.noise import random_bumps, random_waves
 from fit3dmm.evaluate.synthetic.specification import Specification
@@ -17,7 +18,8 @@ _BUMPS = 160
 _ASYMMETRY = 0.35
 # The rest of the head counts little in the projection, but keeps it well conditioned.
 _BESIDE_THE_FACE = 0.2
-_CARRY_MM = 8.0
+_CARRY_MM, _CARRIERS = 8.0, 64
+_INNER = ("mouth_interior", "teeth", "eyes", "eye_socket")
 _MOVES_OWN_WAY = 0.25
 """Spread of the factor by which a place of one person moves more or less than the model's."""
 _AT_REST = 0.04
@@ -51,20 +53,21 @@ class Head:
 
 
 def draw_head(model: MorphableModel, case: Specification) -> Head:
-    """The head of a case: of the model for the in-model set, else outside its span."""
+    """The head of a case, which depends on nothing but the model and the case."""
     shape_seed = int(case.generator("identity").integers(2**62))
     drawn = model.sample(generator=torch.Generator().manual_seed(shape_seed))
     activations = expression_activations(model, case)
     albedo = coloured_like(model, drawn.albedo, case.tone)
-    inside = case.kind == "in-model"
     size_mm = 0.0
     deformation = np.zeros((model.surface.n_base, 3))
     own_way = np.ones(model.surface.n_base)
-    if not inside:
-        size_mm = float(case.generator("size").uniform(*_DEFORMATION_MM))
-        deformation = outside_deformation_mm(model, size_mm, case.generator("deformation"))
+    if case.kind == "held-out":
         waves = random_waves(_base(model), 25.0, case.generator("movement"))
         own_way = 1 + _MOVES_OWN_WAY * carried_by_skin(model, np.clip(waves, -2, 2)[:, None])[:, 0]
+    # People of another model are outside the span of Commons as they are.
+    if case.kind == "held-out" and model.info.family == "commons":
+        size_mm = float(case.generator("size").uniform(*_DEFORMATION_MM))
+        deformation = outside_deformation_mm(model, size_mm, case.generator("deformation"))
     base = model.base_shape_mm(drawn.neutral()).double().numpy() + deformation
     units = model.expression_basis_mm.flatten(1).double().numpy()
     movement = (activations @ units).reshape(-1, 3) * own_way[:, None]
@@ -114,8 +117,14 @@ def explained_directions(model: MorphableModel) -> Float[np.ndarray, "directions
 def face_weights(model: MorphableModel) -> Float[np.ndarray, "base"]:
     """How much each base vertex counts in the projection."""
     # Vertex k of the base is vertex k of every finer surface.
-    face = model.regions["face"][: model.surface.n_base].double().numpy()
+    face = outer_face(model)[: model.surface.n_base]
     return np.where(_inner(model), 0.0, np.maximum(face, _BESIDE_THE_FACE))
+
+
+def outer_face(model: MorphableModel) -> Float[np.ndarray, "vertices"]:
+    """The face region without what lies behind lips and lids, which models count in or out."""
+    inner = [model.regions[name] for name in _INNER if name in model.regions]
+    return (model.regions["face"] * (1 - torch.stack(inner).amax(0))).double().numpy()
 
 
 def carried_by_skin(
@@ -129,16 +138,17 @@ def carried_by_skin(
     for name in ("eye_left", "eye_right"):
         ball = _region(model, name)
         asked[ball] = base[ball].mean(axis=0)
-    squared = ((asked[inner][:, None] - base[~inner]) ** 2).sum(axis=2)
+    distance, near = cKDTree(base[~inner]).query(asked[inner], k=_CARRIERS)
     # Relative to the nearest, so that no place is too far from all skin.
-    weight = np.exp(-(squared - squared.min(axis=1, keepdims=True)) / (2 * _CARRY_MM**2))
+    weight = np.exp((distance[:, :1] ** 2 - distance**2) / (2 * _CARRY_MM**2))
     carried = values.copy()
-    carried[inner] = weight @ values[~inner] / weight.sum(axis=1, keepdims=True)
+    carried[inner] = np.einsum("ik,ikc->ic", weight, values[~inner][near])
+    carried[inner] /= weight.sum(axis=1, keepdims=True)
     return carried
 
 
 def _inner(model: MorphableModel) -> np.ndarray:
-    return _region(model, "mouth_interior") | _region(model, "eyes")
+    return np.any([_region(model, name) for name in _INNER if name in model.regions], axis=0)
 
 
 def _region(model: MorphableModel, name: str) -> np.ndarray:
@@ -166,7 +176,8 @@ def expression_activations(
 def coloured_like(model: MorphableModel, albedo: torch.Tensor, tone: float) -> torch.Tensor:
     """Colour coefficients moved, as likely as can be, until the face has a mean luminance."""
     luminance = model.albedo_mean_linear.new_tensor([0.2126, 0.7152, 0.0722])
-    weight = model.regions["face"] / model.regions["face"].sum()
+    weight = torch.from_numpy(outer_face(model)).to(luminance)
+    weight = weight / weight.sum()
     mean = weight @ (model.albedo_mean_linear @ luminance)
     slope = (model.albedo_basis_linear @ luminance) @ weight
     # For a normal prior the most likely change is along the slope.

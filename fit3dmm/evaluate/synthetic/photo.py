@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from fit3dmm.evaluate.closest_point import index_surface
 from fit3dmm.evaluate.synthetic.cameras import View
+from fit3dmm.evaluate.synthetic.noise import smoothstep
 from fit3dmm.evaluate.synthetic.parts import Assembly, Part, assemble
 from fit3dmm.evaluate.synthetic.probes import Probe
 from fit3dmm.evaluate.synthetic.shading import exposure_of, prepare_light, shade_hits
@@ -134,7 +135,7 @@ def background(
     height, width = view.height_px, view.width_px
     directions = view.rays(_pixel_centres(height, width))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    light = np.maximum(probe.radiance.at(directions, order=3), 0).reshape(height, width, 3)
+    light = probe.radiance.at(directions, soft=True).reshape(height, width, 3)
     generator = case.generator("background")
     things = np.ones((height, width, 3))
     row, column = np.mgrid[:height, :width]
@@ -147,7 +148,7 @@ def background(
         # Between an ellipse and a box.
         power = generator.uniform(2, 8)
         within = np.abs(down) ** power + np.abs(right) ** power < 1
-        tint = np.exp(generator.normal(-0.1, 0.3) + generator.normal(0, 0.06, 3))
+        tint = np.exp(generator.normal(-0.1, 0.25) + generator.normal(0, 0.05, 3))
         things[within] *= tint
     blur = generator.uniform(3.0, 11.0) * width / 640
     return light * gaussian_filter(things, (blur, blur, 0))
@@ -172,7 +173,7 @@ def camera_gains(rendered: Rendered, probe: Probe, case: Specification) -> Float
 def _white_balance(probe: Probe, generator: np.random.Generator) -> np.ndarray:
     """Gains that make the light on what faces the camera mostly white."""
     mean = probe.irradiance(np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])).mean(axis=0)
-    gains = (mean @ _LUMINANCE / mean) ** 0.85 * np.exp(generator.normal(0, 0.04, 3))
+    gains = (mean @ _LUMINANCE / mean) ** 0.75 * np.exp(generator.normal(0, 0.04, 3))
     return gains / (gains @ _LUMINANCE)
 
 
@@ -187,6 +188,10 @@ def develop(linear: Float[np.ndarray, "height width 3"], case: Specification) ->
     noise = generator.normal(size=light.shape)
     soft = gaussian_filter(noise, (0.6, 0.6, 0))
     light = np.maximum(light + sigma * soft / soft.std(), 0)
+    # Cameras let what is much too bright turn white before its colours clip one by one.
+    level = light @ _LUMINANCE
+    pale = smoothstep(level, 0.7, 2.5)[..., None]
+    light = light * (1 - pale) + level[..., None] * pale
     over = np.maximum(light - _SHOULDER, 0) / (1 - _SHOULDER)
     light = np.minimum(light, _SHOULDER) + (1 - _SHOULDER) * (1 - np.exp(-over))
     srgb = linear_to_srgb(torch.from_numpy(light)).numpy()

@@ -25,11 +25,13 @@ class SphereMap:
 
     values: Float[np.ndarray, "rows columns 3"]
 
-    def at(self, directions: Float[np.ndarray, "n 3"], order: int = 1) -> Float[np.ndarray, "n 3"]:
+    def at(
+        self, directions: Float[np.ndarray, "n 3"], soft: bool = False
+    ) -> Float[np.ndarray, "n 3"]:
         """Interpolated values at unit vectors.
 
         Args:
-            order: of the spline, 1 or 3.
+            soft: smooth also the pixels away, as a lens out of focus does; else linear in between.
         """
         rows, columns = self.values.shape[:2]
         x, y, z = directions.T
@@ -46,7 +48,11 @@ class SphereMap:
         padded = np.concatenate([padded[:, -margin:], padded, padded[:, :margin]], axis=1)
         places = [row + margin, column + margin]
         return np.stack(
-            [map_coordinates(values, places, order=order) for values in np.moveaxis(padded, 2, 0)],
+            [
+                # Without its prefilter the cubic spline blurs, and never overshoots.
+                map_coordinates(values, places, order=3 if soft else 1, prefilter=False)
+                for values in np.moveaxis(padded, 2, 0)
+            ],
             axis=1,
         )
 

@@ -106,6 +106,7 @@ def shape_errors(
         "placed_mm": _mean_distance(placed, true_cam),
         "expressive_mm": _mean_distance(_rigid(placed, true_cam).apply(placed), true_cam),
         "rotation_deg": _angle_deg(turn),
+        "compared_points": len(neutral),
     }
 
 
