@@ -10,6 +10,7 @@ import torch
 
 from fit3dmm.evaluate.cache import code_digest, content_key
 from fit3dmm.evaluate.fitter import FittedFace, FittedScene, SurfacePoints
+from fit3dmm.evaluate.realy_keypoints import realy_keypoints
 from fit3dmm.evaluate.relief import relief_sigma_mm
 from fit3dmm.evaluate.topology import topology_name
 from fit3dmm.fitting.config import preset
@@ -54,7 +55,8 @@ class PresetFitter:
         if observation is None:
             return None
         prepared = prepared_model(self.model, config.skin_points)
-        return fitted_face(fit_observation(observation, prepared, config), prepared.model)
+        face = fitted_face(fit_observation(observation, prepared, config), prepared.model)
+        return replace(face, keypoints85=_keypoints85(self.model))
 
 
 def fingerprint(model: str, settings: str) -> str:
@@ -109,14 +111,13 @@ def face_of_scene(scene: Scene, model: MorphableModel, has_light: bool) -> Fitte
         points = model.landmarks["ibug68"].locate(expressive, triangles)
         landmarks_px = scene.camera.project(scene.pose.T_cam_model @ points)
         albedo = model.albedo_linear(scene.coefficients)
-    keypoints, detected = (model.landmarks.get(name) for name in ("realy85", "mediapipe478"))
+    detected = model.landmarks.get("mediapipe478")
     return FittedFace(
         neutral_mm=_numpy(neutral),
         expressive_mm=_numpy(expressive),
         triangles=triangles.cpu().numpy().astype(np.int64),
         ibug68=_surface_points(model.landmarks["ibug68"]),
         landmarks_px=_numpy(landmarks_px),
-        keypoints85=None if keypoints is None else _surface_points(keypoints),
         scene=FittedScene(
             rotation=_numpy(scene.pose.T_cam_model.rotation),
             translation_mm=_numpy(scene.pose.translation_mm),
@@ -141,3 +142,9 @@ def _numpy(values: torch.Tensor) -> np.ndarray:
 def prepared_model(model: str, n_skin_points: int) -> PreparedModel:
     """Once a process: it takes a second, and a benchmark has thousands of photos."""
     return prepare(load_model(model), n_skin_points)
+
+
+@lru_cache(maxsize=1)
+def _keypoints85(name: str) -> SurfacePoints:
+    """Once a process: they are the same for all faces of a model."""
+    return realy_keypoints(load_model(name))
