@@ -1,26 +1,16 @@
 """BU-3DFE: photos against scans with expressions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.fitter import FittedFace
 from fit3dmm.evaluate.landmark_files import find_landmarks, read_landmarks
 from fit3dmm.evaluate.mesh_files import read_mesh_once
-from fit3dmm.evaluate.predictions import (
-    find_mesh_and_landmarks,
-    read_mesh_and_landmarks,
-    save_expressive,
-)
-from fit3dmm.evaluate.protocol import Case, Curves, Outcome, Row, Score
-from fit3dmm.evaluate.surface_error import (
-    HEADLINE,
-    sphere_score,
-    summarise_units,
-    surface_curves,
-)
+from fit3dmm.evaluate.predictions import read_mesh_and_landmarks
+from fit3dmm.evaluate.protocol import Case, Score
+from fit3dmm.evaluate.surface_error import sphere_score
+from fit3dmm.evaluate.surface_protocol import SurfaceProtocol
 
 LAYOUT = """\
   DATA/F0001/F0001_NE00WH_F3D.wrl     (the scan, mm) and F0001_NE00WH_F2D.bmp (or .jpg, .png)
@@ -39,11 +29,10 @@ _EXPRESSIONS = {
 
 
 @dataclass(frozen=True)
-class Bu3dfe:
+class Bu3dfe(SurfaceProtocol):
     """BU-3DFE: similarity ICP and point-to-plane error within a sphere about the nose tip."""
 
     name: ClassVar[str] = "bu3dfe"
-    worst_by: ClassVar[str] = HEADLINE
 
     radius_mm: float = 95.0
     """Of the sphere within which the scan counts. The papers do not say theirs."""
@@ -66,25 +55,9 @@ class Bu3dfe:
             raise InputError(f"There are no scans in {data}; expected this layout:\n{LAYOUT}")
         return cases
 
-    def find_prediction(self, case: Case, predictions: Path) -> tuple[Path, ...]:
-        """Mesh and seven landmarks."""
-        return find_mesh_and_landmarks(predictions, case.name)
-
-    def save_face(self, face: FittedFace, case: Case, predictions: Path) -> None:
-        """The expressive mesh: the scans have the photos' expressions."""
-        save_expressive(face, predictions, case.name)
-
     def score(self, case: Case, files: tuple[Path, ...]) -> Score:
         """Errors within the sphere."""
         scan, points = read_mesh_once(case.truth[0]), read_landmarks(case.truth[1], 8)
         return sphere_score(
             scan, points, *read_mesh_and_landmarks(files), self.radius_mm, with_scale=True
         )
-
-    def summarise(self, outcomes: Sequence[Outcome]) -> list[Row]:
-        """Mean and std over the scans."""
-        return summarise_units(outcomes)
-
-    def curves(self, outcomes: Sequence[Outcome]) -> Curves:
-        """Of the scans."""
-        return surface_curves(outcomes)

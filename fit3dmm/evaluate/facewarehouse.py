@@ -1,6 +1,5 @@
 """FaceWarehouse: photos of testers against registered meshes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -9,23 +8,13 @@ import numpy as np
 
 from fit3dmm._errors import InputError
 from fit3dmm.evaluate.align import solve_similarity
-from fit3dmm.evaluate.fitter import FittedFace
 from fit3dmm.evaluate.mesh import Mesh
 from fit3dmm.evaluate.mesh_files import read_mesh
 from fit3dmm.evaluate.now_error import face_axes
-from fit3dmm.evaluate.predictions import (
-    find_mesh_and_landmarks,
-    read_mesh_and_landmarks,
-    save_expressive,
-)
-from fit3dmm.evaluate.protocol import Case, Curves, Outcome, Row, Score, require_path
-from fit3dmm.evaluate.surface_error import (
-    HEADLINE,
-    score_of,
-    summarise_units,
-    surface_curves,
-    surface_error,
-)
+from fit3dmm.evaluate.predictions import read_mesh_and_landmarks
+from fit3dmm.evaluate.protocol import Case, Score, require_path
+from fit3dmm.evaluate.surface_error import score_of, surface_error
+from fit3dmm.evaluate.surface_protocol import SurfaceProtocol
 
 LAYOUT = """\
   DATA/Tester_1/TrainingPose/pose_0.obj pose_0.png ... pose_19.obj pose_19.png
@@ -35,11 +24,10 @@ LAYOUT = """\
 
 
 @dataclass(frozen=True)
-class FaceWarehouse:
+class FaceWarehouse(SurfaceProtocol):
     """FaceWarehouse: similarity ICP and distances within a mask or sphere."""
 
     name: ClassVar[str] = "facewarehouse"
-    worst_by: ClassVar[str] = HEADLINE
 
     unit_mm: float
     """Millimetres in the meshes' unit: the set does not say, and errors are reported in mm."""
@@ -69,14 +57,6 @@ class FaceWarehouse:
             raise InputError(f"There are no meshes in {data}; expected this layout:\n{LAYOUT}")
         return cases
 
-    def find_prediction(self, case: Case, predictions: Path) -> tuple[Path, ...]:
-        """Mesh and seven landmarks."""
-        return find_mesh_and_landmarks(predictions, case.name)
-
-    def save_face(self, face: FittedFace, case: Case, predictions: Path) -> None:
-        """The expressive mesh: the meshes have the photos' expressions."""
-        save_expressive(face, predictions, case.name)
-
     def score(self, case: Case, files: tuple[Path, ...]) -> Score:
         """Errors inside the mask; also between equal vertices, where the topologies are equal."""
         raw = read_mesh(case.truth[0])
@@ -100,14 +80,6 @@ class FaceWarehouse:
                 np.linalg.norm(moved - pairs[1], axis=1).mean()
             )
         return score
-
-    def summarise(self, outcomes: Sequence[Outcome]) -> list[Row]:
-        """Mean and std over the meshes."""
-        return summarise_units(outcomes)
-
-    def curves(self, outcomes: Sequence[Outcome]) -> Curves:
-        """Of the meshes."""
-        return surface_curves(outcomes)
 
 
 def _read_rows(path: Path, n_vertices: int) -> np.ndarray:

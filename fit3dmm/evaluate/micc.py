@@ -6,21 +6,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.fitter import FittedFace
 from fit3dmm.evaluate.landmark_files import find_landmarks, read_landmarks
 from fit3dmm.evaluate.mesh_files import read_mesh_once
-from fit3dmm.evaluate.predictions import (
-    find_mesh_and_landmarks,
-    read_mesh_and_landmarks,
-    save_expressive,
-)
-from fit3dmm.evaluate.protocol import Case, Curves, Outcome, Row, Score, require_path
-from fit3dmm.evaluate.surface_error import (
-    HEADLINE,
-    sphere_score,
-    summarise_units,
-    surface_curves,
-)
+from fit3dmm.evaluate.predictions import read_mesh_and_landmarks
+from fit3dmm.evaluate.protocol import Case, Outcome, Row, Score, require_path
+from fit3dmm.evaluate.surface_error import sphere_score, summarise_units
+from fit3dmm.evaluate.surface_protocol import SurfaceProtocol
 
 LAYOUT = """\
   DATA/subject_01/Model/frontal1/obj/*.obj        (the scan, mm; or frontal2)
@@ -33,11 +24,10 @@ _PHOTOS = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
-class Micc:
+class Micc(SurfaceProtocol):
     """MICC Florence: similarity ICP and point-to-plane error within 95 mm of the nose tip."""
 
     name: ClassVar[str] = "micc"
-    worst_by: ClassVar[str] = HEADLINE
 
     radius_mm: float = 95.0
     """Of the sphere about the nose tip within which the scan counts."""
@@ -56,14 +46,6 @@ class Micc:
             raise InputError(f"There are no frames in {frames}; expected this layout:\n{LAYOUT}")
         return cases
 
-    def find_prediction(self, case: Case, predictions: Path) -> tuple[Path, ...]:
-        """Mesh and seven landmarks."""
-        return find_mesh_and_landmarks(predictions, case.name)
-
-    def save_face(self, face: FittedFace, case: Case, predictions: Path) -> None:
-        """The expressive mesh, as Deng et al. do."""
-        save_expressive(face, predictions, case.name)
-
     def score(self, case: Case, files: tuple[Path, ...]) -> Score:
         """Errors within the sphere."""
         scan, points = read_mesh_once(case.truth[0]), read_landmarks(case.truth[1], 8)
@@ -79,10 +61,6 @@ class Micc:
         """Frames averaged within their video, then mean and std over videos."""
         video_of = {o.case.name: o.case.name.rpartition("/")[0] for o in outcomes}
         return summarise_units(outcomes, video_of)
-
-    def curves(self, outcomes: Sequence[Outcome]) -> Curves:
-        """Of the frames."""
-        return surface_curves(outcomes)
 
 
 def _scan_of(data: Path, subject: str) -> Path:
