@@ -17,7 +17,7 @@ COMMANDS = {
     "evaluate": "Score fits, or meshes that another system made, by the field's benchmarks.",
     "fit": "Fit the faces in photos: meshes, avatars, textures, depth and numbers.",
     "model": "List, inspect, show, convert and download face models.",
-    "render": "Draw a saved scene, or a model with given coefficients.",
+    "render": "Draw a saved scene or fit, or a model with given coefficients.",
 }
 
 

@@ -1,4 +1,4 @@
-"""`fit3dmm render`: a picture of a saved scene, or of a model with given coefficients."""
+"""`fit3dmm render`: a picture of a saved scene or fit, or of a model with given coefficients."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ import tyro
 from rich.console import Console
 from torch import Tensor
 
+from fit3dmm import scene_file
 from fit3dmm._errors import InputError
+from fit3dmm.export import record
 from fit3dmm.export.contact_sheet import write_sheet
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix, rotation_vector
@@ -23,7 +25,6 @@ from fit3dmm.observe.colour import linear_to_srgb, srgb_to_linear
 from fit3dmm.render.lights import named_lights
 from fit3dmm.render.synthesise import Rendering, synthesise
 from fit3dmm.scene import Pose, Scene
-from fit3dmm.scene_file import FORMAT, load_scene
 
 
 def _depth(rendering: Rendering) -> Tensor:
@@ -47,14 +48,14 @@ _PICTURES: dict[str, Callable[[Rendering], Tensor]] = {
 
 @dataclass(frozen=True)
 class Render:
-    """Draw a saved scene, or a model with given coefficients, as a PNG.
+    """Draw a saved scene or fit, or a model with given coefficients, as a PNG.
 
-    What is not given is taken from the scene; for a model it is the mean face, frontal, at 600 mm,
-    in studio light.
+    What is not given is taken from the scene; a fit's has the size of its photo. For a model it is
+    the mean face, frontal, at 600 mm, in studio light.
     """
 
     source: Annotated[str, tyro.conf.Positional] = SHIPPED
-    """A saved scene, or a model's name or file."""
+    """A saved scene, the fit.h5 of a fit, or a model's name or file."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The picture; by default the source's name with .png, in this folder."""
     show: Literal["colour", "albedo", "normals", "depth", "coverage"] = "colour"
@@ -92,14 +93,9 @@ class Render:
         Console().print(f"{output}: {picture.shape[1]} x {picture.shape[0]} px, {model.info.name}")
 
     def _model_and_scene(self) -> tuple[MorphableModel, Scene]:
-        if _is_scene(self.source):
-            scene, name = load_scene(Path(self.source))
-            if scene.batch_shape:
-                raise InputError(
-                    f"{self.source} holds scenes of shape {tuple(scene.batch_shape)}, a picture "
-                    "shows one: save them one by one."
-                )
-            model = load_model(name)
+        saved = _saved_scene(Path(self.source))
+        if saved is not None:
+            model, scene = saved
         else:
             model = load_model(self.source)
             scene = Scene.portrait(model.zeros(), *(self.size_px or (512, 512)))
@@ -149,12 +145,24 @@ class Render:
         return start.replace(rotation_rad=rotation_vector(turns[2] @ turns[1] @ turns[0]))
 
 
-def _is_scene(source: str) -> bool:
-    path = Path(source)
+def _saved_scene(path: Path) -> tuple[MorphableModel, Scene] | None:
+    """What a file holds, with its model; None where it is no file of scenes."""
     if not (path.is_file() and h5py.is_hdf5(path)):
-        return False
+        return None
     with h5py.File(path, "r") as file:
-        return file.attrs.get("format") == FORMAT
+        kind = file.attrs.get("format")
+    if kind == record.FORMAT:
+        result = record.load_result(path)
+        return load_model(result.model.name, result.level), result.scene
+    if kind != scene_file.FORMAT:
+        return None
+    scene, name = scene_file.load_scene(path)
+    if scene.batch_shape:
+        raise InputError(
+            f"{path} holds scenes of shape {tuple(scene.batch_shape)}, a picture shows one: "
+            "save them one by one."
+        )
+    return load_model(name), scene
 
 
 def _with_first(kind: str, start: Tensor, given: tuple[float, ...], n: int) -> Tensor:

@@ -8,10 +8,12 @@ import torch
 from PIL import Image
 
 from fit3dmm.cli.main import main
+from fit3dmm.export.record import save_result
 from fit3dmm.model.files import load_model, write_stored
 from fit3dmm.render import synthesise
 from fit3dmm.scene import Lighting, Pose, Scene
 from fit3dmm.scene_file import save_scene
+from tests.export.faces import fitted, known_face
 from tests.toy import toy_stored
 
 
@@ -66,19 +68,23 @@ def test_coefficients_change_the_picture(tmp_path: Path, model: str) -> None:
         assert np.abs(drawn(tmp_path, model, *size, *arguments) - mean).max() > 20, arguments
 
 
-def test_a_scene_is_drawn_as_it_was_saved(
-    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def installed(tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The toy under its name, by which scenes and fits call it."""
     monkeypatch.setenv("FIT3DMM_HOME", str(tmp_path / "home"))
-    installed = tmp_path / "home" / "models" / "toy.h5"
-    installed.parent.mkdir(parents=True)
-    installed.write_bytes(Path(model).read_bytes())
-    face = load_model("toy")
+    target = tmp_path / "home" / "models" / "toy.h5"
+    target.parent.mkdir(parents=True)
+    target.write_bytes(Path(model).read_bytes())
+    return "toy"
+
+
+def test_a_scene_is_drawn_as_it_was_saved(tmp_path: Path, installed: str) -> None:
+    face = load_model(installed)
     scene = Scene.portrait(face.zeros(), 60, 50).replace(
         pose=Pose(torch.tensor([0.0, 0.6, 0.0]), torch.tensor([30.0, 0.0, -650.0])),
         lighting=Lighting.directional((1.0, 0.0, 0.4)),
     )
-    save_scene(tmp_path / "scene.h5", scene, "toy")
+    save_scene(tmp_path / "scene.h5", scene, installed)
     picture = drawn(tmp_path, str(tmp_path / "scene.h5"), "--show", "coverage")
     expected = 255 * synthesise(face, scene).coverage.numpy()
     assert np.abs(picture[..., 0] - expected).max() <= 1
@@ -88,6 +94,21 @@ def test_a_scene_is_drawn_as_it_was_saved(
     )
     smaller = large[..., 0].reshape(50, 2, 60, 2).mean((1, 3))
     assert np.abs(smaller - expected).mean() < 2
+
+
+def test_a_fit_is_drawn_over_its_photo(tmp_path: Path, installed: str) -> None:
+    known = known_face()
+    result = fitted(known)
+    assert result.model.name == installed
+    save_result(tmp_path / "fit.h5", result)
+    picture = drawn(tmp_path, str(tmp_path / "fit.h5"), "--show", "coverage")
+    camera = known.scene.camera
+    assert picture.shape == (camera.height_px, camera.width_px, 3)
+    truth = synthesise(known.model, known.scene).coverage.numpy() > 0.5
+    # The fit of a drawing without noise covers what the drawing covers, but for its border.
+    assert (truth == (picture[..., 0] > 127)).mean() > 0.97
+    frontal = drawn(tmp_path, str(tmp_path / "fit.h5"), "--show", "coverage", "--yaw-deg", "0")
+    assert np.abs(frontal - picture).mean() > 1
 
 
 def test_what_cannot_be_drawn(
