@@ -45,7 +45,8 @@ def make_set(
         InputError: the model can't be used or the folder not be written to.
     """
     model = content_key(find_model(identities))[:8]
-    folder = out / f"set-{VERSION}-{protocol.kind}-{protocol.seed}-{model}"
+    settings = f"{protocol.kind}-{protocol.photo_px}-{protocol.seed}"
+    folder = out / f"set-{VERSION}-{settings}-{model}"
     specifications = protocol.specifications()
     generate_set(specifications, identities, folder, jobs, progress)
     photos = [folder / f"{spec.name}.jpg" for spec in specifications]

@@ -30,8 +30,8 @@ from fit3dmm.model.morphable import MorphableModel
 
 _WIDEST_NECK_MM = 170.0
 _IRIS_CENTRES = (468, 473)
-_SEEN_TOLERANCE = 0.004
-"""Share of the distance within which a vertex counts as the surface that is seen."""
+_SEEN_TOLERANCE_MM = 0.1
+"""A vertex this far behind what is seen still counts as that surface: rounding."""
 
 
 def generate_set(
@@ -186,7 +186,8 @@ def _seen(
     met = first_hits(surface, np.zeros(3), cam_mm).distance
     px = view.project(cam_mm)
     inside = ((px >= 0) & (px < [view.width_px, view.height_px])).all(axis=1)
-    return inside & (met > 1 - _SEEN_TOLERANCE)
+    behind_mm = (1 - met) * np.linalg.norm(cam_mm, axis=1)
+    return inside & (behind_mm < _SEEN_TOLERANCE_MM)
 
 
 def _locate(model: MorphableModel, name: str, vertices_mm: np.ndarray) -> np.ndarray:

@@ -60,10 +60,24 @@ class Synthetic:
     kind: Kind = "held-out"
     """`in-model` is the second set: people of the model itself, without hair, clothes, occluders
     and skin detail."""
+    photo_px: int = 640
+    """Longer side of the photos."""
 
     def specifications(self) -> list[Specification]:
-        """What the photos show."""
-        return [specify(self.seed, i, self.kind) for i in case_indices(self.cases, self.half)]
+        """What the photos show.
+
+        Raises:
+            InputError: a number is out of range.
+        """
+        if not 128 <= self.photo_px <= 4096 or self.seed < 0:
+            raise InputError(
+                "Expected --photo-px from 128 to 4096 and --seed 0 or more, "
+                f"got {self.photo_px} and {self.seed}."
+            )
+        return [
+            specify(self.seed, i, self.kind, self.photo_px)
+            for i in case_indices(self.cases, self.half)
+        ]
 
     def list_cases(self, data: Path) -> list[Case]:
         """The cases, which must have been generated."""

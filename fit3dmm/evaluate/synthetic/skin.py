@@ -36,8 +36,8 @@ def detailed_skin(
         tone: mean luminance of the face.
     """
     bare = regions["face"] * (1 - regions["lips"]) * (1 - regions["eyes"])
-    colour = albedo_linear * _towards_scale(albedo_linear, bare, tone)
-    colour = colour * generator.normal(1, [0.02, 0.03, 0.05])
+    tint = _towards_scale(albedo_linear, bare, tone) * generator.normal(1, [0.02, 0.03, 0.05])
+    colour = albedo_linear * tint ** _outside(regions)[:, None]
     blotch = 0.05 * random_waves(places_mm, 9.0, generator)
     blotch += 0.03 * random_waves(places_mm, 2.5, generator)
     colour = colour * (1 + blotch[:, None] * [0.6, 1.0, 1.0])
@@ -60,6 +60,12 @@ def detailed_skin(
         cover = (0.7 * regions["lips"])[:, None]
         colour = (1 - cover) * colour + cover * paint
     return np.clip(colour, 0.004, 0.95)
+
+
+def _outside(regions: dict[str, np.ndarray]) -> np.ndarray:
+    """1 where skin is, 0 on eyes, teeth and in the mouth."""
+    inner = [regions[name] for name in ("mouth_interior", "teeth", "eyes") if name in regions]
+    return 1 - np.max(inner, axis=0)
 
 
 def _towards_scale(albedo_linear: np.ndarray, bare: np.ndarray, tone: float) -> np.ndarray:

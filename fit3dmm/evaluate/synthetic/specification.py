@@ -21,8 +21,8 @@ Kind = Literal["held-out", "in-model"]
 
 EXPRESSIONS = ("smile", "laugh", "surprise", "anger", "sadness", "talk")
 OCCLUDERS = ("glasses", "fringe", "hand", "microphone")
-SIZES_PX = ((640, 480), (480, 640), (512, 640), (640, 640))
-"""Width and height of the photos."""
+PROPORTIONS = ((1.0, 0.75), (0.75, 1.0), (0.8, 1.0), (1.0, 1.0))
+"""Width and height of the photos as shares of the longer side."""
 YAW_DEG, FOCAL_MM = 60.0, (24.0, 135.0)
 TONES = (0.03, 0.55)
 """Mean luminance of the face's albedo, from the darkest to the lightest (linear, white is 1)."""
@@ -86,8 +86,12 @@ def case_indices(cases: int, half: Half) -> list[int]:
     return [2 * k + (half == "report") for k in range(cases)]
 
 
-def specify(seed: int, index: int, kind: Kind = "held-out") -> Specification:
-    """The specification of a case."""
+def specify(seed: int, index: int, kind: Kind = "held-out", photo_px: int = 640) -> Specification:
+    """The specification of a case.
+
+    Args:
+        photo_px: longer side of the photo.
+    """
     half, k = index % 2, index // 2
     dozen, place = divmod(k, _DOZEN)
     orders = np.random.default_rng([seed, half, dozen, 1])
@@ -106,7 +110,7 @@ def specify(seed: int, index: int, kind: Kind = "held-out") -> Specification:
     occluder = int((even() - 2 / 3) * 3 * len(OCCLUDERS) + len(OCCLUDERS)) - len(OCCLUDERS)
     probes = probe_names()
     order = np.random.default_rng([seed, half, k // len(probes), 3]).permutation(len(probes))
-    width, height = SIZES_PX[int(orders.permutation(_DOZEN)[place]) % len(SIZES_PX)]
+    sides = PROPORTIONS[int(orders.permutation(_DOZEN)[place]) % len(PROPORTIONS)]
     # A wide lens is held nearer, and still shows more around the head.
     least, most = (0.36, 0.58) if focal_35mm < 35 else (0.42, 0.75)
     return Specification(
@@ -119,8 +123,8 @@ def specify(seed: int, index: int, kind: Kind = "held-out") -> Specification:
         focal_35mm=focal_35mm,
         face_share=float(draw.uniform(least, most)),
         off_centre=(float(draw.uniform(-0.12, 0.12)), float(draw.uniform(-0.02, 0.1))),
-        width_px=width,
-        height_px=height,
+        width_px=round(sides[0] * photo_px),
+        height_px=round(sides[1] * photo_px),
         tone=tone,
         expression=EXPRESSIONS[expression] if expression < len(EXPRESSIONS) else "",
         occluder=OCCLUDERS[occluder] if kind == "held-out" and occluder >= 0 else "",

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from fit3dmm._errors import InputError
+from fit3dmm.evaluate.synthetic.protocol import groups_of
+from fit3dmm.evaluate.synthetic.specification import (
+    FOCAL_MM,
+    TONES,
+    case_indices,
+    specify,
+)
+
+
+def dozen(half="report", seed=0):
+    return [specify(seed, i) for i in case_indices(12, half)]
+
+
+def test_halves_share_no_case():
+    choose, report = case_indices(24, "choose"), case_indices(24, "report")
+    assert len(choose) == len(report) == 24
+    assert not set(choose) & set(report)
+    assert case_indices(4, "all") == [0, 1, 2, 3]
+    with pytest.raises(InputError, match="1 or more"):
+        case_indices(0, "all")
+
+
+@pytest.mark.parametrize("half", ["report", "choose"])
+def test_a_dozen_covers_every_quantity_evenly(half):
+    cases = dozen(half)
+    yaw = np.sort([abs(c.yaw_deg) for c in cases])
+    focal = np.sort([np.log(c.focal_35mm / FOCAL_MM[0]) for c in cases])
+    tone = np.sort([np.log(c.tone / TONES[0]) for c in cases])
+    for values, most in (
+        (yaw, 60.0),
+        (focal, np.log(FOCAL_MM[1] / FOCAL_MM[0])),
+        (tone, np.log(TONES[1] / TONES[0])),
+    ):
+        np.testing.assert_array_equal((12 * values / most).astype(int), np.arange(12))
+    assert sum(c.occluder != "" for c in cases) == 4
+    assert sum(c.expression != "" for c in cases) == 6
+    assert len({c.probe for c in cases}) == 12
+    assert sum(c.yaw_deg > 0 for c in cases) == 6
+
+
+def test_every_bin_has_a_case_in_a_dozen():
+    groups = [group for case in dozen() for group in groups_of(case)]
+    assert {group: groups.count(group) for group in groups} == {
+        "yaw 0-20": 4, "yaw 20-40": 4, "yaw 40-60": 4,
+        "tone dark": 4, "tone medium": 4, "tone light": 4,
+        "focal 24-35": groups.count("focal 24-35"),
+        "focal 35-70": groups.count("focal 35-70"),
+        "focal 70-135": groups.count("focal 70-135"),
+        "clear": 8, "occluded": 4, "expression": 6, "at rest": 6,
+    }  # fmt: skip
+    assert min(groups.count(f"focal {name}") for name in ("24-35", "35-70", "70-135")) >= 2
+
+
+def test_quantities_do_not_go_together():
+    cases = [specify(0, i) for i in case_indices(96, "report")]
+    table = np.array([[abs(c.yaw_deg), np.log(c.focal_35mm), np.log(c.tone)] for c in cases])
+    # Chance alone gives some 0.1 with 96 cases.
+    assert np.abs(np.corrcoef(table.T) - np.eye(3)).max() < 0.3
+
+
+def test_a_case_depends_on_nothing_but_seed_and_number():
+    assert specify(3, 17) == specify(3, 17)
+    assert specify(3, 17) != specify(4, 17)
+    one, other = specify(3, 17).generator("hair"), specify(3, 17).generator("skin")
+    assert one.uniform() != other.uniform()
+    assert specify(3, 17).generator("hair").uniform() == specify(3, 17).generator("hair").uniform()
+
+
+def test_the_in_model_set_has_no_occluders():
+    assert not any(specify(0, i, "in-model").occluder for i in range(48))
