@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fit3dmm._errors import InputError
+from fit3dmm.export.cover import covered
 from fit3dmm.export.picture import srgb_bytes
+from fit3dmm.export.smoothing import feathered, ramp
 from fit3dmm.export.texels import in_texels, padded, texel_fragments
 from fit3dmm.export.tint import smooth_tint
 from fit3dmm.geometry.camera import Camera
@@ -36,12 +38,9 @@ _DARK = (0.1, 0.3)
 # Linear light at which the brightest channel of a photo is cut off.
 _CLIPPED = (0.9, 0.99)
 _DEPTH_TOLERANCE_MM = 3.0
-# Logarithms of a colour over what the fitted one with its tint makes expected. Darker skin than the
-# first is a shadow or a mole, than the second hair or an object; a brighter spot is a highlight.
-_COVERED = (0.45, 0.9)
+# Logarithm of a colour over what the fitted one with its tint makes expected: highlights.
 _GLARE = (0.3, 0.6)
-_PATCH_ROUNDS = 4
-# Rounds of averaging between neighbours: the width over which weights fade, in edges.
+# The width over which weights fade, in edges.
 _FEATHER_ROUNDS = 6
 _BLACK = 0.003
 
@@ -149,35 +148,24 @@ def _seen(
     facing = -(normals * torch.nn.functional.normalize(points, dim=-1)).sum(-1)
     bright = light.mean(-1)
     median = bright[face > 0.5].median().clamp_min(_BLACK)
-    weight = (
-        face
-        * (1 - model.regions["mouth_interior"])
-        * _ramp(facing, _GRAZING)
-        * _ramp(bright / median, _DARK)
-        * (1 - _ramp(colour.amax(-1), _CLIPPED))
+    seen = (
+        (1 - model.regions["mouth_interior"])
+        * ramp(facing, _GRAZING)
+        * ramp(bright / median, _DARK)
+        * (1 - ramp(colour.amax(-1), _CLIPPED))
         * (inside[:, 0] > 0.99)
         * _in_front(view, points)
     )
     light = torch.maximum(light, _DARK[0] * median)
     log_ratio = ((colour / light).clamp_min(_BLACK) / albedo).log()
-    skin = weight * model.regions["skin"]
+    skin = seen * face * model.regions["skin"]
     tint = smooth_tint(log_ratio.cpu().numpy(), skin.cpu().numpy(), model.surface)
     tint = model.surface.lift(torch.from_numpy(tint).to(points))
-    weight = weight * _unlike(log_ratio - tint, model.regions["skin"], topology.edges)
-    return view, Layer(points, light, tint, _feathered(weight, topology.edges))
-
-
-def _unlike(
-    log_ratio: Float[Tensor, "vertices 3"],
-    skin: Float[Tensor, "vertices"],
-    edges: Int[Tensor, "edges 2"],
-) -> Float[Tensor, "vertices"]:
-    """1 for what can be the face's own colour, 0 for hair and objects before it, and highlights."""
-    # Hair is a patch; a fold of the skin is a line, and passes.
-    patch = _averaged(log_ratio, edges, _PATCH_ROUNDS)
-    covered = skin * _ramp(-patch.amin(-1), _COVERED)
-    glare = _ramp(log_ratio.mean(-1), _GLARE)
-    return (1 - covered) * (1 - glare)
+    log_ratio = log_ratio - tint
+    own = 1 - covered(log_ratio, albedo.log(), seen, model, topology.edges)
+    matt = 1 - ramp(log_ratio.mean(-1), _GLARE)
+    weight = feathered(seen * face * own * matt, topology.edges, _FEATHER_ROUNDS)
+    return view, Layer(points, light, tint, weight)
 
 
 def _photo_view(
@@ -217,31 +205,3 @@ def _mirrored(layer: Layer, mirror: Tensor) -> Layer:
         layer.tint[mirror],
         layer.weight[mirror],
     )
-
-
-def _feathered(
-    weight: Float[Tensor, "vertices"], edges: Int[Tensor, "edges 2"]
-) -> Float[Tensor, "vertices"]:
-    """Weights that are 0 where they were and near there, and rise inwards."""
-    smooth = weight
-    for _ in range(_FEATHER_ROUNDS):
-        smooth = torch.minimum(_averaged(smooth[:, None], edges, 1)[:, 0], smooth)
-    return smooth
-
-
-def _averaged(
-    values: Float[Tensor, "vertices c"], edges: Int[Tensor, "edges 2"], rounds: int
-) -> Float[Tensor, "vertices c"]:
-    """Each vertex takes the mean of its neighbours and itself, some times over."""
-    a, b = edges.long().unbind(-1)
-    one = torch.ones_like(values[:, :1])
-    count = one.index_add(0, a, one[b]).index_add(0, b, one[a])
-    for _ in range(rounds):
-        values = values.index_add(0, a, values[b]).index_add(0, b, values[a]) / count
-    return values
-
-
-def _ramp(values: Tensor, ends: tuple[float, float]) -> Tensor:
-    """0 below the first end, 1 above the second, smooth between."""
-    t = ((values - ends[0]) / (ends[1] - ends[0])).clamp(0, 1)
-    return t * t * (3 - 2 * t)

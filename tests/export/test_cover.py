@@ -1,0 +1,88 @@
+"""Hair is told from skin by what the scalp shows, whatever its colour."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from fit3dmm.export.cover import covered
+from fit3dmm.geometry.mesh import topology_of
+from fit3dmm.model.morphable import MorphableModel
+from tests.toy import toy_model
+
+# Logarithms of linear RGB over the skin's: dark, and as bright as skin but yellower or greyer.
+HAIR = {"black": (-2.0, -1.7, -1.5), "blond": (0.1, 0.15, -0.5), "grey": (-0.3, 0.1, 0.3)}
+
+
+@dataclass(frozen=True)
+class Head:
+    """The toy with a scalp, and places on it."""
+
+    model: MorphableModel
+    scalp: Tensor
+    fringe: Tensor
+    """A patch of the forehead below the scalp."""
+    chin: Tensor
+    cheeks: Tensor
+    """Skin that nothing covers in any test."""
+
+    def cover(self, log_ratio: Tensor) -> Tensor:
+        edges = topology_of(self.model.surface.triangles, self.model.n_vertices).edges
+        log_albedo = self.model.albedo_mean_linear.clamp_min(0.01).log()
+        seen = (self.model.shape_mm(self.model.zeros())[:, 2] > 10).float()
+        return covered(log_ratio, log_albedo, seen, self.model, edges)
+
+
+@pytest.fixture(scope="module")
+def head() -> Head:
+    model = toy_model(level=2)
+    x, y, z = model.shape_mm(model.zeros()).unbind(-1)
+    front = z > 10
+    model = model.replace(regions=model.regions | {"scalp": (y > 80).float()})
+    return Head(
+        model,
+        scalp=front & (y > 80),
+        fringe=(y > 50) & (y < 80) & (x.abs() < 30) & (z > 30),
+        chin=front & (y < -60) & (z > 30),
+        cheeks=front & (y.abs() < 25) & (x.abs() > 35) & (z > 40),
+    )
+
+
+def skin_like(head: Head) -> Tensor:
+    """Skin everywhere, with the noise of a photo."""
+    generator = torch.Generator().manual_seed(0)
+    return 0.05 * torch.randn(head.model.n_vertices, 3, generator=generator)
+
+
+@pytest.mark.parametrize("colour", HAIR)
+def test_a_fringe_of_any_colour_is_found_and_the_cheeks_are_not(head, colour):
+    photo = skin_like(head)
+    photo[head.scalp | head.fringe] += torch.tensor(HAIR[colour])
+    cover = head.cover(photo)
+    assert cover[head.fringe].median() > 0.99
+    assert cover[head.cheeks].max() < 0.01
+
+
+def test_a_bald_head_keeps_its_forehead(head):
+    cover = head.cover(skin_like(head))
+    assert cover[head.fringe | head.cheeks | head.chin].max() < 0.2
+
+
+def test_a_beard_is_the_faces_own(head):
+    photo = skin_like(head)
+    photo[head.scalp | head.chin] += torch.tensor(HAIR["black"])
+    assert head.cover(photo)[head.chin].median() < 0.1
+
+
+def test_a_blue_thing_before_the_chin_is_not(head):
+    photo = skin_like(head)
+    photo[head.chin] += torch.tensor([-0.8, -0.2, 0.9])
+    assert head.cover(photo)[head.chin].median() > 0.9
+
+
+def test_a_face_that_is_hardly_seen_is_not_judged(head):
+    edges = topology_of(head.model.surface.triangles, head.model.n_vertices).edges
+    nothing = torch.zeros(head.model.n_vertices)
+    log_albedo = head.model.albedo_mean_linear.clamp_min(0.01).log()
+    assert covered(skin_like(head), log_albedo, nothing, head.model, edges).max() == 0
