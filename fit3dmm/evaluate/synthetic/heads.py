@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from fit3dmm.evaluate.synthetic.noise import random_bumps, random_waves
 from fit3dmm.evaluate.synthetic.specification import Specification
@@ -138,7 +138,7 @@ def carried_by_skin(
     for name in ("eye_left", "eye_right"):
         ball = _region(model, name)
         asked[ball] = base[ball].mean(axis=0)
-    distance, near = cKDTree(base[~inner]).query(asked[inner], k=_CARRIERS)
+    distance, near = KDTree(base[~inner]).query(asked[inner], k=_CARRIERS)
     # Relative to the nearest, so that no place is too far from all skin.
     weight = np.exp((distance[:, :1] ** 2 - distance**2) / (2 * _CARRY_MM**2))
     carried = values.copy()
