@@ -21,7 +21,7 @@ from fit3dmm.evaluate.synthetic.photo import Photograph, take_photo
 from fit3dmm.evaluate.synthetic.probes import turned_probe
 from fit3dmm.evaluate.synthetic.props import occluder_part, torso_part
 from fit3dmm.evaluate.synthetic.skin import detailed_skin
-from fit3dmm.evaluate.synthetic.specification import VERSION, Specification
+from fit3dmm.evaluate.synthetic.specification import Specification
 from fit3dmm.evaluate.synthetic.tracer import first_hits
 from fit3dmm.evaluate.synthetic.truth import Truth, write_truth
 from fit3dmm.evaluate.topology import topology_name
@@ -49,15 +49,13 @@ def generate_set(
     Raises:
         InputError: the model can't be used or the folder not be written to.
     """
-    stamp = f"{VERSION}; {load_model(identities, level=0).info.name}"
-    tasks = [(case, identities, folder, stamp) for case in cases]
+    tasks = [(case, identities, folder) for case in cases]
     progress("photos", 0, len(tasks))
     for done, _ in enumerate(run_in_parallel(_make, tasks, jobs), start=1):
         progress("photos", done, len(tasks))
 
 
-def _make(case: Specification, identities: str, folder: Path, stamp: str) -> None:
-    del stamp
+def _make(case: Specification, identities: str, folder: Path) -> None:
     truth_path = folder / f"{case.name}.h5"
     # The truth is written last: where it is, the case is whole.
     if truth_path.is_file():
