@@ -70,7 +70,7 @@ def write_face(
     scene = result.scene
     # More threads gain nothing on arrays of this size, and lose much where they share a core.
     with torch.no_grad(), torch_threads(1):
-        texture = bake_texture(model, scene, photo, texture_px)
+        texture = bake_texture(model, scene, photo, texture_px, result.observation.points_px)
         write_png(texture, folder / "texture.png")
         png = (folder / "texture.png").read_bytes()
         write_glb(model, scene.coefficients, png, folder / "face.glb")

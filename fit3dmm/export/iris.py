@@ -1,0 +1,169 @@
+"""The colour of the irises, from the ring between pupil and rim that the photo shows.
+
+The eyes are no part of the face that is compared with the photo, and an iris that is a millimetre
+beside its place would be seen at once. So only its colour is taken, and the model's iris keeps its
+pattern, its dark rim and the shade of the lids, for which the photo is compared with it place by
+place.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fit3dmm.export.smoothing import ramp
+from fit3dmm.export.view import PhotoView
+from fit3dmm.model.morphable import MorphableModel
+
+_MIN_DIAMETER_PX = 8.0
+"""Of an iris in the photo: in a smaller one there is no ring free of pupil and white."""
+# Shares of the iris' radius: what is looked at of iris and white, and where one ends in the other.
+_RING, _WHITE = (0.48, 0.82), (1.25, 2.0)
+_RIM = (0.97, 1.12)
+# Lids cast shadows and lashes: this share of the radius inside their edges is left out.
+_LID_MARGIN = 0.15
+_LEAST_SHOWN = 0.18
+_CLIPPED = 0.97
+_BLACK = 0.003
+
+
+@dataclass(frozen=True)
+class _Eye:
+    """An eye among MediaPipe's 478 points."""
+
+    region: str
+    iris: slice
+    """Its centre and four points of its rim."""
+    upper: tuple[int, ...]
+    """The edge of the upper lid, from corner to corner."""
+    lower: tuple[int, ...]
+
+
+_EYES = (
+    _Eye(
+        "eye_right",
+        slice(468, 473),
+        (33, 246, 161, 160, 159, 158, 157, 173, 133),
+        (33, 7, 163, 144, 145, 153, 154, 155, 133),
+    ),
+    _Eye(
+        "eye_left",
+        slice(473, 478),
+        (362, 398, 384, 385, 386, 387, 388, 466, 263),
+        (362, 382, 381, 380, 374, 373, 390, 249, 263),
+    ),
+)
+
+
+def iris_change(
+    model: MorphableModel,
+    view: PhotoView,
+    points_px: Float[Tensor, "478 2"],
+    points_cam_mm: Float[Tensor, "vertices 3"],
+    expected_linear: Float[Tensor, "vertices 3"],
+) -> Float[Tensor, "vertices 3"]:
+    """What the irises' colour is to be multiplied with, as a natural logarithm; elsewhere 0.
+
+    All is 0 where neither iris is open and large enough in the photo.
+
+    Args:
+        points_px: where MediaPipe's points were found, in the `photo` frame.
+        expected_linear: the photo's colours by fitted albedo and light.
+    """
+    change = torch.zeros_like(points_cam_mm)
+    known = model.landmarks.get("mediapipe478")
+    if known is None or any(eye.region not in model.regions for eye in _EYES):
+        return change
+    rest_mm = model.shape_mm(model.zeros())
+    marks_mm = known.locate(rest_mm, model.surface.triangles)
+    marks_cam_mm = known.locate(points_cam_mm, model.surface.triangles)
+    irises, ratios, whites = [], [], []
+    for eye in _EYES:
+        rows = torch.nonzero(model.regions[eye.region] > 0.5)[:, 0]
+        centre_mm, radius_mm = _circle(marks_mm[eye.iris])
+        radius = (rest_mm[rows] - centre_mm).norm(dim=1) / radius_mm
+        irises.append((rows, 1 - ramp(radius, _RIM)))
+        for (inner, outer), least, found in (
+            (_RING, _LEAST_SHOWN, ratios),
+            (_WHITE, 0.0, whites),
+        ):
+            ring = rows[(radius > inner) & (radius < outer)]
+            cam_mm = points_cam_mm[ring]
+            at_px, shown = _ring_in_photo(eye, view, points_px, cam_mm, marks_cam_mm)
+            seen = view.at(view.image_linear, at_px)
+            shown &= seen.amax(1) < _CLIPPED
+            if shown.float().mean() > least:
+                ratio = (seen.clamp_min(_BLACK) / expected_linear[ring].clamp_min(_BLACK)).log()
+                found.append(ratio[shown])
+    if not ratios:
+        return change
+    # People's eyes are alike: what one shows is the other's colour too.
+    colour = _darker_half(torch.cat(ratios)).median(0).values - _shade(whites)
+    for rows, weight in irises:
+        change[rows] = weight[:, None] * colour
+    return change
+
+
+def _ring_in_photo(
+    eye: _Eye,
+    view: PhotoView,
+    points_px: Float[Tensor, "478 2"],
+    ring_cam_mm: Float[Tensor, "ring 3"],
+    marks_cam_mm: Float[Tensor, "478 3"],
+) -> tuple[Float[Tensor, "ring 2"], Bool[Tensor, "ring"]]:
+    """Where the view shows points of an iris, and which of them it does show."""
+    found_px = view.T_view_photo @ points_px.to(ring_cam_mm)
+    centre_px, radius_px = _circle(found_px[eye.iris])
+    drawn_centre_px, drawn_radius_px = _circle(view.camera.project(marks_cam_mm[eye.iris]))
+    # The fitted gaze is a little off: the ring is laid onto the iris that was found.
+    offset_px = view.camera.project(ring_cam_mm) - drawn_centre_px
+    at_px = centre_px + offset_px * radius_px / drawn_radius_px
+    # The nose hides the far eye of a head that is turned away, and the detector makes one up.
+    shown = view.in_front(ring_cam_mm) > 0
+    shown &= _between_lids(found_px, eye, at_px, _LID_MARGIN * radius_px)
+    shown &= 2 * _circle(points_px[eye.iris])[1].to(shown.device) >= _MIN_DIAMETER_PX
+    return at_px, shown
+
+
+def _circle(
+    points: Float[Tensor, "5 c"],
+) -> tuple[Float[Tensor, "c"], Float[Tensor, ""]]:
+    """Centre and radius of an iris, of a centre and four points of the rim."""
+    return points[0], (points[1:] - points[0]).norm(dim=1).mean()
+
+
+def _between_lids(
+    found_px: Float[Tensor, "478 2"],
+    eye: _Eye,
+    at_px: Float[Tensor, "n 2"],
+    margin_px: Float[Tensor, ""],
+) -> Bool[Tensor, "n"]:
+    """Which places lie inside the open eye, away from its edges."""
+    inside = torch.ones_like(at_px[:, 0], dtype=torch.bool)
+    # Upper lids run from left to right in the picture of an upright face, lower ones back: a place
+    # on the right of each piece of both lies inside, however the face is turned.
+    for edge in (eye.upper, eye.lower[::-1]):
+        line = found_px[list(edge)]
+        along = torch.nn.functional.normalize(line[1:] - line[:-1], dim=1)
+        right = torch.stack([-along[:, 1], along[:, 0]], 1)
+        distance = ((at_px[:, None] - line[:-1]) * right).sum(-1)
+        inside &= (distance > margin_px).all(1)
+    return inside
+
+
+def _darker_half(log_ratios: Float[Tensor, "n 3"]) -> Float[Tensor, "m 3"]:
+    """What mirrors no window: the cornea adds light to dark irises that may outshine them."""
+    lightness = log_ratios.mean(1)
+    return log_ratios[lightness <= lightness.median()]
+
+
+def _shade(whites: list[Float[Tensor, "_ 3"]]) -> Float[Tensor, ""] | float:
+    """The shadow of brows and lids, which the fitted light knows nothing of, as a logarithm.
+
+    Whites are alike among people. What lids and lashes darken is their darker half.
+    """
+    if not whites:
+        return 0.0
+    lightness = torch.cat(whites).mean(1)
+    return lightness[lightness >= lightness.median()].median().clamp_max(0)

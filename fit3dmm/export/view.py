@@ -1,0 +1,85 @@
+"""The part of a photo that a texture is made from, and what of the surface it shows."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm.geometry.camera import Camera
+from fit3dmm.geometry.mesh import topology_of
+from fit3dmm.geometry.transform import Similarity
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.crop import extract_crop
+from fit3dmm.observe.photo import Photo
+from fit3dmm.render.backend import choose_backend
+from fit3dmm.scene import Scene
+
+_DEPTH_TOLERANCE_MM = 3.0
+
+
+@dataclass(frozen=True)
+class PhotoView:
+    """The part of the photo that shows the head, in linear light, and the surface's depth there."""
+
+    image_linear: Float[Tensor, "height width 3"]
+    inside: Float[Tensor, "height width"]
+    """1 where the photo is, 0 beyond its border."""
+    depth_mm: Float[Tensor, "height width"]
+    """Infinite where no surface is."""
+    camera: Camera
+    """Of this picture."""
+    T_view_photo: Similarity
+
+    def at(
+        self, images: Float[Tensor, "height width c"], px: Float[Tensor, "*b 2"]
+    ) -> Float[Tensor, "*b c"]:
+        """Bilinear samples of a picture of this size."""
+        size = px.new_tensor([self.camera.width_px, self.camera.height_px])
+        grid = (2 * px / size - 1).reshape(1, 1, -1, 2)
+        picture = images.permute(2, 0, 1)[None]
+        seen = torch.nn.functional.grid_sample(
+            picture, grid, padding_mode="border", align_corners=False
+        )
+        return seen[0, :, 0].T.reshape(*px.shape[:-1], -1)
+
+    def in_front(self, points_cam_mm: Float[Tensor, "points 3"]) -> Float[Tensor, "points"]:
+        """1 for what no other part of the surface hides."""
+        column, row = self.camera.project(points_cam_mm).floor().long().unbind(-1)
+        column = column.clamp(0, self.camera.width_px - 1)
+        row = row.clamp(0, self.camera.height_px - 1)
+        nearest_mm = self.depth_mm[row, column]
+        return (-points_cam_mm[:, 2] < nearest_mm + _DEPTH_TOLERANCE_MM).to(points_cam_mm)
+
+
+def view_of_face(
+    model: MorphableModel,
+    scene: Scene,
+    photo: Photo,
+    points_cam_mm: Float[Tensor, "vertices 3"],
+    max_px: int,
+) -> PhotoView:
+    """The square of the photo around the face, as fine as the photo is.
+
+    Args:
+        points_cam_mm: the scene's surface.
+        max_px: side that it has at most.
+    """
+    face_px = scene.camera.project(points_cam_mm[model.regions["face"] > 0])
+    low, high = face_px.amin(0) - 2, face_px.amax(0) + 2
+    side_px = float((high - low).max())
+    view_px = int(min(max(side_px, 64), max_px))
+    scale = view_px / side_px
+    left, top = ((low + high - side_px) / 2).tolist()
+    T_view_photo = Similarity.in_plane(scale, (-scale * left, -scale * top)).to(
+        points_cam_mm.device
+    )
+    crop = extract_crop(photo, T_view_photo.to("cpu"), view_px)
+    camera = scene.camera.cropped(T_view_photo, view_px, view_px)
+    backend = choose_backend("auto", points_cam_mm.device)
+    triangles = topology_of(model.surface.triangles, model.n_vertices).triangles
+    fragments = backend.rasterise(camera.to_clip(points_cam_mm)[None], triangles, view_px, view_px)
+    depth = backend.interpolate(-points_cam_mm[None, :, 2:], triangles, fragments)[0, ..., 0]
+    depth = torch.where(fragments.covered[0], depth, torch.inf)
+    picture, inside = crop.image_linear.to(points_cam_mm), crop.inside.to(points_cam_mm)
+    return PhotoView(picture, inside, depth, camera, T_view_photo)
