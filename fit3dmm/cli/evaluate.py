@@ -103,6 +103,13 @@ def _print(evaluation: Evaluation, name: str, out: Path) -> None:
     reused = sum(outcome.reused for outcome in evaluation.outcomes)
     parts = ", ".join(f"{n} {what}" for what, n in counts.items())
     console.print(f"{parts} ({reused} scores reused from an earlier run).")
+    _print_losses(console, evaluation)
+    if evaluation.submission:
+        console.print(evaluation.submission)
+    console.print(f"Results are in {out}.")
+
+
+def _print_losses(console: Console, evaluation: Evaluation) -> None:
     lost = [o for o in evaluation.outcomes if o.status in ("missing", "no face", "failed")]
     for outcome in lost[:10]:
         console.print(f"  {outcome.status}: {outcome.case.name}: {outcome.reason}", style="yellow")
@@ -113,22 +120,23 @@ def _print(evaluation: Evaluation, name: str, out: Path) -> None:
             f"{len(lost)} cases have no score: the table is not comparable with complete ones.",
             style="bold yellow",
         )
-    if evaluation.submission:
-        console.print(evaluation.submission)
-    console.print(f"Results are in {out}.")
+
+
+_SHORT_NAME = 16
 
 
 def _table(title: str, rows: list[Row]) -> Table:
     columns = list(dict.fromkeys(column for row in rows for column in row))
     table = Table(title=title)
     for column in columns:
-        # In a narrow terminal headings and names wrap, but numbers stay whole.
+        # In a narrow terminal headings and long names wrap, but numbers and short names stay whole.
         cells = [_cell(row.get(column, "")) for row in rows]
         words = any(isinstance(row.get(column), str) for row in rows)
+        widest = max([len(cell) for cell in cells] + [len(w) for w in column.split("_")])
         table.add_column(
             column.replace("_", " "),
             justify="left" if words else "right",
-            min_width=None if words else max(map(len, cells)),
+            min_width=None if words and widest > _SHORT_NAME else widest,
             overflow="fold",
         )
     for row in rows:
@@ -203,15 +211,16 @@ class RunSynthetic:
             comparison = compare_methods(self.protocol, folder, self.out, fitters, jobs, show)
         console = Console()
         for name, evaluation in comparison.evaluations.items():
-            shown = ("group", "cases", "scored", *HEADLINE)
+            shown = ("group", "scored", *HEADLINE)
             rows = [{k: row[k] for k in shown if k in row} for row in evaluation.table]
             console.print(_table(f"synthetic, {name}", rows))
+            _print_losses(console, evaluation)
         console.print(_turned("synthetic, all methods", "method", comparison.table))
         console.print(f"Results are in {self.out}.")
 
 
 def _turned(title: str, heading: str, rows: list[Row]) -> Table:
-    """A table with a line a number, for rows of many numbers."""
+    """A table with a line a number, for rows of many numbers; empty cells are numbers too."""
     names = [str(row[heading]) for row in rows]
     numbers = list(dict.fromkeys(n for row in rows for n in row if n != heading))
     lines: list[Row] = [

@@ -36,10 +36,7 @@ MEDIANS = ("focal_percent", "distance_percent")
 """Numbers of which the table gives the median: a few faces tell nothing of the camera."""
 
 
-HEADLINE = (
-    "now_median_mm", "neutral_mm", "nme_percent", "rotation_deg", "focal_percent",
-    "distance_percent",
-)  # fmt: skip
+HEADLINE = ("now_median_mm", "neutral_mm", "nme_percent", "distance_percent")
 """What is printed for each bin."""
 
 

@@ -5,8 +5,14 @@ import pytest
 import torch
 
 from fit3dmm.evaluate.fitter import FittedFace, FittedScene, SurfacePoints
+from fit3dmm.evaluate.mesh import Mesh
+from fit3dmm.evaluate.now_error import LANDMARKS_IN_IBUG68
+from fit3dmm.evaluate.predictions import save_mesh_and_landmarks
+from fit3dmm.evaluate.protocol import Case
+from fit3dmm.evaluate.synthetic import Synthetic
 from fit3dmm.evaluate.synthetic.prediction import read_prediction, write_prediction
 from fit3dmm.evaluate.synthetic.scores import light_errors, score_face
+from fit3dmm.evaluate.synthetic.truth import write_truth
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.geometry.rotation import rotation_matrix
 
@@ -144,4 +150,20 @@ def test_a_prediction_comes_back_from_its_file(perfect, truth, tmp_path):
     assert numbers == pytest.approx(expected, abs=2e-3)
     alone = dataclasses.replace(perfect, scene=None)
     write_prediction(alone, tmp_path / "0002.h5")
-    assert read_prediction(tmp_path / "0002.h5").scene is None
+    numbers, _ = score_face(truth, read_prediction(tmp_path / "0002.h5"))
+    assert set(numbers) == {"now_median_mm", "now_mean_mm", "nme_percent"}
+
+
+def test_meshes_of_other_systems_are_scored_by_now(truth, perfect, tmp_path):
+    protocol = Synthetic()
+    case = Case(truth.case.name, (), None, (tmp_path / "truth.h5",))
+    write_truth(truth, case.truth[0])
+    assert protocol.find_prediction(case, tmp_path) == ()
+    # In another frame and twice as large: NoW undoes both.
+    points = perfect.ibug68.select(LANDMARKS_IN_IBUG68).locate(truth.neutral_mm, truth.triangles)
+    mesh = Mesh(2 * truth.neutral_mm + 7, truth.triangles)
+    save_mesh_and_landmarks(tmp_path, case.name, mesh, 2 * points + 7)
+    score = protocol.score(case, protocol.find_prediction(case, tmp_path))
+    assert set(score.numbers) == {"now_median_mm", "now_mean_mm"}
+    # OBJ keeps six decimals.
+    assert score.numbers["now_mean_mm"] < 1e-3
