@@ -15,6 +15,7 @@ from fit3dmm.energy.points import model_points as model_points
 from fit3dmm.energy.points import project as project
 from fit3dmm.energy.priors import distance_prior as distance_prior
 from fit3dmm.energy.priors import light_prior as light_prior
+from fit3dmm.energy.priors import mean_towards_camera as mean_towards_camera
 from fit3dmm.energy.priors import normal_prior as normal_prior
 from fit3dmm.energy.silhouette import find_edges as find_edges
 from fit3dmm.energy.silhouette import silhouette_term as silhouette_term

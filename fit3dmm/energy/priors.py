@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.solve.problem import Residuals, Term, Values, plain
 
 
@@ -47,12 +48,16 @@ def distance_prior(distance_mm: float, log_sigma: float) -> Term:
 
 
 def light_prior(level: float, level_sigma: float, direct_sigma: float, tint_sigma: float) -> Term:
-    """Photos are exposed alike, most light comes from all sides, and light is about white.
+    """Photos are exposed for the face, light comes from all sides, and it is about white.
+
+    What an exposure fixes is the light that reaches what the camera sees, not the light from all
+    sides: with the prior on the latter, a strong front light would come free and skin too dark.
 
     Args:
-        level: what a white surface reflects under the mean of all light, in linear RGB.
+        level: what white reflects in linear RGB, on average over the directions that face the
+            camera, each by its projected area.
         level_sigma: of that level.
-        direct_sigma: of each other harmonic, in units of `level`.
+        direct_sigma: of each harmonic but the first, in units of `level`.
         tint_sigma: of the difference of a colour from the mean of the three, in units of `level`.
     """
     rows = torch.zeros(36, 9, 3)
@@ -60,12 +65,13 @@ def light_prior(level: float, level_sigma: float, direct_sigma: float, tint_sigm
         for c in range(3):
             rows[3 * k + c, k, :] = -1 / 3
             rows[3 * k + c, k, c] += 1
-    rows[:27] /= tint_sigma * level
-    rows[27, 0, :] = 1 / (3 * level_sigma)
+    # In units of the harmonics, a level is Y0 times the first coefficient.
+    unit = 1 / math.sqrt(4 * math.pi)
+    rows[:27] *= unit / (tint_sigma * level)
+    rows[27] = (mean_towards_camera() / (3 * level_sigma))[:, None]
     for k in range(1, 9):
-        rows[27 + k, k, :] = 1 / (3 * direct_sigma * level)
-    # In units of the harmonics the level is Y0 times the first coefficient.
-    rows = rows.flatten(1) / math.sqrt(4 * math.pi)
+        rows[27 + k, k, :] = unit / (3 * direct_sigma * level)
+    rows = rows.flatten(1)
     wanted = torch.zeros(36)
     wanted[27] = level / level_sigma
 
@@ -78,3 +84,15 @@ def light_prior(level: float, level_sigma: float, direct_sigma: float, tint_sigm
         )
 
     return term
+
+
+def mean_towards_camera() -> Float[Tensor, "9"]:
+    """Mean of each harmonic over the normals that face the camera, weighted by their cosine.
+
+    Over that half of the sphere the mean of z is 2/3, that of z^2 is 1/2 and that of x^2 and y^2
+    1/4; the harmonics that are odd in x or y vanish.
+    """
+    at_pole = sh_basis(torch.tensor([0.0, 0.0, 1.0]))
+    # z is linear; 3 z^2 - 1 is 2 at the pole and 1/2 on average.
+    shares = torch.tensor([1.0, 0.0, 2 / 3, 0.0, 0.0, 0.0, 1 / 4, 0.0, 0.0])
+    return at_pole * shares

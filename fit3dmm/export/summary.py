@@ -49,6 +49,7 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
             "remarks": list(quality.remarks),
             "landmark_error_mm": quality.landmark_error_mm,
             "photometric_error": quality.photometric_error,
+            "explained_share": quality.explained_share,
             "seen_share": quality.seen_share,
             "face_px": quality.face_px,
         },

@@ -1,7 +1,6 @@
 """The term of a stage that compares colours, and how much each point of the face counts in it."""
 
 import math
-from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -17,60 +16,101 @@ from fit3dmm.solve.problem import Term
 # Surface that is seen at a grazing angle tells little of colour; below the first cosine nothing.
 _GRAZING = (0.1, 0.4)
 _REFERENCE_SIZE_PX = 224
+# A colour difference this large is half explained.
+_STRANGE_SIGMAS = 3.5
+# Share of a neighbourhood that must look like the face: below the first none of it counts.
+_EXPLAINED = (0.4, 0.7)
 # The median length of a vector of three unit normals.
 _MEDIAN_OF_NORM = 1.5382
 
 
 def build_photometric(context: Context) -> Term:
     """Colours of the seen face, with the noise that the stage finds at its start."""
-    weight, in_mean_light = _term_maker(context)
-    sigma = unexplained_colour(in_mean_light(1.0), weight, context)
     low, high = context.config.photometric_sigma_range
-    return in_mean_light(min(max(sigma, low), high))
-
-
-def colour_error(context: Context) -> float:
-    """What is unexplained at the context's values, as a share of the face's mean light."""
-    weight, in_mean_light = _term_maker(context)
-    return unexplained_colour(in_mean_light(1.0), weight, context)
-
-
-def _term_maker(context: Context) -> tuple[Float[Tensor, "seen"], Callable[[float], Term]]:
-    """Weights of the seen points, and the term for a sigma in units of the face's mean light."""
-    config, observation = context.config, context.observation
     weight = photometric_weights(context)
-    (rows,) = torch.nonzero(weight > 1e-3 * weight.max(), as_tuple=True)
-    model = context.prepared.model
-    skin = context.prepared.skin.select(rows).relinearised(
-        context.surface.shape_mm, model.surface.triangles, coefficients_of(context.values)
-    )
-    blur_px = context.stage.blur_px * observation.size_px / _REFERENCE_SIZE_PX
-    image = SmoothImage(blurred(observation.image_linear.to(weight), blur_px))
-    T_crop_photo = observation.T_crop_photo.to(dtype=weight.dtype)
-    light = mean_light(context, weight)
-    loss = cauchy(config.photometric_turn)
+    if context.stage.bare_skin:
+        weight = weight * context.prepared.skin_bare
+    maker = _TermMaker(context, weight)
+    sigma = min(max(maker.unexplained(), low), high)
+    if context.stage.leaves_out_occluded:
+        maker = _TermMaker(context, weight * _share_of_face(context, weight, maker, sigma))
+    return maker.term(sigma)
 
-    def make(sigma: float) -> Term:
+
+def judge_colours(context: Context) -> tuple[float, float]:
+    """How well the face's colours are explained at the context's values.
+
+    Returns:
+        The typical difference as a share of the face's mean light, and the share of the seen face
+        that is explained at all.
+    """
+    weight = photometric_weights(context)
+    maker = _TermMaker(context, weight)
+    error = maker.unexplained()
+    low, high = context.config.photometric_sigma_range
+    share = _share_of_face(context, weight, maker, min(max(error, low), high))
+    return error, float((weight * share).sum() / weight.sum().clamp_min(1e-9))
+
+
+def _share_of_face(
+    context: Context, weight: Float[Tensor, "points"], maker: "_TermMaker", sigma: float
+) -> Float[Tensor, "points"]:
+    """1 where the photo shows the face, towards 0 where much of the neighbourhood is none of it.
+
+    Hair, glasses and hands are as wide as a neighbourhood, badly placed features are not. A robust
+    loss gives up the points that lie on hair, but those on its edge still pull the face off it.
+    """
+    explained = torch.zeros_like(weight)
+    explained[maker.rows] = 1 / (1 + (maker.distance() / (_STRANGE_SIGMAS * sigma)).square())
+    near = context.prepared.skin_neighbours
+    of_near = weight[near]
+    mean = (of_near * explained[near]).sum(1) / of_near.sum(1).clamp_min(1e-9)
+    low, high = _EXPLAINED
+    return ((mean - low) / (high - low)).clamp(0, 1)
+
+
+class _TermMaker:
+    """Makes the term for any sigma, in units of the face's mean light."""
+
+    def __init__(self, context: Context, weight: Float[Tensor, "points"]) -> None:
+        config, observation = context.config, context.observation
+        model = context.prepared.model
+        (self.rows,) = torch.nonzero(weight > 1e-3 * weight.max(), as_tuple=True)
+        self._context = context
+        self._weight = weight[self.rows]
+        self._skin = context.prepared.skin.select(self.rows).relinearised(
+            context.surface.shape_mm, model.surface.triangles, coefficients_of(context.values)
+        )
+        blur_px = context.stage.blur_px * observation.size_px / _REFERENCE_SIZE_PX
+        self._image = SmoothImage(blurred(observation.image_linear.to(weight), blur_px))
+        self._T_crop_photo = observation.T_crop_photo.to(dtype=weight.dtype)
+        self._light = mean_light(context, weight)
+        self._loss = cauchy(config.photometric_turn)
+
+    def term(self, sigma: float) -> Term:
         return photometric_term(
-            skin, weight[rows], image, T_crop_photo, context.frame, sigma * light, loss
+            self._skin,
+            self._weight,
+            self._image,
+            self._T_crop_photo,
+            self._context.frame,
+            sigma * self._light,
+            self._loss,
         )
 
-    return weight[rows], make
+    def distance(self) -> Float[Tensor, "seen"]:
+        """Length of each point's colour difference."""
+        return self.term(1.0)(self._context.values).residual.reshape(-1, 3).norm(dim=1)
 
-
-def unexplained_colour(term: Term, weight: Float[Tensor, "seen"], context: Context) -> float:
-    """Robust standard deviation of a colour channel: from the weighted median of differences.
-
-    Args:
-        term: of unit sigma.
-    """
-    if not len(weight):
-        return math.inf
-    distance = term(context.values).residual.reshape(-1, 3).norm(dim=1)
-    order = distance.argsort()
-    share = weight[order].cumsum(0) / weight.sum()
-    median = float(distance[order][int((share < 0.5).sum())])
-    return median / _MEDIAN_OF_NORM
+    def unexplained(self) -> float:
+        """Robust standard deviation of a colour channel: from the weighted median difference."""
+        if not len(self._weight):
+            return math.inf
+        distance = self.distance()
+        order = distance.argsort()
+        share = self._weight[order].cumsum(0) / self._weight.sum()
+        median = float(distance[order][int((share < 0.5).sum())])
+        return median / _MEDIAN_OF_NORM
 
 
 def photometric_weights(context: Context) -> Float[Tensor, "points"]:

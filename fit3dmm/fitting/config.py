@@ -22,6 +22,11 @@ class Stage:
     """Names of `fitting.terms.BUILDERS`."""
     blur_px: float = 0.0
     """Blur of the crop, in px of a crop of 224: coarse to fine."""
+    bare_skin: bool = False
+    """Whether colours count mainly where no hair grows: a first light must not explain a fringe."""
+    leaves_out_occluded: bool = False
+    """Whether colours count only where those around are explained at the start; before light has
+    been fitted, none is."""
     solver: LevenbergMarquardt = field(default_factory=LevenbergMarquardt)
 
 
@@ -48,6 +53,7 @@ PHOTO_STAGES = (
         COLOUR,
         ("photometric", *_COLOUR_PRIORS),
         blur_px=2.0,
+        bare_skin=True,
         solver=LevenbergMarquardt(max_steps=6, relative_decrease=1e-2),
     ),
     Stage(
@@ -55,6 +61,7 @@ PHOTO_STAGES = (
         POSE + CAMERA + SHAPE + COLOUR,
         ("landmarks", "blendshapes", "iris", "photometric", *_COLOUR_PRIORS, *_PRIORS),
         blur_px=2.0,
+        leaves_out_occluded=True,
         solver=LevenbergMarquardt(max_steps=4, relative_decrease=2e-3),
     ),
     Stage(
@@ -70,6 +77,7 @@ PHOTO_STAGES = (
             *_PRIORS,
         ),
         blur_px=0.7,
+        leaves_out_occluded=True,
         solver=LevenbergMarquardt(max_steps=5, relative_decrease=2e-3),
     ),
 )
@@ -85,15 +93,16 @@ class FitConfig:
     """Side of the square crop that is compared, 64 to 1024; the face takes some 70 % of it."""
     stages: tuple[Stage, ...] = LANDMARK_STAGES + PHOTO_STAGES
 
-    landmark_scale: float = 2.0
-    """Multiplies the sigmas of data/landmark_sigmas.csv."""
-    landmark_turn: float = 3.0
+    landmark_scale: float = 5.0
+    """Multiplies the sigmas of data/landmark_sigmas.csv: errors of neighbouring points are alike,
+    so that the 478 count as few independent ones."""
+    landmark_turn: float = 1.5
     """Sigmas beyond which a point counts as badly detected and pulls no harder."""
 
     photometric_sigma_range: tuple[float, float] = (0.03, 0.3)
     """Bounds of what the model does not explain of a colour, as a share of the face's mean light;
     between them it is what a stage finds at its start."""
-    photometric_correlation_mm: float = 8.0
+    photometric_correlation_mm: float = 15.0
     """Distance on the face within which such errors are alike: a square of this side counts as one
     observation, however many pixels it has."""
     photometric_turn: float = 1.5
@@ -123,21 +132,22 @@ class FitConfig:
     """Error of EXIF's focal length, as a natural logarithm."""
     focal_to_side: float = 1.6
     """Typical focal length without EXIF, in units of the photo's longer side."""
-    focal_log_sigma: float = 0.6
+    focal_log_sigma: float = 0.8
     """Spread of it, as a natural logarithm."""
-    distance_mm: float = 1000.0
+    distance_mm: float = 1300.0
     """Typical distance of the head from the camera."""
-    distance_log_sigma: float = 0.3
+    distance_log_sigma: float = 0.4
     """Spread of it, as a natural logarithm."""
     iris_noise_mm: float = 0.6
     """Error of the detector's iris diameter, at the eye."""
 
-    light_level: float = 0.9
-    """What white reflects under the mean of all light in a well exposed photo (linear RGB)."""
-    light_level_sigma: float = 0.35
-    light_direct_sigma: float = 0.4
+    light_level: float = 1.0
+    """What white that faces the camera reflects, on average, in a well exposed photo (linear
+    RGB)."""
+    light_level_sigma: float = 0.3
+    light_direct_sigma: float = 0.5
     """Spread of each harmonic of the light beyond the mean, in units of `light_level`."""
-    light_tint_sigma: float = 0.08
+    light_tint_sigma: float = 0.12
     """Spread of the colour of light around white, in units of `light_level`."""
 
     threads: int | None = 1

@@ -5,14 +5,15 @@ import math
 import torch
 
 from fit3dmm.energy.points import project
-from fit3dmm.fitting.colour_terms import colour_error
+from fit3dmm.fitting.colour_terms import judge_colours
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.result import Quality
 from fit3dmm.observe.detect import FACE_OVAL, N_POINTS
 from fit3dmm.solve.problem import Evaluation, Reason
 
-_DOUBTFUL_LANDMARKS_MM, _FAILED_LANDMARKS_MM = 4.0, 8.0
+_DOUBTFUL_LANDMARKS_MM, _FAILED_LANDMARKS_MM = 3.5, 8.0
 _DOUBTFUL_COLOUR = 0.35
+_DOUBTFUL_EXPLAINED = 0.5
 _DOUBTFUL_TURN_DEG = 60.0
 _SMALL_FACE_PX = 48.0
 _STRANGE_FACE_SIGMAS = 1.8
@@ -28,7 +29,7 @@ def judge(context: Context, at: Evaluation, reason: Reason) -> Quality:
     """
     observation, values = context.observation, context.values
     landmark_mm = _landmark_error_mm(context)
-    colour = colour_error(context) if "photometric" in at.terms else None
+    colour, explained = judge_colours(context) if "photometric" in at.terms else (None, None)
     seen = context.surface.at(context.prepared.skin.places)
     seen_share = float((seen.in_front & seen.inside & (seen.facing > 0)).float().mean())
     low, high = observation.points_px.amin(0), observation.points_px.amax(0)
@@ -41,7 +42,13 @@ def judge(context: Context, at: Evaluation, reason: Reason) -> Quality:
     if landmark_mm > _DOUBTFUL_LANDMARKS_MM:
         remarks.append(f"The detector's points lie {landmark_mm:.1f} mm off the model's.")
     if colour is not None and colour > _DOUBTFUL_COLOUR:
-        remarks.append("The colours differ much from the photo's: occlusion or strong shadows?")
+        remarks.append(
+            "The colours differ much from the photo's: strong shadows or a false colour?"
+        )
+    if explained is not None and explained < _DOUBTFUL_EXPLAINED:
+        remarks.append(
+            f"Only {100 * explained:.0f} % of the seen face looks like one: is something before it?"
+        )
     if turn_deg > _DOUBTFUL_TURN_DEG:
         remarks.append(f"The head is turned by {turn_deg:.0f} degrees: half the face is a guess.")
     if face_px < _SMALL_FACE_PX:
@@ -56,7 +63,7 @@ def judge(context: Context, at: Evaluation, reason: Reason) -> Quality:
     if failed:
         remarks.append("The fit did not reach the photo.")
     verdict = "failed" if failed else "doubtful" if remarks else "good"
-    return Quality(verdict, tuple(remarks), landmark_mm, colour, seen_share, face_px)
+    return Quality(verdict, tuple(remarks), landmark_mm, colour, seen_share, face_px, explained)
 
 
 def _landmark_error_mm(context: Context) -> float:

@@ -42,6 +42,9 @@ class Quality:
     """Share of the face that the photo shows: 0.5 in a profile."""
     face_px: float
     """Longer side of the points' box in the photo."""
+    explained_share: float | None = None
+    """Share of the seen face that looks like the model there; the rest is hair, glasses, a hand or
+    a hard shadow. None without the photometric term."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from fit3dmm.energy import (
     isotropic_whitening,
     landmark_term,
     light_prior,
+    mean_towards_camera,
     model_points,
     normal_prior,
     photometric_term,
@@ -22,6 +23,7 @@ from fit3dmm.energy import (
     sliding_whitening,
 )
 from fit3dmm.energy.robust import cauchy, charbonnier, geman_mcclure, squares
+from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.geometry.mesh import build_topology, vertex_normals
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import Coefficients
@@ -227,6 +229,16 @@ def test_robust_weights_are_derivatives(loss):
     assert torch.allclose(2 * by_squared, weight)
     assert weight[0] == 1
     assert (weight.diff() <= 1e-12).all()
+
+
+def test_what_faces_the_camera_is_averaged_by_projected_area():
+    normals = torch.nn.functional.normalize(
+        torch.randn(200_000, 3, generator=torch.Generator().manual_seed(0)), dim=1
+    )
+    cosine = normals[:, 2].clamp(min=0)
+    mean = (cosine[:, None] * sh_basis(normals)).sum(0) / cosine.sum()
+    # The mean of 100,000 draws of unit spread.
+    assert torch.allclose(mean_towards_camera(), mean, atol=0.01)
 
 
 def test_light_prior_is_lowest_at_plain_white_light():
