@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fit3dmm.export.shine import shine_png
 from fit3dmm.geometry.mesh import topology_of
 from fit3dmm.model.morphable import Coefficients, ModelInfo, MorphableModel
 from fit3dmm.model.surface import Surface, build_surface
@@ -61,6 +62,8 @@ class Avatar:
     """0..1, origin at the bottom left."""
     triangles: Int[np.ndarray, "triangles 3"]
     targets: tuple[MorphTarget, ...]
+    shine_png: bytes
+    """Occlusion and roughness; see `export.shine`."""
 
 
 def make_avatar(model: MorphableModel, coefficients: Coefficients) -> Avatar:
@@ -76,6 +79,7 @@ def make_avatar(model: MorphableModel, coefficients: Coefficients) -> Avatar:
         uv=surface.uv.cpu().numpy()[split.uv_point],
         triangles=split.triangles,
         targets=tuple(_targets(model, coefficients, neutral_mm, normals, split)),
+        shine_png=shine_png(model),
     )
 
 

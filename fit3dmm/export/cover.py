@@ -33,6 +33,9 @@ _FEWEST = 50
 _ROUNDS, _SHADOW_ROUNDS = 8, 14
 _COVERED = (0.2, 0.5)
 _SHADED = (0.01, 0.15)
+# Lips farther from the mouth are looked at first; what is so many sigmas off is none near it.
+_LIP_RIM_MM = 2.5
+_ODD = (1.5, 2.5)
 
 
 def covered(
@@ -74,13 +77,45 @@ def covered(
     return _grown(ramp(patches, _COVERED), edges)
 
 
+def beside_lips(
+    log_ratio: Float[Tensor, "vertices 3"],
+    seen: Float[Tensor, "vertices"],
+    model: MorphableModel,
+    edges: Int[Tensor, "edges 2"],
+) -> Float[Tensor, "vertices"]:
+    """How surely a fitted lip lies over teeth or the dark of the mouth, 0..1.
+
+    Args:
+        log_ratio: natural logarithm of the photo's reflectance over the fitted one at large.
+        seen: how well the photo shows each vertex.
+    """
+    lips = _region(model, "lips") * (1 - _region(model, "mouth_interior"))
+    to_mouth_mm = _distance_to(_region(model, "mouth_interior"), model)
+    core = (seen * lips > 0.5) & (to_mouth_mm > _LIP_RIM_MM)
+    if int(core.sum()) < _FEWEST:
+        return torch.zeros_like(seen)
+    colours = averaged(_opponent(log_ratio), edges, 2)
+    middle = colours[core].median(0).values
+    spread = _typical_spread(colours[core], middle)
+    odd = ((colours - middle) / spread).abs().amax(1)
+    rim = lips * (to_mouth_mm < 3 * _LIP_RIM_MM)
+    return averaged((rim * ramp(odd, _ODD))[:, None], edges, 2)[:, 0]
+
+
+def _typical_spread(
+    colours: Float[Tensor, "n 3"], middle: Float[Tensor, "3"]
+) -> Float[Tensor, "3"]:
+    """Standard deviations, robustly, and no smaller than skin has."""
+    spread = 1.4826 * (colours - middle).abs().median(0).values
+    return spread.maximum(colours.new_tensor(_LEAST))
+
+
 def _kinds(
     skin: Float[Tensor, "n 3"], hair: Float[Tensor, "m 3"]
 ) -> tuple[MultivariateNormal, MultivariateNormal, MultivariateNormal]:
     """The distributions of skin, hair and all else, from colours of the first two."""
     middle = skin.median(0).values
-    spread = 1.4826 * (skin - middle).abs().median(0).values
-    spread = spread.maximum(skin.new_tensor(_LEAST))
+    spread = _typical_spread(skin, middle)
     inliers = skin[((skin - middle).abs() < 3 * spread).all(1)]
     if len(hair) >= _FEWEST:
         of_hair = _normal(hair.mean(0), hair.T.cov(), _LEAST)

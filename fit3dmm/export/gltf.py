@@ -15,8 +15,8 @@ from jaxtyping import Float, Int
 
 from fit3dmm import __version__
 from fit3dmm.export.avatar import Avatar, MorphTarget
+from fit3dmm.export.shine import ROUGHNESS
 
-ROUGHNESS = 0.6
 _MM_PER_M = 1000.0
 
 
@@ -54,10 +54,11 @@ def gltf_document(avatar: Avatar, texture_png: bytes) -> gl.GLTF2:
         nodes=[gl.Node(name="face", mesh=0)],
         meshes=[mesh],
         materials=[_skin()],
-        textures=[gl.Texture(sampler=0, source=0)],
+        textures=[gl.Texture(sampler=0, source=0), gl.Texture(sampler=0, source=1)],
         samplers=[_sampler()],
         images=[
-            gl.Image(name="base colour", bufferView=buffer.view(texture_png), mimeType=gl.IMAGEPNG)
+            gl.Image(name=name, bufferView=buffer.view(png), mimeType=gl.IMAGEPNG)
+            for name, png in (("base colour", texture_png), ("shine", avatar.shine_png))
         ],
         accessors=buffer.accessors,
         bufferViews=buffer.views,
@@ -72,9 +73,11 @@ def _skin() -> gl.Material:
         name="skin",
         pbrMetallicRoughness=gl.PbrMetallicRoughness(
             baseColorTexture=gl.TextureInfo(index=0),
+            metallicRoughnessTexture=gl.TextureInfo(index=1),
             metallicFactor=0.0,
             roughnessFactor=ROUGHNESS,
         ),
+        occlusionTexture=gl.OcclusionTextureInfo(index=1),
         # The neck is open below and the mouth inside.
         doubleSided=True,
         # A cutoff, which pygltflib has by default, belongs to masked materials alone.

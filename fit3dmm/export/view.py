@@ -15,18 +15,20 @@ from fit3dmm.observe.photo import Photo
 from fit3dmm.render.backend import choose_backend
 from fit3dmm.scene import Scene
 
-_DEPTH_TOLERANCE_MM = 3.0
+# Side of the picture of depths, fine enough to tell a lid from the fold that hides behind it.
+_DEPTH_PX = 768
+_DEPTH_TOLERANCE_MM = 1.0
 
 
 @dataclass(frozen=True)
 class PhotoView:
-    """The part of the photo that shows the head, in linear light, and the surface's depth there."""
+    """The square of the photo around the face, in linear light, and the surface's depth there."""
 
-    image_linear: Float[Tensor, "height width 3"]
-    inside: Float[Tensor, "height width"]
+    image_linear: Float[Tensor, "side side 3"]
+    inside: Float[Tensor, "side side"]
     """1 where the photo is, 0 beyond its border."""
-    depth_mm: Float[Tensor, "height width"]
-    """Infinite where no surface is."""
+    depth_mm: Float[Tensor, "fine fine"]
+    """Of the same square in its own pixels; infinite where no surface is."""
     camera: Camera
     """Of this picture."""
     T_view_photo: Similarity
@@ -41,13 +43,13 @@ class PhotoView:
         seen = torch.nn.functional.grid_sample(
             picture, grid, padding_mode="border", align_corners=False
         )
-        return seen[0, :, 0].T.reshape(*px.shape[:-1], -1)
+        return seen[0, :, 0].T.reshape(*px.shape[:-1], images.shape[-1])
 
     def in_front(self, points_cam_mm: Float[Tensor, "points 3"]) -> Float[Tensor, "points"]:
         """1 for what no other part of the surface hides."""
-        column, row = self.camera.project(points_cam_mm).floor().long().unbind(-1)
-        column = column.clamp(0, self.camera.width_px - 1)
-        row = row.clamp(0, self.camera.height_px - 1)
+        fine_px = len(self.depth_mm)
+        at = self.camera.project(points_cam_mm) * (fine_px / self.camera.width_px)
+        column, row = at.long().clamp(0, fine_px - 1).unbind(-1)
         nearest_mm = self.depth_mm[row, column]
         return (-points_cam_mm[:, 2] < nearest_mm + _DEPTH_TOLERANCE_MM).to(points_cam_mm)
 
@@ -76,10 +78,21 @@ def view_of_face(
     )
     crop = extract_crop(photo, T_view_photo.to("cpu"), view_px)
     camera = scene.camera.cropped(T_view_photo, view_px, view_px)
-    backend = choose_backend("auto", points_cam_mm.device)
-    triangles = topology_of(model.surface.triangles, model.n_vertices).triangles
-    fragments = backend.rasterise(camera.to_clip(points_cam_mm)[None], triangles, view_px, view_px)
-    depth = backend.interpolate(-points_cam_mm[None, :, 2:], triangles, fragments)[0, ..., 0]
-    depth = torch.where(fragments.covered[0], depth, torch.inf)
+    depth = _depth_mm(model, points_cam_mm, camera)
     picture, inside = crop.image_linear.to(points_cam_mm), crop.inside.to(points_cam_mm)
     return PhotoView(picture, inside, depth, camera, T_view_photo)
+
+
+def _depth_mm(
+    model: MorphableModel, points_cam_mm: Float[Tensor, "vertices 3"], camera: Camera
+) -> Float[Tensor, "fine fine"]:
+    """Depth of the surface in the camera's square."""
+    T_fine_view = Similarity.in_plane(_DEPTH_PX / camera.width_px, (0.0, 0.0))
+    fine = camera.cropped(T_fine_view.to(points_cam_mm.device), _DEPTH_PX, _DEPTH_PX)
+    backend = choose_backend("auto", points_cam_mm.device)
+    triangles = topology_of(model.surface.triangles, model.n_vertices).triangles
+    fragments = backend.rasterise(
+        fine.to_clip(points_cam_mm)[None], triangles, _DEPTH_PX, _DEPTH_PX
+    )
+    depth = backend.interpolate(-points_cam_mm[None, :, 2:], triangles, fragments)[0, ..., 0]
+    return torch.where(fragments.covered[0], depth, torch.inf)

@@ -15,6 +15,8 @@ from PIL import Image
 
 from fit3dmm.export.avatar import drawn_surface, split_vertices
 from fit3dmm.export.glb import write_glb
+from fit3dmm.export.shine import shine_png
+from fit3dmm.export.texels import in_texels, texel_fragments
 from tests.export.faces import KnownFace, known_face
 
 _TYPES = {5126: np.float32, 5123: np.uint16, 5125: np.uint32}
@@ -121,6 +123,23 @@ def test_an_independent_loader_sees_a_textured_head_in_metres(known, glb):
     split = split_vertices(surface)
     # trimesh turns v back so that it counts from the bottom, as ours does.
     np.testing.assert_allclose(mesh.visual.uv, surface.uv.numpy()[split.uv_point], atol=1e-6)
+
+
+def test_eyes_are_shinier_than_skin_and_the_mouth_is_dark(known):
+    names = {"eyes": "eyes", "mouth_interior": "lips"}
+    crisp = {name: (known.model.regions[at] > 0.4).float() for name, at in names.items()}
+    model = known.model.replace(regions=known.model.regions | crisp)
+    shine = np.asarray(Image.open(io.BytesIO(shine_png(model)))) / 255
+    fragments = texel_fragments(model.surface, len(shine))
+    eyes, mouth = crisp["eyes"], crisp["mouth_interior"]
+    parts = torch.stack([eyes, mouth, (1 - eyes) * (1 - mouth)], 1)
+    shares = in_texels(parts, model.surface, fragments).numpy()
+    occlusion, roughness, metal = (
+        [shine[..., k][shares[..., part] > 0.99].mean() for part in range(3)] for k in range(3)
+    )
+    np.testing.assert_allclose(roughness, [0.2, 1, 1], atol=0.02)
+    np.testing.assert_allclose(occlusion, [1, 0.15, 1], atol=0.02)
+    assert metal == [0, 0, 0]
 
 
 def test_a_model_without_expressions_has_no_targets(known, tmp_path):

@@ -1,0 +1,35 @@
+"""How rough each part of a head is, and how much of the light around reaches it.
+
+Eyes are wet, and look blind without a sharp highlight; the mouth is a cave, and looks grey where
+it is lit as a forehead is.
+"""
+
+import io
+
+import numpy as np
+import torch
+from PIL import Image
+
+from fit3dmm.export.texels import in_texels, padded, texel_fragments
+from fit3dmm.model.morphable import MorphableModel
+
+ROUGHNESS = 0.6
+"""Of skin, and the largest: the texture has shares of it."""
+_SIZE_PX = 256
+_EYE_ROUGHNESS = 0.12
+_MOUTH_OPENNESS = 0.15
+"""Share of the light around that reaches teeth and throat of an open mouth."""
+
+
+def shine_png(model: MorphableModel) -> bytes:
+    """A texture as glTF has it: red for occlusion, green for roughness, on the model's UV map."""
+    none = torch.zeros_like(model.regions["face"])
+    eyes, mouth = (model.regions.get(name, none) for name in ("eyes", "mouth_interior"))
+    rough = 1 - (1 - _EYE_ROUGHNESS / ROUGHNESS) * eyes
+    values = torch.stack([1 - (1 - _MOUTH_OPENNESS) * mouth, rough, none], 1)
+    fragments = texel_fragments(model.surface, _SIZE_PX)
+    texture = in_texels(values, model.surface, fragments).cpu().numpy()
+    shares = padded(texture, fragments.covered[0].cpu().numpy())
+    file = io.BytesIO()
+    Image.fromarray((255 * shares).round().astype(np.uint8)).save(file, format="PNG")
+    return file.getvalue()
