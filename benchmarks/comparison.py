@@ -3,6 +3,9 @@
 Times are compared in units of the reference workload that was timed in the same run. That cancels
 the speed of a machine, but not the ratio of its memory's speed to its arithmetic's: on another
 processor a time must be off by much more before it counts.
+
+Statistics over cases are compared on the cases that both runs have, and the change must exceed
+what chance does to the differences case by case.
 """
 
 from collections.abc import Sequence
@@ -10,10 +13,13 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from report import Report
+from paired import Difference, paired_difference
+from report import Metric, Report
 
 # Two machines' ratios of one workload to another differ by this much for no fault of ours.
 _OTHER_MACHINE = 0.5
+# Fits of one photo on two processors end this far apart.
+_REPRODUCED = 0.005
 
 
 @dataclass(frozen=True)
@@ -44,16 +50,33 @@ def compare(before: Report, now: Report) -> list[Verdict]:
     for metric in now.metrics:
         old = earlier.pop((metric.group, metric.name), None)
         if old is None:
-            verdicts.append(Verdict(metric.name, None, metric.value, None, 0.0, "new"))
+            verdicts.append(Verdict(_title(metric), None, metric.value, None, 0.0, "new"))
+            continue
+        paired = paired_difference(old, metric)
+        if paired is not None:
+            verdicts.append(_paired_verdict(metric, paired))
             continue
         tolerance = old.noise + metric.noise
         if metric.is_time and not same_machine:
             tolerance += _OTHER_MACHINE
         ratio = _ratio(metric.value / (speed if metric.is_time else 1.0), old.value)
         word = _word(ratio, tolerance, metric.lower_is_better)
-        verdicts.append(Verdict(metric.name, old.value, metric.value, ratio, tolerance, word))
-    gone = [Verdict(old.name, old.value, None, None, 0.0, "gone") for old in earlier.values()]
+        verdicts.append(Verdict(_title(metric), old.value, metric.value, ratio, tolerance, word))
+    gone = [Verdict(_title(old), old.value, None, None, 0.0, "gone") for old in earlier.values()]
     return verdicts + gone
+
+
+def _title(metric: Metric) -> str:
+    return f"{metric.group}: {metric.name}" if metric.group else metric.name
+
+
+def _paired_verdict(metric: Metric, paired: Difference) -> Verdict:
+    before = abs(paired.before)
+    allowed = paired.doubt / before if before else 0.0
+    tolerance = max(_REPRODUCED, allowed)
+    ratio = _ratio(paired.now, paired.before)
+    word = _word(ratio, tolerance, metric.lower_is_better)
+    return Verdict(_title(metric), paired.before, paired.now, ratio, tolerance, word)
 
 
 def _ratio(now: float, before: float) -> float:

@@ -115,7 +115,8 @@ def run(
         measure: yields the metrics; it gets the parsed options.
         add_arguments: adds the options of this benchmark.
         repeats: default of --repeats.
-        seed: what `measure` draws its random numbers from; recorded.
+        seed: what `measure` draws its random numbers from; recorded, and where the benchmark has an
+            option `--seed`, that.
         arguments: the command line; None takes the process's own.
 
     Returns:
@@ -148,7 +149,7 @@ def run(
     report = Report(
         name,
         " ".join([f"python benchmarks/run_{name}.py", *words]),
-        seed,
+        getattr(options, "seed", seed),
         measured_commit(),
         describe_machine(),
         package_versions(),

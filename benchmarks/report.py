@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -17,6 +17,8 @@ from fit3dmm._files import atomic_path
 REPOSITORY = Path(__file__).resolve().parents[1]
 _PACKAGES = ("fit3dmm", "torch", "numpy", "scipy", "numba", "mediapipe", "deodr", "nvdiffrast")
 _FORMAT = 1
+
+Statistic = Literal["mean", "median"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,11 @@ class Metric:
     """Other statistics of the same quantity, in the same unit."""
     note: str = ""
     """What must be known to read it rightly."""
+    cases: Mapping[str, float] = field(default_factory=dict)
+    """Each case's number, where `value` is a statistic over cases: two runs are then compared case
+    by case."""
+    statistic: Statistic = "mean"
+    """Which one."""
 
     @property
     def is_time(self) -> bool:

@@ -13,6 +13,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from accuracy_tables import (
+    ablation_table,
+    accuracy_groups_table,
+    accuracy_numbers_table,
+    accuracy_scan_table,
+    accuracy_table,
+)
+from markdown_cells import markdown, metric_text, number_text
 from report import REPOSITORY, Metric, Report, read_report
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -49,26 +57,28 @@ def fit_table() -> str:
     ratio = next(m for m in report.metrics if m.name.startswith("one process / "))
     many = [m for m in report.metrics if m.name.startswith("time a photo of")][-1]
     rows = [
-        ["finding the face, crop, skin", _text(report["observe (detect, crop, skin)"])],
-        ["fit of the face", _text(report["fit"])],
-        ["the same, from landmarks alone", _text(report["fit, landmarks only"])],
-        [f"{many.name} (with their faces found)", _text(many)],
+        ["finding the face, crop, skin", metric_text(report["observe (detect, crop, skin)"])],
+        ["fit of the face", metric_text(report["fit"])],
+        ["the same, from landmarks alone", metric_text(report["fit, landmarks only"])],
+        [f"{many.name} (with their faces found)", metric_text(many)],
         ["gain by the second process", f"{ratio.value:.1f} times"],
-        ["memory", _text(report["peak memory"])],
+        ["memory", metric_text(report["peak memory"])],
     ]
     for name in ("Adam", "L-BFGS"):
         ratio = report[f"{name} / Levenberg-Marquardt"]
         least = "at least " if ratio.note else ""
-        rows.append([f"{name} to the same energy as our solver", f"{least}{_text(ratio)} as long"])
-    return _markdown(["one core, default settings", report.machine["processor"]], rows)
+        rows.append(
+            [f"{name} to the same energy as our solver", f"{least}{metric_text(ratio)} as long"]
+        )
+    return markdown(["one core, default settings", report.machine["processor"]], rows)
 
 
 def scoring_table() -> str:
     """How long cases of NoW's size take."""
     report = _result("scoring")
     names = ("a later case, median", "100 later cases, processor time")
-    return _markdown(
-        ["scoring for NoW, one core", ""], [[name, _text(report[name])] for name in names]
+    return markdown(
+        ["scoring for NoW, one core", ""], [[name, metric_text(report[name])] for name in names]
     )
 
 
@@ -91,7 +101,7 @@ def render_table() -> str:
     for way in ("forward", "backward"):
         ratios = [report[f"{size} px x 1: deodr / cpu picture, {way}"].value for size in sizes]
         cells.append([f"DEODR / ours, {way}", *(f"{ratio:.1f} times" for ratio in ratios)])
-    return _markdown(["ms", *(f"{size} px" for size in sizes)], cells)
+    return markdown(["ms", *(f"{size} px" for size in sizes)], cells)
 
 
 def outline_table() -> str:
@@ -104,10 +114,15 @@ def outline_table() -> str:
             start = f"{key}, {size} px: outline seen, "
             shares = (report[start + rule].value for rule in ("pixel-driven", "edge-driven (ours)"))
             rows.append([title, f"{size} px", *(f"{share:.1f} %" for share in shares)])
-    return _markdown(["mesh", "picture", "pixel-driven", "ours"], rows)
+    return markdown(["mesh", "picture", "pixel-driven", "ours"], rows)
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "ablation": lambda: ablation_table(_result("ablation")),
+    "accuracy": lambda: accuracy_table(_result("accuracy")),
+    "accuracy-groups": lambda: accuracy_groups_table(_result("accuracy")),
+    "accuracy-numbers": lambda: accuracy_numbers_table(_result("accuracy")),
+    "accuracy-scan": lambda: accuracy_scan_table(_result("accuracy")),
     "fit": fit_table,
     "model": model_table,
     "outlines": outline_table,
@@ -130,27 +145,16 @@ def _group_table(title: str, metrics: Sequence[Metric]) -> str:
     units = {metric.unit for metric in metrics}
     unit = f" ({metrics[0].unit})" if len(units) == 1 else ""
     cells = [
-        [row, *(_number(m.value) if unit else _text(m) for m in (found[c] for c in columns))]
+        [
+            row,
+            *(
+                number_text(m.value) if unit else metric_text(m)
+                for m in (found[c] for c in columns)
+            ),
+        ]
         for row, found in rows.items()
     ]
-    return _markdown([title + unit, *(column or "value" for column in columns)], cells)
-
-
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
-
-
-def _text(metric: Metric) -> str:
-    if metric.unit == "s" and metric.value < 0.2:
-        return f"{_number(1e3 * metric.value, 2)} ms"
-    digits = 2 if metric.unit in ("s", "times") else 3
-    return f"{_number(metric.value, digits)} {metric.unit}"
-
-
-def _number(value: float, digits: int = 3) -> str:
-    """Rounded to significant digits, without an exponent."""
-    return f"{float(f'{value:.{digits}g}'):,.10g}"
+    return markdown([title + unit, *(column or "value" for column in columns)], cells)
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ import re
 import pytest
 
 import write_tables
+from markdown_cells import metric_text
 from report import Metric
 
 
@@ -51,4 +52,4 @@ def test_a_marker_without_a_table_is_an_error():
     ],
 )
 def test_figures_are_rounded_to_what_they_are_worth(metric, text):
-    assert write_tables._text(metric) == text
+    assert metric_text(metric) == text

@@ -1,0 +1,226 @@
+"""The default fit with one thing changed: a term left out, another solver, fewer landmarks, ...
+
+A variant is a function from one trial to another. Terms and stages are read from the settings, so
+that a term that is added gets its variant, and a change that would change nothing is an error.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+
+import torch
+
+from fit3dmm.evaluate.synthetic.truth import Truth
+from fit3dmm.fitting import FitConfig, PreparedModel, Stage, fit_observation
+from fit3dmm.fitting.context import context_at
+from fit3dmm.fitting.initialise import initial_values
+from fit3dmm.fitting.pipeline import stage_problem, torch_threads
+from fit3dmm.fitting.point_terms import inner_points
+from fit3dmm.fitting.prepared import DETECTOR_POINTS
+from fit3dmm.fitting.unknowns import photo_frame, scene_of
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.detect import N_POINTS, DetectedFace
+from fit3dmm.observe.observation import Observation, observe_face
+from fit3dmm.observe.photo import Photo
+from fit3dmm.scene import Scene
+from fit3dmm.solve import LBFGS, Adam, Problem, Solution, Values, solve_adam, solve_lbfgs
+
+Solver = Callable[[Problem], Solution]
+
+DEFAULT = "default"
+# A prior ten times weaker in energy.
+_WEAKER = math.sqrt(10)
+_FIRST_ORDER_STEPS = 150
+# Of the energy, by a step: when L-BFGS may stop before.
+_DECREASE = 1e-6
+# What EXIF says is rounded and forgets a little cropping.
+_EXIF_LOG_ERROR = 0.05
+_SIZES_PX = (224, 384)
+# The detector's points from here on have a term of their own.
+_IRISES = N_POINTS - 10
+# Priors that no fit can do without: instead of being left out they are weakened.
+_PRIOR_SIGMAS = {
+    "identity": ("identity_sigma",),
+    "detail": ("detail_sigma",),
+    "expression": ("expression_sigma",),
+    "distance": ("distance_log_sigma",),
+    "focal": ("focal_log_sigma",),
+    "light": ("light_level_sigma", "light_direct_sigma", "light_tint_sigma"),
+}
+
+# What the fit does where a switch of its stages is off.
+_FLAGS_OFF = {"bare_skin": "first light from all skin", "leaves_out_occluded": "occluders count"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One fit before it is run."""
+
+    photo: Photo
+    face: DetectedFace
+    truth: Truth
+    observation: Observation
+    prepared: PreparedModel
+    config: FitConfig
+    solver: Solver | None = None
+    """Instead of each stage's own."""
+
+    def run(self) -> tuple[Scene, float]:
+        """Fit; returns also the seconds that the stages took."""
+        if self.solver is None:
+            result = fit_observation(self.observation, self.prepared, self.config)
+            return result.scene, result.seconds
+        config, model = self.config, self.prepared.model
+        frame = photo_frame(self.observation, model.mean_mm)
+        with torch.no_grad(), torch_threads(config.threads):
+            values: Values = initial_values(
+                model, self.prepared.landmarks, self.observation, frame, config
+            )
+            began = time.perf_counter()
+            for stage in config.stages:
+                context = context_at(self.prepared, self.observation, frame, config, stage, values)
+                values = self.solver(stage_problem(context)).values
+            return scene_of(values, frame), time.perf_counter() - began
+
+
+Change = Callable[[Trial], Trial]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the ablation."""
+
+    name: str
+    group: str
+    change: Change
+
+
+def variants() -> dict[str, Variant]:
+    """By name; the default first."""
+    config = FitConfig()
+    found = [Variant(DEFAULT, "default", lambda trial: trial)]
+    terms = dict.fromkeys(term for stage in config.stages for term in stage.terms)
+    for term in terms:
+        if term == "landmarks":
+            found.append(Variant("no landmarks after the start", "terms", _without_beside_colours))
+        elif term not in _PRIOR_SIGMAS:
+            kind = " prior" if term == "albedo" else ""
+            found.append(Variant(f"no {term}{kind}", "terms", _without(term)))
+    for term in terms:
+        if term in _PRIOR_SIGMAS:
+            found.append(Variant(f"{term} prior / 10", "priors", _weaker(_PRIOR_SIGMAS[term])))
+    adam = Adam(max_steps=_FIRST_ORDER_STEPS, rate=0.1)
+    lbfgs = LBFGS(max_steps=_FIRST_ORDER_STEPS, relative_decrease=_DECREASE)
+    found += [
+        Variant("Adam", "solvers", _solved_by(lambda problem: solve_adam(problem, adam))),
+        Variant("L-BFGS", "solvers", _solved_by(lambda problem: solve_lbfgs(problem, lbfgs))),
+        Variant("68 landmarks", "landmarks", _only(_ibug68)),
+        Variant("no outline", "landmarks", _only(lambda model: inner_points())),
+        Variant("focal known", "focal length", _focal_known),
+        Variant("focal by EXIF", "focal length", _focal_by_exif),
+    ]
+    for size_px in _SIZES_PX:
+        if size_px != config.size_px:
+            found.append(Variant(f"crop of {size_px} px", "picture", _crop(size_px)))
+    for flag in _flags(config):
+        found.append(Variant(_FLAGS_OFF.get(flag, f"no {flag}"), "stages", _flag_off(flag)))
+    return {variant.name: variant for variant in found}
+
+
+def _without(term: str) -> Change:
+    def change(trial: Trial) -> Trial:
+        def less(stage: Stage) -> Stage:
+            return replace(stage, terms=tuple(name for name in stage.terms if name != term))
+
+        return _with_stages(trial, less)
+
+    return change
+
+
+def _without_beside_colours(trial: Trial) -> Trial:
+    """Landmarks lead to where colours are compared, and no further: without them is no start."""
+
+    def less(stage: Stage) -> Stage:
+        if "photometric" not in stage.terms:
+            return stage
+        return replace(stage, terms=tuple(name for name in stage.terms if name != "landmarks"))
+
+    return _with_stages(trial, less)
+
+
+def _flags(config: FitConfig) -> list[str]:
+    """Switches of stages that are on in some."""
+    switches = [field.name for field in fields(Stage) if field.type in (bool, "bool")]
+    return [name for name in switches if any(getattr(stage, name) for stage in config.stages)]
+
+
+def _flag_off(flag: str) -> Change:
+    return lambda trial: _with_stages(trial, lambda stage: replace(stage, **{flag: False}))
+
+
+def _weaker(sigmas: tuple[str, ...]) -> Change:
+    def change(trial: Trial) -> Trial:
+        wider = {name: _WEAKER * getattr(trial.config, name) for name in sigmas}
+        return replace(trial, config=replace(trial.config, **wider))
+
+    return change
+
+
+def _solved_by(solver: Solver) -> Change:
+    return lambda trial: replace(trial, solver=solver)
+
+
+def _only(choose: Callable[[MorphableModel], torch.Tensor]) -> Change:
+    """Some of the detector's points, which together weigh as much as all of them did."""
+
+    def change(trial: Trial) -> Trial:
+        sigma_mm = trial.prepared.landmark_sigma_mm
+        kept = torch.zeros(N_POINTS, dtype=torch.bool)
+        kept[choose(trial.prepared.model)] = True
+        precision = sigma_mm[:_IRISES].square().reciprocal()
+        share = precision[kept[:_IRISES]].sum() / precision.sum()
+        # What has no precision pulls nothing.
+        sigma_mm = torch.where(kept, sigma_mm * share.sqrt(), torch.inf)
+        return replace(trial, prepared=trial.prepared.replace(landmark_sigma_mm=sigma_mm))
+
+    return change
+
+
+def _ibug68(model: MorphableModel) -> torch.Tensor:
+    """The detector's points nearest to iBUG's on the mean face."""
+    triangles = model.surface.triangles
+    mean_mm = model.shape_mm(model.zeros())
+    wanted, detected = (
+        model.landmarks[name].locate(mean_mm, triangles) for name in ("ibug68", DETECTOR_POINTS)
+    )
+    return torch.cdist(wanted, detected[:_IRISES]).argmin(1)
+
+
+def _focal_known(trial: Trial) -> Trial:
+    return replace(trial, config=replace(trial.config, focal_px=trial.truth.focal_px))
+
+
+def _focal_by_exif(trial: Trial) -> Trial:
+    error = _EXIF_LOG_ERROR * trial.truth.case.generator("exif").normal()
+    focal_px = trial.truth.focal_px * math.exp(error)
+    return replace(trial, observation=trial.observation.replace(exif_focal_px=focal_px))
+
+
+def _crop(size_px: int) -> Change:
+    def change(trial: Trial) -> Trial:
+        observation = observe_face(trial.photo, trial.face, size_px)
+        config = replace(trial.config, size_px=size_px)
+        return replace(trial, observation=observation, config=config)
+
+    return change
+
+
+def _with_stages(trial: Trial, change: Callable[[Stage], Stage]) -> Trial:
+    stages = tuple(change(stage) for stage in trial.config.stages)
+    if stages == trial.config.stages:
+        raise ValueError("The variant changes no stage of the default.")
+    return replace(trial, config=replace(trial.config, stages=stages))
+
+
+VARIANTS: Mapping[str, Variant] = variants()

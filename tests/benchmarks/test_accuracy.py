@@ -1,0 +1,143 @@
+"""Both benchmarks on the truth, on a set of two small photos a half."""
+
+from dataclasses import replace
+
+import pytest
+
+import run_ablation
+import run_accuracy
+import write_tables
+from fit3dmm.evaluate.synthetic import Synthetic
+from fit3dmm.fitting import FitConfig, preset
+from harness import read_report, run
+from paired import with_error
+from variants import DEFAULT, VARIANTS
+
+LANDMARKS = preset("landmarks")
+# Of 640 px, generating the photos would take most of the tests' time.
+SMALL = ["--photo-px", "240", "--cases", "2", "--jobs", "1"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("benchmarks")
+
+
+def run_script(module, name: str, folder, *options: str) -> int:
+    words = [*SMALL, "--out", str(folder / "set"), *options]
+    return run(name, module.__doc__, module.measure, module._options, arguments=words)
+
+
+@pytest.fixture(scope="module")
+def accuracy(folder):
+    options = ["--on", "held-out", "--methods", "fit", "mean face"]
+    path = folder / "accuracy.json"
+    assert run_script(run_accuracy, "accuracy", folder, *options, "--json", str(path)) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def ablation(folder):
+    options = ["--kind", "in-model", "--variants", "no photometric"]
+    path = folder / "ablation.json"
+    assert run_script(run_ablation, "ablation", folder, *options, "--json", str(path)) == 0
+    return path
+
+
+def test_a_fit_is_held_against_the_truth_case_by_case(accuracy):
+    report = read_report(accuracy)
+    found = report["default: now_median_mm"]
+    assert sorted(found.cases) == ["0001", "0003"]  # the half that reports
+    assert found.value == pytest.approx(sum(found.cases.values()) / 2, rel=1e-4)
+    assert 0 < found.value < 4
+    # The camera of few faces is told by a median, and coverage is neither good nor bad.
+    assert report["default: distance_percent"].statistic == "median"
+    assert report["default: distance_in_1"].lower_is_better is None
+    assert report["mean face: now_median_mm"].lower_is_better is None
+    groups = {metric.group for metric in report.metrics}
+    assert groups == {"held-out", "by group"}
+    tones = [m for m in report.metrics if m.name.startswith("tone") and m.name.endswith("cases")]
+    assert sum(metric.value for metric in tones) == 2
+
+
+def test_a_second_run_finds_its_fits_again_and_leaves_a_missing_scan_out(
+    accuracy, folder, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setenv("FIT3DMM_SHARED", str(tmp_path))
+    options = ["--on", "held-out", "scan", "--methods", "mean face"]
+    assert run_script(run_accuracy, "accuracy", folder, *options, "--compare", str(accuracy)) == 0
+    printed = capsys.readouterr().out
+    assert "same" in printed
+    assert "worse" not in printed
+    assert "scan was left out" in printed
+
+
+def test_variants_are_held_against_the_default_on_the_same_faces(ablation):
+    report = read_report(ablation)
+    default, other = report["default: nme_percent"], report["no photometric: nme_percent"]
+    assert sorted(default.cases) == sorted(other.cases) == ["0000", "0002"]  # the half that chooses
+    assert other.details["difference"] == pytest.approx(other.value - default.value, rel=1e-3)
+    assert other.details["standard error of the difference"] > 0
+    assert report["no photometric: cases"].value == 2
+    assert report["no photometric: seconds"].value > 0
+
+
+@pytest.fixture(scope="module")
+def trial(ablation, folder):
+    """One face from its landmarks alone, so that every solver is quick."""
+    protocol = Synthetic(2, half="choose", kind="in-model", photo_px=240)
+    (data,) = (folder / "set" / "in-model").glob("set-*")
+    return replace(run_ablation.load_trial(protocol.list_cases(data)[0]), config=LANDMARKS)
+
+
+@pytest.mark.parametrize("name", ["Adam", "L-BFGS"])
+def test_other_solvers_come_to_about_the_same_face(name, trial):
+    scene, seconds = trial.run()
+    other, other_seconds = VARIANTS[name].change(trial).run()
+    assert min(seconds, other_seconds) > 0
+    distance = (other.coefficients.identity - scene.coefficients.identity).square().mean().sqrt()
+    size = scene.coefficients.identity.square().mean().sqrt()
+    assert 0 < distance < 0.5 * size  # they stop early
+
+
+def test_fewer_landmarks_weigh_as_much_together(trial):
+    less = VARIANTS["68 landmarks"].change(trial)
+    precision, all_precision = (
+        one.prepared.landmark_sigma_mm[:468].square().reciprocal() for one in (less, trial)
+    )
+    assert 50 < (precision > 0).sum() <= 68  # some of iBUG's share a nearest point
+    assert float(precision.sum()) == pytest.approx(float(all_precision.sum()), rel=1e-4)
+    assert less.run()[0].coefficients.identity.isfinite().all()
+
+
+def test_a_known_focal_length_is_kept_and_a_remembered_one_about(trial):
+    known = VARIANTS["focal known"].change(trial).run()[0]
+    assert float(known.camera.focal_px) == pytest.approx(trial.truth.focal_px, rel=1e-5)
+    exif = VARIANTS["focal by EXIF"].change(trial)
+    assert exif.observation.exif_focal_px == pytest.approx(trial.truth.focal_px, rel=0.2)
+
+
+def test_a_variant_that_changes_nothing_is_an_error(trial):
+    with pytest.raises(ValueError, match="changes no stage"):
+        VARIANTS["no photometric"].change(trial)
+
+
+def test_the_pages_get_tables_of_both(accuracy, ablation, folder, monkeypatch):
+    monkeypatch.setattr(write_tables, "RESULTS", folder)
+    rows = write_tables.TABLES["accuracy"]().splitlines()
+    assert [row.split(" | ")[0].strip("| ") for row in rows[2:]] == ["our fit", "mean face"]
+    assert all(row.endswith("| 2 |") for row in rows[2:])
+    report = read_report(ablation)
+    change = report["no photometric: nme_percent"]
+    text = with_error(change.details["difference"], change.details[run_ablation.ITS_ERROR], "+")
+    default, other = write_tables.TABLES["ablation"]().splitlines()[2:]
+    assert default.startswith("| default |")
+    assert text in other
+    assert "| faces | 2 | 2 |" in write_tables.TABLES["accuracy-numbers"]()
+    assert "| tone " in write_tables.TABLES["accuracy-groups"]()
+
+
+def test_every_term_of_the_default_has_its_variant():
+    for term in {term for stage in FitConfig().stages for term in stage.terms}:
+        assert any(term in name for name in VARIANTS), term
+    assert next(iter(VARIANTS)) == DEFAULT
