@@ -2,6 +2,7 @@
 
 from fit3dmm.energy.image import SmoothImage as SmoothImage
 from fit3dmm.energy.image import blurred as blurred
+from fit3dmm.energy.landmarks import gap_term as gap_term
 from fit3dmm.energy.landmarks import iris_sigma_mm as iris_sigma_mm
 from fit3dmm.energy.landmarks import iris_term as iris_term
 from fit3dmm.energy.landmarks import isotropic_whitening as isotropic_whitening

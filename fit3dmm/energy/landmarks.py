@@ -46,6 +46,48 @@ def landmark_term(
     return term
 
 
+def gap_term(
+    points: ModelPoints,
+    others: ModelPoints,
+    observed_px: Float[Tensor, "pairs 2"],
+    sigma_px: Float[Tensor, "pairs"],
+    frame: PhotoFrame,
+    loss: Loss | None = None,
+) -> Term:
+    """Vectors between points across an opening: how far eyes and mouth are open.
+
+    A detector errs on neighbouring points alike, so that their difference is known much better than
+    either of them (after the closure losses of Y. Feng et al., "Learning an animatable detailed 3D
+    face model from in-the-wild images", 2021, section 4.2).
+
+    Args:
+        points, others: the two ends of each gap.
+        observed_px: the vector from `others` to `points` in the photo.
+        sigma_px: of each coordinate of that vector.
+        loss: of each vector's whitened error.
+    """
+    loss = loss or charbonnier(turn=3.0)
+
+    def term(values: Values) -> Residuals:
+        ends = [project(end, values, frame) for end in (points, others)]
+        residual = (ends[0].px - ends[1].px - observed_px) / sigma_px[:, None]
+        energy, weight = loss(residual.square().sum(1))
+        whitening = isotropic_whitening(sigma_px)
+
+        def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
+            one, other = (end.pull_back(whitening, free) for end in ends)
+            return {name: part - other[name] for name, part in one.items()}
+
+        return Residuals(
+            residual.flatten(),
+            energy.sum(),
+            weight.detach().repeat_interleave(2),
+            jacobian,
+        )
+
+    return term
+
+
 def isotropic_whitening(sigma_px: Float[Tensor, "points"]) -> Float[Tensor, "points 2 2"]:
     """The same noise in all directions."""
     return torch.eye(2, dtype=sigma_px.dtype, device=sigma_px.device) / sigma_px[:, None, None]

@@ -43,8 +43,8 @@ LANDMARK_STAGES = (
     Stage(
         "landmarks",
         POSE + CAMERA + SHAPE,
-        ("landmarks", "blendshapes", "iris", *_PRIORS),
-        solver=LevenbergMarquardt(max_steps=12, relative_decrease=1e-3),
+        ("landmarks", "gaps", "blendshapes", "iris", *_PRIORS),
+        solver=LevenbergMarquardt(max_steps=20, relative_decrease=2e-4),
     ),
 )
 PHOTO_STAGES = (
@@ -59,16 +59,17 @@ PHOTO_STAGES = (
     Stage(
         "coarse",
         POSE + CAMERA + SHAPE + COLOUR,
-        ("landmarks", "blendshapes", "iris", "photometric", *_COLOUR_PRIORS, *_PRIORS),
+        ("landmarks", "gaps", "blendshapes", "iris", "photometric", *_COLOUR_PRIORS, *_PRIORS),
         blur_px=2.0,
         leaves_out_occluded=True,
-        solver=LevenbergMarquardt(max_steps=4, relative_decrease=2e-3),
+        solver=LevenbergMarquardt(max_steps=8, relative_decrease=1e-3),
     ),
     Stage(
         "fine",
         POSE + CAMERA + SHAPE + COLOUR,
         (
             "landmarks",
+            "gaps",
             "silhouette",
             "blendshapes",
             "iris",
@@ -78,7 +79,7 @@ PHOTO_STAGES = (
         ),
         blur_px=0.7,
         leaves_out_occluded=True,
-        solver=LevenbergMarquardt(max_steps=5, relative_decrease=2e-3),
+        solver=LevenbergMarquardt(max_steps=8, relative_decrease=1e-3),
     ),
 )
 
@@ -96,6 +97,8 @@ class FitConfig:
     landmark_scale: float = 5.0
     """Multiplies the sigmas of data/landmark_sigmas.csv: errors of neighbouring points are alike,
     so that the 478 count as few independent ones."""
+    gap_sigma_mm: float = 1.0
+    """Error of the vector between two points across the eye or the mouth."""
     landmark_turn: float = 1.5
     """Sigmas beyond which a point counts as badly detected and pulls no harder."""
 

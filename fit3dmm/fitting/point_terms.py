@@ -6,6 +6,7 @@ from torch import Tensor
 
 from fit3dmm.energy.image import SmoothImage, blurred
 from fit3dmm.energy.landmarks import (
+    gap_term,
     iris_sigma_mm,
     iris_term,
     isotropic_whitening,
@@ -35,6 +36,12 @@ _CLEAR_CONTRAST = 0.3
 _LIMB_FACING = 0.1
 # Points that the head itself hides are the detector's guess.
 _HIDDEN_FACTOR = 3.0
+# Upper and lower lids, and the inner edges of the lips.
+_GAPS = (
+    (161, 163), (160, 144), (159, 145), (158, 153), (157, 154),
+    (388, 390), (387, 373), (386, 374), (385, 380), (384, 381),
+    (80, 88), (81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (310, 318),
+)  # fmt: skip
 _IRIS_CENTRES = (468, 473)
 _IRIS_RIMS = ((469, 471), (470, 472), (474, 476), (475, 477))
 
@@ -48,6 +55,24 @@ def build_landmarks(context: Context) -> Term:
         points.joined(outline_points),
         torch.cat([observed_px[inner], observed_px[outline]]),
         torch.cat([whitening, outline_whitening]),
+        context.frame,
+        charbonnier(context.config.landmark_turn),
+    )
+
+
+def build_gaps(context: Context) -> Term:
+    """How far eyes and mouth are open."""
+    upper, lower = torch.tensor(_GAPS).unbind(1)
+    seen = context.surface.at(context.prepared.model.landmarks[DETECTOR_POINTS])
+    hidden = (seen.facing < 0) | ~seen.in_front
+    sigma_px = context.config.gap_sigma_mm * context.px_per_mm * torch.ones(len(upper))
+    sigma_px = torch.where(hidden[upper] | hidden[lower], _HIDDEN_FACTOR * sigma_px, sigma_px)
+    landmarks, observed_px = context.prepared.landmarks, context.observation.points_px
+    return gap_term(
+        landmarks.select(upper),
+        landmarks.select(lower),
+        (observed_px[upper] - observed_px[lower]).to(landmarks.mean_mm),
+        sigma_px.to(landmarks.mean_mm),
         context.frame,
         charbonnier(context.config.landmark_turn),
     )

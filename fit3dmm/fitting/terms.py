@@ -10,7 +10,7 @@ from fit3dmm.energy.priors import distance_prior, light_prior, normal_prior
 from fit3dmm.fitting.colour_terms import build_photometric
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.initialise import observed_expression
-from fit3dmm.fitting.point_terms import build_iris, build_landmarks, build_silhouette
+from fit3dmm.fitting.point_terms import build_gaps, build_iris, build_landmarks, build_silhouette
 from fit3dmm.solve.problem import Term
 
 Builder = Callable[[Context], Term | None]
@@ -76,6 +76,7 @@ def _light(context: Context) -> Term:
 
 BUILDERS: Mapping[str, Builder] = {
     "landmarks": build_landmarks,
+    "gaps": build_gaps,
     "blendshapes": _blendshapes,
     "iris": build_iris,
     "silhouette": build_silhouette,

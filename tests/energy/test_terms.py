@@ -9,6 +9,7 @@ from fit3dmm.energy import (
     blurred,
     distance_prior,
     find_edges,
+    gap_term,
     iris_term,
     isotropic_whitening,
     landmark_term,
@@ -73,9 +74,13 @@ def _terms(model):
     skin = skin_points(model, 300)
     weight = torch.rand(300, generator=generator, dtype=torch.float64)
     irises = points.select(torch.tensor([468, 473]))
+    rows = torch.arange(20)
     return {
         "landmarks": landmark_term(points, seen, isotropic_whitening(sigma), FRAME),
         "sliding": landmark_term(points, seen, sliding_whitening(sigma, across, 4 * sigma), FRAME),
+        "gaps": gap_term(
+            points.select(rows), points.select(rows + 30), seen[rows], sigma[rows], FRAME
+        ),
         "silhouette": silhouette_term(points, seen, across, sigma, sigma, FRAME, charbonnier(5.0)),
         "iris": iris_term(irises, torch.tensor(15.5, dtype=torch.float64), 0.6, FRAME),
         "photometric": photometric_term(skin, weight, _image(), CROP, FRAME, 0.1),
@@ -92,7 +97,7 @@ def terms(model):
     return _terms(model)
 
 
-NAMES = ("landmarks", "sliding", "silhouette", "iris", "photometric", "identity", "expression",
+NAMES = ("landmarks", "sliding", "gaps", "silhouette", "iris", "photometric", "identity", "expression",
          "distance", "focal", "light")  # fmt: skip
 
 
