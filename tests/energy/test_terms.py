@@ -97,8 +97,8 @@ def terms(model):
     return _terms(model)
 
 
-NAMES = ("landmarks", "sliding", "gaps", "silhouette", "iris", "photometric", "identity", "expression",
-         "distance", "focal", "light")  # fmt: skip
+NAMES = ("landmarks", "sliding", "gaps", "silhouette", "iris", "photometric", "identity",
+         "expression", "distance", "focal", "light")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
