@@ -33,9 +33,9 @@ MIN_SIZE_PX, MAX_SIZE_PX = 64, 8192
 # Cosines of the angle between normal and view: a surface is seen from the first, well from the
 # second.
 _GRAZING = (0.2, 0.6)
-# Shares of its area that the photo shows of a place: the lid of an open eye is folded away, and the
-# little that is seen of it would be drawn out when it shuts.
-_FOLDED = (0.12, 0.4)
+# Shares of a place's area: the lid of an open eye is folded, and the little that is seen of it
+# would be drawn out when it shuts.
+_FOLDED = (0.3, 0.6)
 # Shares of the face's median light below which a colour is mostly noise when it is divided by it.
 _DARK = (0.1, 0.3)
 # Linear light at which the brightest channel of a photo is cut off.
@@ -157,23 +157,20 @@ def _seen(
 def _unfolded(
     model: MorphableModel, scene: Scene, points_cam_mm: Float[Tensor, "vertices 3"]
 ) -> Float[Tensor, "vertices"]:
-    """Area on which the photo shows each vertex' triangles, over that of a face with shut eyes."""
+    """Area of the triangles around each vertex, as a share of that of a face with shut eyes."""
     triangles = model.surface.triangles.long()
+    shut = scene.coefficients.neutral().expression
+    shut = shut + shut.new_tensor([n.startswith("eyeBlink") for n in model.expression_names])
+    shut_mm = model.shape_mm(scene.coefficients.replace(expression=shut))
 
     def doubled_areas(points: Tensor) -> Tensor:
         a, b, c = points[triangles].unbind(1)
-        return torch.linalg.cross(b - a, c - a)
+        return torch.linalg.cross(b - a, c - a).norm(dim=-1)
 
-    shut = scene.coefficients.neutral().expression
-    shut = shut + shut.new_tensor([n.startswith("eyeBlink") for n in model.expression_names])
-    shape_mm = model.shape_mm(scene.coefficients.replace(expression=shut))
-    whole = doubled_areas(shape_mm).norm(dim=-1)
-    # Seen from the camera, and as large as if all were as far as the vertex.
-    middle = torch.nn.functional.normalize(points_cam_mm[triangles].mean(1), dim=-1)
-    shown = -(doubled_areas(points_cam_mm) * middle).sum(-1)
-    sums = torch.stack([shown, whole], 1).repeat_interleave(3, 0)
-    totals = sums.new_zeros(len(points_cam_mm), 2).index_add(0, triangles.flatten(), sums)
-    return totals[:, 0] / totals[:, 1].clamp_min(1e-6)
+    areas = torch.stack([doubled_areas(points_cam_mm), doubled_areas(shut_mm)], 1)
+    corners = areas.repeat_interleave(3, 0)
+    sums = areas.new_zeros(len(points_cam_mm), 2).index_add(0, triangles.flatten(), corners)
+    return sums[:, 0] / sums[:, 1].clamp_min(1e-6)
 
 
 def _mirrored(layer: Layer, mirror: Tensor) -> Layer:

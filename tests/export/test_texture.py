@@ -8,7 +8,12 @@ from fit3dmm import InputError
 from fit3dmm.export.texels import in_texels, padded, texel_fragments
 from fit3dmm.export.texture import bake_texture
 from fit3dmm.export.tint import smooth_tint
+from fit3dmm.fitting.pipeline import torch_threads
+from fit3dmm.geometry.camera import Camera
+from fit3dmm.geometry.mesh import topology_of
+from fit3dmm.model.files import load_model
 from fit3dmm.observe.colour import srgb_to_linear
+from fit3dmm.scene import Lighting, Pose, Scene
 from tests.export.faces import known_face, photo_of
 
 SIZE_PX = 256
@@ -138,3 +143,32 @@ def test_sizes_that_cannot_be(size_px):
     known = known_face()
     with pytest.raises(InputError, match=r"must be 64\.\.8192"):
         bake_texture(known.model, known.scene, known.photo, size_px)
+
+
+def test_what_an_open_eye_folds_away_is_not_taken_from_the_photo():
+    model = load_model("commons")
+    pose = Pose(torch.tensor([0.0, 0.0, 0.0]), torch.tensor([0.0, 0.0, -700.0]))
+    camera = Camera.centred(1100.0, 400, 460)
+    scene = Scene(model.zeros(), pose, camera, Lighting.ambient_white(0.8))
+    shape = model.shape_mm(model.zeros())
+    shut = model.zeros()
+    for name in ("eyeBlinkLeft", "eyeBlinkRight"):
+        shut.expression[model.expression_names.index(name)] = 1.0
+    shut_mm = model.shape_mm(shut)
+    travel = (shut_mm - shape).norm(dim=1)
+    # The lid is where blinking more than doubles the length of edges.
+    a, b = topology_of(model.surface.triangles, model.n_vertices).edges.long().unbind(1)
+    drawn_out = (shut_mm[a] - shut_mm[b]).norm(dim=1) > 2.2 * (shape[a] - shape[b]).norm(dim=1)
+    lid = torch.zeros(model.n_vertices, dtype=torch.bool)
+    lid[torch.cat([a[drawn_out], b[drawn_out]])] = True
+    lid &= model.regions["face"] > 0.9
+    paint = torch.where((travel > 0.5)[:, None], torch.tensor([0.2, 0.9, 0.2]), 1.0)
+    painted = model.replace(albedo_mean_linear=model.albedo_mean_linear * paint)
+    with torch.no_grad(), torch_threads(1):
+        photo = photo_of(painted, scene)
+        texture = baked_linear(model, scene, photo)
+    own, covered = in_uv(model, torch.cat([model.albedo_mean_linear, lid[:, None].float()], 1))
+    there = covered & (own[..., 3] > 0.9)
+    assert there.sum() > 20
+    # The folded lid has the fitted red, and not a fifth of it as in the photo.
+    assert (texture[..., 0] / own[..., 0])[there].median() > 0.7
