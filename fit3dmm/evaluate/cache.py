@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from fit3dmm._files import atomic_path
+from fit3dmm._files import atomic_path, data_path
 from fit3dmm.evaluate.protocol import Score
+
+_TABLES = ("landmark_sigmas.csv", "skin_jones_rehg.csv", "face_landmarker.task")
+"""What a fit reads from data/ besides the model, whose file has a place of its own in the keys."""
 
 
 def content_key(*parts: str | Path) -> str:
@@ -36,13 +39,16 @@ def _digest_of(path: Path, size: int, mtime_ns: int) -> str:
 
 @lru_cache(maxsize=1)
 def code_digest() -> str:
-    """Of fit3dmm's own source: another build must not be taken for the one that made a result."""
+    """Of fit3dmm's own source and tables: another build must not be taken for the one that made a
+    result."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         # What only prints or measures changes no fit.
         if path.relative_to(package).parts[0] not in ("cli", "evaluate", "export"):
             digest.update(path.read_bytes())
+    for name in _TABLES:
+        digest.update(data_path(name).read_bytes())
     return digest.hexdigest()[:16]
 
 

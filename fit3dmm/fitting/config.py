@@ -94,7 +94,7 @@ class FitConfig:
     """Side of the square crop that is compared, 64 to 1024; the face takes some 70 % of it."""
     stages: tuple[Stage, ...] = LANDMARK_STAGES + PHOTO_STAGES
 
-    landmark_scale: float = 5.0
+    landmark_scale: float = 3.0
     """Multiplies the sigmas of data/landmark_sigmas.csv: errors of neighbouring points are alike,
     so that the 478 count as few independent ones."""
     gap_sigma_mm: float = 1.0

@@ -17,6 +17,8 @@ REGISTERED_LEVEL, LENT_LEVEL = 1, 2
 """Commons is warped at the first and read off at the second, which has four times the vertices."""
 SKIN, EYES, NONE = 0, 1, -1
 """Parts of a head that are matched with their like only; none is matched with nothing."""
+_BEHIND_SKIN = ("mouth_interior", "eye_socket")
+_ON_SKIN = {"brows", "face", "lips", "nose", "skin"}
 # Commons' mouth cavity says little about the teeth and gums of another model, so these get plain
 # colours of their own, the darker one for what lies in shadow.
 _MOUTH_LINEAR = {"mouth_interior": (0.22, 0.07, 0.06), "teeth": (0.45, 0.41, 0.34)}
@@ -83,6 +85,10 @@ class Lent:
             name: read(weights.numpy()[:, None])[:, 0]
             for name, weights in self.model.regions.items()
         }
+        # What the source calls the inside of its head is not the skin that happens to lie nearest.
+        behind = [own_parts[name] for name in _BEHIND_SKIN if name in own_parts]
+        for name in _ON_SKIN & regions.keys():
+            regions[name][np.any(behind, axis=0)] = 0
         regions |= {name: mask.astype(np.float64) for name, mask in own_parts.items()}
         if len(stored.albedo_mean_linear) > 0:
             return stored.albedo_mean_linear, stored.albedo_basis_linear, regions
