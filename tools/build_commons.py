@@ -24,7 +24,7 @@ from commons.organs import (
     with_closed_lips,
     with_lid_linings,
     with_round_eyes,
-    with_teeth_set_back,
+    with_teeth_set,
 )
 from commons.population import (
     Gaussian,
@@ -117,7 +117,7 @@ def build(cache: Path) -> StoredModel:
     )
     mean = with_round_eyes(population.mean_mm - origin, head)
     mean = with_closed_lips(with_lid_linings(mean, head), head)
-    mean = with_teeth_set_back(mean, head)
+    mean = with_teeth_set(mean, head)
     surface = head_surface(head, mean)
     mediapipe = mediapipe_points(surface)
     landmarks, contours = build_landmarks(surface, mediapipe, ear_quads(mesh, head))
@@ -125,7 +125,7 @@ def build(cache: Path) -> StoredModel:
     regions = build_regions(sources, mesh, surface, mediapipe)
     weight = np.where(regions["face"] > 0.5, 1.0, _WEIGHT_ELSEWHERE) * head.in_part("skin")
     components, _ = principal_components(population, weight)
-    components = following_the_skin(components[: _N_IDENTITY + _N_DETAIL], head)
+    components = following_the_skin(components[: _N_IDENTITY + _N_DETAIL], mean, head)
     names, expressions, sigmas = read_expressions(sources, head, mean)
     albedo = build_albedo(sources, head, mean, _SEED)
     return StoredModel(

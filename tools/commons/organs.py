@@ -1,6 +1,7 @@
 """Eyeballs and teeth: round and rigid, they follow the skin instead of deforming with it."""
 
 import numpy as np
+from scipy.interpolate import interp1d
 
 from commons.head import Head
 from fit3dmm.geometry.subdivision import composed_operator, refine_levels
@@ -16,8 +17,11 @@ _LID_GAP_MM = 0.35
 # The lining of the lids ends just under the eyeball's surface, inside the opening's outline.
 _LINING_DEPTH_MM = 0.15
 _LINING_INWARD = 0.93
-_TEETH_WIDTH = 0.80
-_TEETH_BACK_MM = 4.5
+_TEETH_WIDTH = 0.72
+_TEETH_BACK_MM = 5.5
+# A usual bite: the upper front teeth show a little below resting lips and overlap the lower ones.
+_EDGE_BELOW_MM, _OVERBITE_MM, _OVERJET_MM = 2.5, 1.5, 1.5
+_FRONT_MM = 6.0
 
 
 def with_round_eyes(mean_mm: np.ndarray, head: Head) -> np.ndarray:
@@ -93,16 +97,35 @@ def _lining(head: Head, rim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows[1], rows[2]
 
 
-def with_teeth_set_back(mean_mm: np.ndarray, head: Head) -> np.ndarray:
-    """The mean with dental arches that stay behind the lips, also where heads are narrow."""
-    teeth = head.in_part("teeth_upper", "teeth_lower")
+def with_teeth_set(mean_mm: np.ndarray, head: Head) -> np.ndarray:
+    """The mean with dental arches in a bite: behind the lips, also where heads are narrow, the edge
+    of the upper front teeth a little below the line of the lips and before the lower ones."""
+    lips_mm = mean_mm[head.lip_rim]
+    line_mm = lips_mm[np.abs(lips_mm[:, 0]) < _FRONT_MM, 1].mean()
+    # Subdivision rounds the edges off, by more than they should overlap.
+    to_smooth = composed_operator(refine_levels(head.quads, len(head.vertex), 2), len(head.vertex))
+    smooth_mm = (to_smooth @ mean_mm)[: len(mean_mm)]
     result = mean_mm.copy()
-    result[teeth] = mean_mm[teeth] * [_TEETH_WIDTH, 1, 1] - [0, 0, _TEETH_BACK_MM]
+    for part, edge, below_mm, back_mm in (
+        ("teeth_upper", np.min, _EDGE_BELOW_MM, _TEETH_BACK_MM),
+        ("teeth_lower", np.max, _EDGE_BELOW_MM - _OVERBITE_MM, _TEETH_BACK_MM + _OVERJET_MM),
+    ):
+        teeth = head.in_part(part)
+        front = teeth & (np.abs(mean_mm[:, 0]) < _FRONT_MM)
+        down_mm = edge(smooth_mm[front, 1]) - (line_mm - below_mm)
+        result[teeth] = mean_mm[teeth] * [_TEETH_WIDTH, 1, 1] - [0, down_mm, back_mm]
     return result
 
 
 def with_closed_lips(mean_mm: np.ndarray, head: Head) -> np.ndarray:
     """The mean with the rims of the lips in touch; MakeHuman leaves half a millimetre between."""
+    result = mean_mm.copy()
+    result[head.lip_rim, 1:] = _met_halfway(mean_mm, mean_mm, head)[:, 1:]
+    return result
+
+
+def _met_halfway(values: np.ndarray, mean_mm: np.ndarray, head: Head) -> np.ndarray:
+    """(..., rim, c) values of the lips' rim, each with that of the other lip opposite it."""
     rim = head.lip_rim
     x = mean_mm[rim, 0]
     left, right = x.argmax(), x.argmin()
@@ -111,18 +134,26 @@ def with_closed_lips(mean_mm: np.ndarray, head: Head) -> np.ndarray:
     inside[first + 1 : last] = True
     corner = np.isin(np.arange(len(rim)), (left, right))
     halves = [np.flatnonzero(inside & ~corner), np.flatnonzero(~inside & ~corner)]
-    result = mean_mm.copy()
+    own = values[..., rim, :]
+    result = own.copy()
     for half, other in (halves, halves[::-1]):
         order = other[np.argsort(x[other])]
-        for axis in (1, 2):
-            opposite = np.interp(x[half], x[order], mean_mm[rim[order], axis])
-            result[rim[half], axis] = (mean_mm[rim[half], axis] + opposite) / 2
+        opposite = interp1d(
+            x[order],
+            own[..., order, :],
+            axis=-2,
+            bounds_error=False,
+            fill_value=(own[..., order[0], :], own[..., order[-1], :]),
+        )(x[half])
+        result[..., half, :] = (own[..., half, :] + opposite) / 2
     return result
 
 
-def following_the_skin(factor_mm: np.ndarray, head: Head) -> np.ndarray:
-    """Displacements of heads in which eyeballs move with their lids and teeth with the lips."""
+def following_the_skin(factor_mm: np.ndarray, mean_mm: np.ndarray, head: Head) -> np.ndarray:
+    """Displacements of heads in which eyeballs move with their lids, teeth with the lips, and the
+    lips together."""
     result = factor_mm.copy()
+    result[:, head.lip_rim] = _met_halfway(factor_mm, mean_mm, head)
     for parts, rim in (
         (("eye_left",), head.lid_rims[0]),
         (("eye_right",), head.lid_rims[1]),
