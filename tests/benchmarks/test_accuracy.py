@@ -15,7 +15,8 @@ from variants import DEFAULT, VARIANTS
 
 LANDMARKS = preset("landmarks")
 # Of 640 px, generating the photos would take most of the tests' time.
-SMALL = ["--photo-px", "240", "--cases", "2", "--jobs", "1"]
+PHOTO_PX = 320
+SMALL = ["--photo-px", str(PHOTO_PX), "--cases", "2", "--jobs", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_variants_are_held_against_the_default_on_the_same_faces(ablation):
 @pytest.fixture(scope="module")
 def trial(ablation, folder):
     """One face from its landmarks alone, so that every solver is quick."""
-    protocol = Synthetic(2, half="choose", kind="in-model", photo_px=240)
+    protocol = Synthetic(2, half="choose", kind="in-model", photo_px=PHOTO_PX)
     (data,) = (folder / "set" / "in-model").glob("set-*")
     return replace(run_ablation.load_trial(protocol.list_cases(data)[0]), config=LANDMARKS)
 
