@@ -138,13 +138,9 @@ def _met_halfway(values: np.ndarray, mean_mm: np.ndarray, head: Head) -> np.ndar
     result = own.copy()
     for half, other in (halves, halves[::-1]):
         order = other[np.argsort(x[other])]
-        opposite = interp1d(
-            x[order],
-            own[..., order, :],
-            axis=-2,
-            bounds_error=False,
-            fill_value=(own[..., order[0], :], own[..., order[-1], :]),
-        )(x[half])
+        opposite = interp1d(x[order], own[..., order, :], axis=-2)(
+            np.clip(x[half], x[order[0]], x[order[-1]])
+        )
         result[..., half, :] = (own[..., half, :] + opposite) / 2
     return result
 
