@@ -26,12 +26,11 @@ _MEDIAN_OF_NORM = 1.5382
 
 def build_photometric(context: Context) -> Term:
     """Colours of the seen face, with the noise that the stage finds at its start."""
-    low, high = context.config.photometric_sigma_range
     weight = photometric_weights(context)
     if context.stage.bare_skin:
         weight = weight * context.prepared.skin_bare
     maker = _TermMaker(context, weight)
-    sigma = min(max(maker.unexplained(), low), high)
+    sigma = _noise(maker.unexplained(), context)
     if context.stage.leaves_out_occluded:
         maker = _TermMaker(context, weight * _share_of_face(context, weight, maker, sigma))
     return maker.term(sigma)
@@ -47,9 +46,14 @@ def judge_colours(context: Context) -> tuple[float, float]:
     weight = photometric_weights(context)
     maker = _TermMaker(context, weight)
     error = maker.unexplained()
-    low, high = context.config.photometric_sigma_range
-    share = _share_of_face(context, weight, maker, min(max(error, low), high))
+    share = _share_of_face(context, weight, maker, _noise(error, context))
     return error, float((weight * share).sum() / weight.sum().clamp_min(1e-9))
+
+
+def _noise(unexplained: float, context: Context) -> float:
+    """What is unexplained, within the settings' bounds."""
+    low, high = context.config.photometric_sigma_range
+    return min(max(unexplained, low), high)
 
 
 def _share_of_face(
