@@ -1,5 +1,9 @@
 """Exact closest points on a triangle mesh: a tree of boxes, walked by one thread a point.
 
+An iteration asks about almost the same points again and again. So a search also collects the
+triangles that are a little farther than the nearest, and the next answers come from these alone
+for as long as no other triangle can be nearer.
+
 The distance to a triangle is found by the region of its plane that the point lies over:
 C. Ericson, "Real-Time Collision Detection", Morgan Kaufmann 2005, section 5.1.5.
 """
@@ -15,6 +19,8 @@ from fit3dmm._errors import InputError
 
 _LEAF_SIZE = 4
 _CHUNK = 256
+# A vertex where six triangles meet, and some beyond.
+_NEAR = 12
 # The region test divides by the area, so a triangle whose height is below this share of its length
 # is answered by its three edges instead: wrong by half that height at most, where the region test
 # would lose as much to rounding.
@@ -36,6 +42,18 @@ class SurfaceIndex:
 
 
 @dataclass(frozen=True)
+class Neighbourhoods:
+    """What a search saw about each point. It answers for places nearby without another search."""
+
+    places: Float[np.ndarray, "points 3"]
+    """Where the point was when the tree was searched for it."""
+    rows: Int[np.ndarray, "points near"]
+    """Rows of `SurfaceIndex.corners` of the triangles near the place; -1 fills the rest."""
+    others: Float[np.ndarray, "points"]
+    """No triangle that is not in `rows` is nearer to the place than this."""
+
+
+@dataclass(frozen=True)
 class ClosestPoints:
     """What lies nearest to each asked point."""
 
@@ -45,13 +63,8 @@ class ClosestPoints:
     """Row of the triangle that it lies on."""
     distance: Float[np.ndarray, "points"]
     """How far it is, in the mesh's unit."""
-    asked: Float[np.ndarray, "points 3"]
-    """The points themselves."""
-    row: Int[np.ndarray, "points"]
-    """Row of `SurfaceIndex.corners` that `triangle` is."""
-    others: Float[np.ndarray, "points"]
-    """No other triangle is nearer than this. Lets a point that moves less than half of what it is
-    ahead of the others keep its triangle without a search."""
+    near: Neighbourhoods
+    """For the next question about almost the same points."""
 
 
 def index_surface(
@@ -74,25 +87,31 @@ def index_surface(
 def closest_points(
     surface: SurfaceIndex,
     points: Float[np.ndarray, "points 3"],
-    before: ClosestPoints | None = None,
+    before: Neighbourhoods | None = None,
 ) -> ClosestPoints:
     """Nearest point of the surface to each point: exact, in parallel over the points.
 
     Args:
         surface: where to look.
         points: in the frame of the surface.
-        before: answers for as many points of which each was near the one that now has its place,
-            such as those of an iteration's last step. They make it faster and change no answer.
+        before: the answers' `near` for as many points, each of them close to the one that now has
+            its place, such as those of an iteration's last step. It makes the answer faster and
+            changes none.
     """
     asked = np.ascontiguousarray(points, dtype=np.float64)
     if before is None:
-        known = (asked, np.full(len(asked), -1), np.zeros(len(asked)))
-    else:
-        known = (before.asked, before.row, before.others)
-    found, row, squared, others = _query(
-        surface.corners, surface.boxes, surface.children, asked, *known
+        nowhere = np.full((len(asked), _NEAR), -1, dtype=np.int32)
+        before = Neighbourhoods(asked, nowhere, np.zeros(len(asked)))
+    found, row, squared, *near = _query(
+        surface.corners,
+        surface.boxes,
+        surface.children,
+        asked,
+        before.places,
+        before.rows,
+        before.others,
     )
-    return ClosestPoints(found, surface.triangle[row], np.sqrt(squared), asked, row, others)
+    return ClosestPoints(found, surface.triangle[row], np.sqrt(squared), Neighbourhoods(*near))
 
 
 # The kernels are marked no_type_check because numba can't compile through the wrappers that the
@@ -142,90 +161,136 @@ def _build(lowest, highest):
 
 @numba.njit(cache=True, parallel=True)
 @no_type_check
-def _query(corners, boxes, children, points, points_before, row_before, others_before):
+def _query(corners, boxes, children, points, places_before, rows_before, others_before):
     n = points.shape[0]
     found = np.empty((n, 3))
     row_of = np.empty(n, dtype=np.int64)
     squared = np.empty(n)
+    places = np.empty((n, 3))
+    rows = np.empty((n, _NEAR), dtype=np.int32)
     others = np.empty(n)
     # Chunks are of one size, so that the number of threads changes nothing.
     for chunk in numba.prange((n + _CHUNK - 1) // _CHUNK):
         # Medians halve the rows at each level: 64 entries are enough for 2^60 triangles.
         waiting, waiting_distance = np.empty(64, dtype=np.int64), np.empty(64)
+        near_distance = np.empty(_NEAR)
         row = 0
         for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, n)):
             x, y, z = points[i, 0], points[i, 1], points[i, 2]
-            dx, dy, dz = x - points_before[i, 0], y - points_before[i, 1], z - points_before[i, 2]
-            # Distances to all triangles have changed by this at most.
-            left = others_before[i] - np.sqrt(dx * dx + dy * dy + dz * dz)
-            # Neighbours in a list of vertices tend to be neighbours on the surface.
-            row = row_before[i] if row_before[i] >= 0 else row
-            qx, qy, qz, nearest = _on_triangle(x, y, z, corners[row])
-            if np.sqrt(nearest) > left:
-                qx, qy, qz, nearest, row, left = _search(
-                    x, y, z, corners, boxes, children, row, waiting, waiting_distance
-                )
+            dx, dy, dz = x - places_before[i, 0], y - places_before[i, 1], z - places_before[i, 2]
+            moved = np.sqrt(dx * dx + dy * dy + dz * dz)
+            nearest = np.inf
+            for k in range(_NEAR):
+                if rows_before[i, k] < 0:
+                    break
+                px, py, pz, d = _on_triangle(x, y, z, corners, rows_before[i, k])
+                if d < nearest:
+                    qx, qy, qz, nearest, row = px, py, pz, d, rows_before[i, k]
+            # Distances to all triangles have changed by `moved` at most.
+            if np.sqrt(nearest) <= others_before[i] - moved:
+                places[i], rows[i], others[i] = places_before[i], rows_before[i], others_before[i]
+            else:
+                # What moves less and less will not move much farther than it has moved now, and
+                # a point that moves by m comes nearer to one triangle and leaves another by m.
+                # Neighbours in a list of vertices tend to be neighbours on the surface, so the last
+                # row is a start.
+                qx, qy, qz, nearest, row, others[i] = _search(
+                    x, y, z, corners, boxes, children, row, 2 * moved,
+                    waiting, waiting_distance, rows[i], near_distance,
+                )  # fmt: skip
+                places[i] = points[i]
             found[i, 0], found[i, 1], found[i, 2] = qx, qy, qz
-            row_of[i], squared[i], others[i] = row, nearest, left
-    return found, row_of, squared, others
+            row_of[i], squared[i] = row, nearest
+    return found, row_of, squared, places, rows, others
 
 
 @numba.njit(cache=True)
 @no_type_check
-def _search(x, y, z, corners, boxes, children, first_row, waiting, waiting_distance):
-    """Nearest point, squared distance, row, and what no other triangle is nearer than.
+def _search(
+    x, y, z, corners, boxes, children, first_row, margin,
+    waiting, waiting_distance, near, near_distance,
+):  # fmt: skip
+    """Nearest point, squared distance, row, and what no triangle that is not `near` is nearer than.
 
     Any triangle may be the first; the nearer it is, the fewer boxes are opened. `waiting` and its
-    distances are room for the stack.
+    distances are room for the stack, `near_distance` for the squared distances of `near`, which
+    becomes the rows of the triangles that are farther than the nearest by `margin` at most.
     """
-    bx, by, bz, best = _on_triangle(x, y, z, corners[first_row])
-    best_row, second = first_row, np.inf
+    bx, by, bz, best = _on_triangle(x, y, z, corners, first_row)
+    best_row = first_row
+    limit = _widened(best, margin)
+    near[:] = -1
+    near[0], near_distance[0] = first_row, best
+    n_near = 1
+    others = np.inf
     waiting[0], waiting_distance[0] = 0, 0.0
     depth = 1
     while depth > 0:
         depth -= 1
-        if waiting_distance[depth] >= best:
-            second = min(second, waiting_distance[depth])
+        if waiting_distance[depth] >= limit:
+            others = min(others, waiting_distance[depth])
             continue
         first, end = children[waiting[depth], 0], children[waiting[depth], 1]
         if end >= 0:
             for row in range(first, end):
                 if row == first_row:
                     continue
-                qx, qy, qz, d = _on_triangle(x, y, z, corners[row])
+                qx, qy, qz, d = _on_triangle(x, y, z, corners, row)
                 if d < best:
-                    second = best
                     best, best_row = d, row
                     bx, by, bz = qx, qy, qz
-                elif d < second:
-                    second = d
+                    limit = _widened(best, margin)
+                if d > limit or (n_near == _NEAR and d >= near_distance[_NEAR - 1]):
+                    others = min(others, d)
+                    continue
+                if n_near == _NEAR:
+                    others = min(others, near_distance[_NEAR - 1])
+                    n_near -= 1
+                k = n_near
+                while k > 0 and near_distance[k - 1] > d:
+                    near[k], near_distance[k] = near[k - 1], near_distance[k - 1]
+                    k -= 1
+                near[k], near_distance[k] = row, d
+                n_near += 1
             continue
-        near, far = first, first + 1
-        near_distance = _to_box(x, y, z, boxes[near])
-        far_distance = _to_box(x, y, z, boxes[far])
-        if far_distance < near_distance:
-            near, far = far, near
-            near_distance, far_distance = far_distance, near_distance
-        waiting[depth], waiting_distance[depth] = far, far_distance
-        waiting[depth + 1], waiting_distance[depth + 1] = near, near_distance
+        left, right = first, first + 1
+        left_distance = _to_box(x, y, z, boxes, left)
+        right_distance = _to_box(x, y, z, boxes, right)
+        if right_distance < left_distance:
+            left, right = right, left
+            left_distance, right_distance = right_distance, left_distance
+        waiting[depth], waiting_distance[depth] = right, right_distance
+        waiting[depth + 1], waiting_distance[depth + 1] = left, left_distance
         depth += 2
-    return bx, by, bz, best, best_row, np.sqrt(second)
+    while n_near > 1 and near_distance[n_near - 1] > limit:
+        n_near -= 1
+        near[n_near] = -1
+        others = min(others, near_distance[n_near])
+    return bx, by, bz, best, best_row, np.sqrt(others)
 
 
 @numba.njit(cache=True, inline="always")
 @no_type_check
-def _to_box(x, y, z, box):
+def _widened(squared, margin):
+    """The square of a distance plus a margin; never less than the distance's own for rounding."""
+    return max(squared, (np.sqrt(squared) + margin) ** 2)
+
+
+@numba.njit(cache=True, inline="always")
+@no_type_check
+def _to_box(x, y, z, boxes, node):
     """Squared distance to a box; 0 inside."""
-    dx = max(box[0] - x, 0.0, x - box[3])
-    dy = max(box[1] - y, 0.0, y - box[4])
-    dz = max(box[2] - z, 0.0, z - box[5])
+    dx = max(boxes[node, 0] - x, 0.0, x - boxes[node, 3])
+    dy = max(boxes[node, 1] - y, 0.0, y - boxes[node, 4])
+    dz = max(boxes[node, 2] - z, 0.0, z - boxes[node, 5])
     return dx * dx + dy * dy + dz * dz
 
 
 @numba.njit(cache=True)
 @no_type_check
-def _on_triangle(x, y, z, corner):
+def _on_triangle(x, y, z, corners, row):
     """Nearest point of one triangle and the squared distance to it."""
+    corner = corners[row]
     ax, ay, az = corner[0], corner[1], corner[2]
     ux, uy, uz = corner[3] - ax, corner[4] - ay, corner[5] - az
     vx, vy, vz = corner[6] - ax, corner[7] - ay, corner[8] - az

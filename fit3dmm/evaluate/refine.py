@@ -6,7 +6,12 @@ import numpy as np
 from jaxtyping import Float
 
 from fit3dmm.evaluate.align import Similarity
-from fit3dmm.evaluate.closest_point import ClosestPoints, SurfaceIndex, closest_points
+from fit3dmm.evaluate.closest_point import (
+    ClosestPoints,
+    Neighbourhoods,
+    SurfaceIndex,
+    closest_points,
+)
 
 _FIRST_DAMPING = 1e-3
 _LEAST_DAMPING = 1e-9
@@ -77,7 +82,7 @@ def refine_alignment(
             damped = curvature + damping * np.diag(np.diag(curvature).clip(min=1e-300))
             step = -np.linalg.solve(damped, gradient)
             moved = _stepped(state.alignment, step, centre, with_scale)
-            trial = _measure(mesh, points, moved, state.found)
+            trial = _measure(mesh, points, moved, state.found.near)
             before, after = (state.distance**2).sum(), (trial.distance**2).sum()
             if after < before:
                 break
@@ -106,7 +111,7 @@ def _measure(
     mesh: SurfaceIndex,
     points: np.ndarray,
     alignment: Similarity,
-    before: ClosestPoints | None = None,
+    before: Neighbourhoods | None = None,
 ) -> _State:
     found = closest_points(mesh, alignment.invert(points), before)
     return _State(

@@ -95,24 +95,36 @@ def test_what_is_known_of_points_nearby_changes_no_answer(step):
     known = closest_points(surface, points)
     for _ in range(5):
         points = points + step * rng.normal(size=points.shape)
-        known, anew = closest_points(surface, points, known), closest_points(surface, points)
+        known = closest_points(surface, points, known.near)
+        anew = closest_points(surface, points)
         # The same kernel on the same triangle; where triangles meet, on another of equal distance.
         np.testing.assert_allclose(known.distance, anew.distance, rtol=1e-13, atol=1e-13)
         assert np.linalg.norm(known.points - anew.points, axis=1).max() < 1e-9
 
 
-def test_no_other_triangle_is_nearer_than_it_says():
+@pytest.mark.parametrize("moved", [0.0, 3.0, 1e4])
+def test_no_other_triangle_is_nearer_than_it_says(moved):
     vertices, triangles = bumpy_sphere(1)
     points = np.random.default_rng(7).normal(size=(40, 3)) * 70
-    found = closest_points(index_surface(vertices, triangles), points)
+    surface = index_surface(vertices, triangles)
+    before = closest_points(surface, points - [moved, 0, 0]).near
+    found = closest_points(surface, points, before)
     each = [
-        closest_points(index_surface(vertices, one[None]), points).distance for one in triangles
+        closest_points(index_surface(vertices, one[None]), found.near.places).distance
+        for one in triangles
     ]
     distances = np.stack(each, axis=1)
-    distances[np.arange(len(points)), found.triangle] = np.inf
-    assert (found.others <= distances.min(axis=1) + 1e-12).all()
-    # It is worth something: most are ahead of the others by more than rounding.
-    assert (found.others > found.distance + 1e-6).mean() > 0.5
+    for i, near in enumerate(found.near.rows):
+        listed = surface.triangle[near[near >= 0]]
+        assert found.triangle[i] in listed
+        assert len(set(listed)) == len(listed)
+        assert found.near.others[i] <= np.delete(distances[i], listed).min() + 1e-12
+    # It is worth something: where there was room, all that such a move can bring nearest is listed.
+    searched = (found.near.places == points).all(axis=1)
+    room = searched & (found.near.rows < 0).any(axis=1)
+    assert (found.near.others >= found.distance + 2 * moved)[room].all()
+    assert searched.any()
+    assert room.any() or moved > 1000
 
 
 def test_the_number_of_threads_does_not_matter():
