@@ -14,13 +14,13 @@ import torch
 from fit3dmm.evaluate.synthetic.truth import Truth
 from fit3dmm.fitting import FitConfig, PreparedModel, Stage, fit_observation
 from fit3dmm.fitting.context import context_at
+from fit3dmm.fitting.detector_errors import detected_model, exact_detector
 from fit3dmm.fitting.initialise import initial_values
 from fit3dmm.fitting.pipeline import stage_problem, torch_threads
-from fit3dmm.fitting.point_terms import inner_points
 from fit3dmm.fitting.prepared import DETECTOR_POINTS
 from fit3dmm.fitting.unknowns import photo_frame, scene_of
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.detect import N_POINTS, DetectedFace
+from fit3dmm.observe.detect import FACE_OVAL, N_POINTS, DetectedFace
 from fit3dmm.observe.observation import Observation, observe_face
 from fit3dmm.observe.photo import Photo
 from fit3dmm.scene import Scene
@@ -39,6 +39,8 @@ _EXIF_LOG_ERROR = 0.05
 _SIZES_PX = (224, 384)
 # The detector's points from here on have a term of their own.
 _IRISES = N_POINTS - 10
+# Of a point by itself on a photo: what all points together make of the detector left aside.
+_ALONE_SIGMA_MM = 2.0
 # Priors that no fit can do without: instead of being left out they are weakened.
 _PRIOR_SIGMAS = {
     "identity": ("identity_sigma",),
@@ -74,9 +76,7 @@ class Trial:
         config, model = self.config, self.prepared.model
         frame = photo_frame(self.observation, model.mean_mm)
         with torch.no_grad(), torch_threads(config.threads):
-            values: Values = initial_values(
-                model, self.prepared.landmarks, self.observation, frame, config
-            )
+            values: Values = initial_values(self.prepared, self.observation, frame, config)
             began = time.perf_counter()
             for stage in config.stages:
                 context = context_at(self.prepared, self.observation, frame, config, stage, values)
@@ -116,7 +116,8 @@ def variants() -> dict[str, Variant]:
         Variant("Adam", "solvers", _solved_by(lambda problem: solve_adam(problem, adam))),
         Variant("L-BFGS", "solvers", _solved_by(lambda problem: solve_lbfgs(problem, lbfgs))),
         Variant("68 landmarks", "landmarks", _only(_ibug68)),
-        Variant("no outline", "landmarks", _only(lambda model: inner_points())),
+        Variant("no outline", "landmarks", _only(_inner)),
+        Variant("detector taken at its word", "landmarks", _exact),
         Variant("focal known", "focal length", _focal_known),
         Variant("focal by EXIF", "focal length", _focal_by_exif),
     ]
@@ -172,19 +173,34 @@ def _solved_by(solver: Solver) -> Change:
 
 
 def _only(choose: Callable[[MorphableModel], torch.Tensor]) -> Change:
-    """Some of the detector's points, which together weigh as much as all of them did."""
+    """Some of the detector's points."""
 
     def change(trial: Trial) -> Trial:
-        sigma_mm = trial.prepared.landmark_sigma_mm
-        kept = torch.zeros(N_POINTS, dtype=torch.bool)
-        kept[choose(trial.prepared.model)] = True
-        precision = sigma_mm[:_IRISES].square().reciprocal()
-        share = precision[kept[:_IRISES]].sum() / precision.sum()
+        detected = trial.prepared.detected
+        left_out = torch.ones(detected.errors.n_points, dtype=torch.bool)
+        left_out[choose(trial.prepared.model)] = False
         # What has no precision pulls nothing.
-        sigma_mm = torch.where(kept, sigma_mm * share.sqrt(), torch.inf)
-        return replace(trial, prepared=trial.prepared.replace(landmark_sigma_mm=sigma_mm))
+        sigma_mm = detected.errors.sigma_mm.masked_fill(left_out, torch.inf)
+        fewer = detected.replace(errors=detected.errors.replace(sigma_mm=sigma_mm))
+        return replace(trial, prepared=trial.prepared.replace(detected=fewer))
 
     return change
+
+
+def _inner(model: MorphableModel) -> torch.Tensor:
+    """All but the outline."""
+    del model
+    return torch.tensor(sorted(set(range(_IRISES)) - set(FACE_OVAL)))
+
+
+def _exact(trial: Trial) -> Trial:
+    """Points that are what they seem, with independent noise."""
+    detected = trial.prepared.detected
+    simple = exact_detector(detected.errors.n_points, _ALONE_SIGMA_MM)
+    return replace(
+        trial,
+        prepared=trial.prepared.replace(detected=detected_model(simple, trial.prepared.landmarks)),
+    )
 
 
 def _ibug68(model: MorphableModel) -> torch.Tensor:

@@ -1,13 +1,13 @@
 """How far a scene is from a photo, in units of noise: named residual terms with Jacobians."""
 
+from fit3dmm.energy.detected import PointErrors as PointErrors
+from fit3dmm.energy.detected import detected_term as detected_term
+from fit3dmm.energy.detected import view_features as view_features
 from fit3dmm.energy.image import SmoothImage as SmoothImage
 from fit3dmm.energy.image import blurred as blurred
 from fit3dmm.energy.landmarks import gap_term as gap_term
 from fit3dmm.energy.landmarks import iris_sigma_mm as iris_sigma_mm
 from fit3dmm.energy.landmarks import iris_term as iris_term
-from fit3dmm.energy.landmarks import isotropic_whitening as isotropic_whitening
-from fit3dmm.energy.landmarks import landmark_term as landmark_term
-from fit3dmm.energy.landmarks import sliding_whitening as sliding_whitening
 from fit3dmm.energy.photometric import photometric_term as photometric_term
 from fit3dmm.energy.points import SHAPE as SHAPE
 from fit3dmm.energy.points import ModelPoints as ModelPoints

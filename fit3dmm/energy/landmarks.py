@@ -1,4 +1,4 @@
-"""Terms for points that were seen in the photo: dense landmarks and the size of the iris."""
+"""Terms for what points seen in the photo say together: openings, and the size of the iris."""
 
 import math
 
@@ -14,36 +14,6 @@ IRIS_DIAMETER_MM = 11.7
 IRIS_SIGMA_MM = 0.5
 """Of the visible iris in adults, nearly the same for all: F. Rufer, A. Schroder, C. Erb, "White-to-
 white corneal diameter", Cornea 24(3), 2005 (11.71 +- 0.42 mm); the rest is for the detector."""
-
-
-def landmark_term(
-    points: ModelPoints,
-    observed_px: Float[Tensor, "points 2"],
-    whitening: Float[Tensor, "points 2 2"],
-    frame: PhotoFrame,
-    loss: Loss | None = None,
-) -> Term:
-    """Distances of projected points from where they were seen.
-
-    Args:
-        whitening: of each point's error, so that `whitening @ error` is in sigmas: the identity
-            over sigma, or anisotropic for a point that may slide (`sliding_whitening`).
-        loss: of each point's whitened distance.
-    """
-    loss = loss or charbonnier(turn=3.0)
-
-    def term(values: Values) -> Residuals:
-        at = project(points, values, frame)
-        residual = (whitening @ (at.px - observed_px)[..., None])[..., 0]
-        energy, weight = loss(residual.square().sum(1))
-        return Residuals(
-            residual.flatten(),
-            energy.sum(),
-            weight.detach().repeat_interleave(2),
-            lambda free: at.pull_back(whitening, free),
-        )
-
-    return term
 
 
 def gap_term(
@@ -72,7 +42,7 @@ def gap_term(
         ends = [project(end, values, frame) for end in (points, others)]
         residual = (ends[0].px - ends[1].px - observed_px) / sigma_px[:, None]
         energy, weight = loss(residual.square().sum(1))
-        whitening = isotropic_whitening(sigma_px)
+        whitening = torch.diag_embed(sigma_px.reciprocal()[:, None].expand(-1, 2))
 
         def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
             one, other = (end.pull_back(whitening, free) for end in ends)
@@ -86,28 +56,6 @@ def gap_term(
         )
 
     return term
-
-
-def isotropic_whitening(sigma_px: Float[Tensor, "points"]) -> Float[Tensor, "points 2 2"]:
-    """The same noise in all directions."""
-    return torch.eye(2, dtype=sigma_px.dtype, device=sigma_px.device) / sigma_px[:, None, None]
-
-
-def sliding_whitening(
-    sigma_px: Float[Tensor, "points"],
-    across: Float[Tensor, "points 2"],
-    slack_px: Float[Tensor, "points"],
-) -> Float[Tensor, "points 2 2"]:
-    """For points of an outline, which is known across but not along.
-
-    Args:
-        sigma_px: noise across the outline.
-        across: unit vectors across it, in the picture.
-        slack_px: additional noise along it; zero keeps a point isotropic.
-    """
-    along = torch.stack([-across[:, 1], across[:, 0]], dim=1)
-    sigma_along = (sigma_px.square() + slack_px.square()).sqrt()
-    return torch.stack([across / sigma_px[:, None], along / sigma_along[:, None]], dim=1)
 
 
 def iris_term(

@@ -11,7 +11,7 @@ import numpy as np
 from fit3dmm._files import atomic_path, data_path
 from fit3dmm.evaluate.protocol import Score
 
-_TABLES = ("landmark_sigmas.csv", "skin_jones_rehg.csv", "face_landmarker.task")
+_TABLES = ("detector_errors.h5", "skin_jones_rehg.csv", "face_landmarker.task")
 """What a fit reads from data/ besides the model, whose file has a place of its own in the keys."""
 
 

@@ -9,6 +9,8 @@ POSE = ("rotation_rad", "translation_mm")
 SHAPE = ("identity", "detail", "expression")
 COLOUR = ("albedo", "irradiance_sh")
 CAMERA = ("log_focal",)
+DETECTOR = ("detector",)
+"""What the detector makes of this photo (`energy.detected`)."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +32,21 @@ class Stage:
     solver: LevenbergMarquardt = field(default_factory=LevenbergMarquardt)
 
 
-_COLOUR_PRIORS = ("albedo", "light")
+_POINTS = ("landmarks", "detector", "gaps", "blendshapes", "iris")
 _PRIORS = ("identity", "detail", "expression", "distance", "focal")
+_COLOURS = ("photometric", "albedo", "light")
 
 LANDMARK_STAGES = (
     Stage(
         "pose",
-        POSE,
-        ("landmarks", "distance", "focal"),
+        POSE + DETECTOR,
+        ("landmarks", "detector", "distance", "focal"),
         solver=LevenbergMarquardt(max_steps=10, relative_decrease=1e-3),
     ),
     Stage(
         "landmarks",
-        POSE + CAMERA + SHAPE,
-        ("landmarks", "gaps", "blendshapes", "iris", *_PRIORS),
+        POSE + CAMERA + SHAPE + DETECTOR,
+        _POINTS + _PRIORS,
         solver=LevenbergMarquardt(max_steps=20, relative_decrease=2e-4),
     ),
 )
@@ -51,32 +54,23 @@ PHOTO_STAGES = (
     Stage(
         "light",
         COLOUR,
-        ("photometric", *_COLOUR_PRIORS),
+        _COLOURS,
         blur_px=2.0,
         bare_skin=True,
         solver=LevenbergMarquardt(max_steps=6, relative_decrease=1e-2),
     ),
     Stage(
         "coarse",
-        POSE + CAMERA + SHAPE + COLOUR,
-        ("landmarks", "gaps", "blendshapes", "iris", "photometric", *_COLOUR_PRIORS, *_PRIORS),
+        POSE + CAMERA + SHAPE + COLOUR + DETECTOR,
+        _POINTS + _COLOURS + _PRIORS,
         blur_px=2.0,
         leaves_out_occluded=True,
         solver=LevenbergMarquardt(max_steps=8, relative_decrease=1e-3),
     ),
     Stage(
         "fine",
-        POSE + CAMERA + SHAPE + COLOUR,
-        (
-            "landmarks",
-            "gaps",
-            "silhouette",
-            "blendshapes",
-            "iris",
-            "photometric",
-            *_COLOUR_PRIORS,
-            *_PRIORS,
-        ),
+        POSE + CAMERA + SHAPE + COLOUR + DETECTOR,
+        ("silhouette", *_POINTS, *_COLOURS, *_PRIORS),
         blur_px=0.7,
         leaves_out_occluded=True,
         solver=LevenbergMarquardt(max_steps=8, relative_decrease=1e-3),
@@ -94,9 +88,15 @@ class FitConfig:
     """Side of the square crop that is compared, 64 to 1024; the face takes some 70 % of it."""
     stages: tuple[Stage, ...] = LANDMARK_STAGES + PHOTO_STAGES
 
-    landmark_scale: float = 3.0
-    """Multiplies the sigmas of data/landmark_sigmas.csv: errors of neighbouring points are alike,
-    so that the 478 count as few independent ones."""
+    detector_scale: float = 1.8
+    """How much more the detector errs, on many points alike, than on the renders that
+    data/detector_errors.h5 was made of: hair, light and glasses are not on them."""
+    landmark_floor_mm: float = 1.5
+    """What comes to the noise of each point, because no person's features lie quite where the
+    model can put them."""
+    landmark_scale: float = 2.0
+    """Multiplies the noise of the points: what is left of it is still alike for neighbours, so that
+    468 count as few independent ones."""
     gap_sigma_mm: float = 1.0
     """Error of the vector between two points across the eye or the mouth."""
     landmark_turn: float = 1.5
@@ -159,6 +159,7 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         for name in (
+            "detector_scale",
             "landmark_scale",
             "photometric_correlation_mm",
             "identity_sigma",

@@ -6,8 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm.energy.points import ModelPoints, PhotoFrame
+from fit3dmm.energy.detected import UNKNOWN
+from fit3dmm.energy.points import PhotoFrame
 from fit3dmm.fitting.config import FitConfig
+from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.geometry.rotation import rotation_vector
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.observation import Observation
@@ -15,16 +17,12 @@ from fit3dmm.scene import Lighting
 
 
 def initial_values(
-    model: MorphableModel,
-    landmarks: ModelPoints,
-    observation: Observation,
-    frame: PhotoFrame,
-    config: FitConfig,
+    prepared: PreparedModel, observation: Observation, frame: PhotoFrame, config: FitConfig
 ) -> dict[str, Tensor]:
     """All unknowns at the start of the first stage."""
-    like = model.mean_mm
+    model, like = prepared.model, prepared.model.mean_mm
     rotation, px_per_mm, origin_px = solve_weak_perspective(
-        landmarks.mean_mm, observation.points_px
+        prepared.landmarks.mean_mm, observation.points_px
     )
     focal_px = initial_focal_px(px_per_mm, observation, frame, config)
     distance_mm = focal_px / px_per_mm
@@ -41,7 +39,13 @@ def initial_values(
         "translation_mm": like.new_tensor(translation),
         "log_focal": like.new_tensor([math.log(focal_px)]),
         "irradiance_sh": Lighting.ambient_white(config.light_level).irradiance_sh.to(like),
+        **detector_at_rest(prepared),
     }
+
+
+def detector_at_rest(prepared: PreparedModel) -> dict[str, Tensor]:
+    """The detector errs as it does on average."""
+    return {UNKNOWN: prepared.model.mean_mm.new_zeros(prepared.detected.errors.n_modes)}
 
 
 def initial_focal_px(

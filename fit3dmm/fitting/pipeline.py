@@ -13,7 +13,7 @@ import torch
 from fit3dmm.energy.points import PhotoFrame
 from fit3dmm.fitting.config import FitConfig, Stage, preset
 from fit3dmm.fitting.context import Context, context_at
-from fit3dmm.fitting.initialise import initial_values
+from fit3dmm.fitting.initialise import detector_at_rest, initial_values
 from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.quality import judge
 from fit3dmm.fitting.result import FitResult, StageReport
@@ -114,11 +114,9 @@ def fit_observation(
         observation = observation.to(device=like.device, dtype=like.dtype)
         frame = photo_frame(observation, like)
         if start is None:
-            values: Values = initial_values(
-                prepared.model, prepared.landmarks, observation, frame, config
-            )
+            values: Values = initial_values(prepared, observation, frame, config)
         else:
-            values = values_of(start)
+            values = {**values_of(start), **detector_at_rest(prepared)}
         reports = []
         for stage in config.stages:
             began = time.perf_counter()

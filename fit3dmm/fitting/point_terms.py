@@ -1,17 +1,15 @@
 """Terms of a stage that compare points: landmarks, outline, silhouette and irises."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
+from fit3dmm.energy.detected import detected_term
 from fit3dmm.energy.image import SmoothImage, blurred
 from fit3dmm.energy.landmarks import (
     gap_term,
     iris_sigma_mm,
     iris_term,
-    isotropic_whitening,
-    landmark_term,
-    sliding_whitening,
 )
 from fit3dmm.energy.points import ModelPoints, project
 from fit3dmm.energy.robust import charbonnier
@@ -23,9 +21,8 @@ from fit3dmm.observe.detect import FACE_OVAL
 from fit3dmm.observe.observation import Observation
 from fit3dmm.solve.problem import Term
 
-# Facing below which a point of the outline may slide along it, and the slack that it then has.
+# Facing below which a point may be the edge of the head.
 _OUTLINE_FACING = 0.5
-_OUTLINE_SLACK_MM = 12.0
 # The outline from ear to ear below, in the order of FACE_OVAL.
 _LOWER_OVAL = FACE_OVAL[9:28]
 _EDGE_BLUR_PX = 1.0
@@ -47,16 +44,21 @@ _IRIS_RIMS = ((469, 471), (470, 472), (474, 476), (475, 477))
 
 
 def build_landmarks(context: Context) -> Term:
-    inner, outline = inner_points(), torch.tensor(FACE_OVAL)
-    points, whitening = _inner_landmarks(context, inner)
-    outline_points, outline_whitening = _outline_landmarks(context, outline)
-    observed_px = context.observation.points_px.to(whitening)
-    return landmark_term(
-        points.joined(outline_points),
-        torch.cat([observed_px[inner], observed_px[outline]]),
-        torch.cat([whitening, outline_whitening]),
+    config, detected = context.config, context.prepared.detected
+    errors = detected.at_view(
+        rotation_matrix(context.values["rotation_rad"]),
+        context.px_per_mm,
+        config.detector_scale,
+        config.landmark_scale,
+        config.landmark_floor_mm,
+    )
+    rows = torch.arange(detected.errors.n_points)
+    return detected_term(
+        context.prepared.landmarks.select(rows),
+        context.observation.points_px[rows].to(errors.bias_px),
+        errors,
         context.frame,
-        charbonnier(context.config.landmark_turn),
+        charbonnier(config.landmark_turn),
     )
 
 
@@ -76,30 +78,6 @@ def build_gaps(context: Context) -> Term:
         context.frame,
         charbonnier(context.config.landmark_turn),
     )
-
-
-def inner_points() -> Int[Tensor, "inner"]:
-    """The detector's points but for the outline, and for the irises: they say where the eyes look,
-    which few models can follow, and their size has its own term."""
-    inner = torch.ones(_IRIS_CENTRES[0], dtype=torch.bool)
-    inner[list(FACE_OVAL)] = False
-    return inner.nonzero()[:, 0]
-
-
-def _inner_landmarks(context: Context, rows: Tensor) -> tuple[ModelPoints, Tensor]:
-    seen = context.surface.at(context.prepared.model.landmarks[DETECTOR_POINTS])
-    hidden = ((seen.facing < 0) | ~seen.in_front)[rows]
-    sigma_px = _sigma_px(context)[rows]
-    sigma_px = torch.where(hidden, _HIDDEN_FACTOR * sigma_px, sigma_px)
-    return context.prepared.landmarks.select(rows), isotropic_whitening(sigma_px)
-
-
-def _outline_landmarks(context: Context, rows: Tensor) -> tuple[ModelPoints, Tensor]:
-    """Points of the outline; what lies near an outline may slide along it."""
-    points, normal, facing = _outline_points(context, rows)
-    edge = (1 - facing.abs() / _OUTLINE_FACING).clamp(0, 1)
-    slack_px = _OUTLINE_SLACK_MM * context.px_per_mm * edge
-    return points, sliding_whitening(_sigma_px(context)[rows], _in_picture(normal), slack_px)
 
 
 def _outline_points(context: Context, rows: Tensor) -> tuple[ModelPoints, Tensor, Tensor]:
@@ -152,11 +130,6 @@ def build_silhouette(context: Context) -> Term | None:
     limb = (1 - facing.abs() / _OUTLINE_FACING).clamp(0, 1)
     sigma_px = torch.full_like(clear, config.silhouette_sigma_mm * context.px_per_mm)
     return silhouette_term(points, edge_px, across, clear * limb, sigma_px, context.frame)
-
-
-def _sigma_px(context: Context) -> Float[Tensor, "478"]:
-    scale = context.config.landmark_scale * context.px_per_mm
-    return context.prepared.landmark_sigma_mm * scale
 
 
 def iris_diameter_px(observation: Observation, rotation: Float[Tensor, "3 3"]) -> Tensor:

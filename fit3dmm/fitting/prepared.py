@@ -12,7 +12,12 @@ from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.energy.points import ModelPoints, model_points
 from fit3dmm.energy.skin_points import SkinPoints, skin_points
-from fit3dmm.fitting.landmark_noise import landmark_sigmas_mm
+from fit3dmm.fitting.detector_errors import (
+    DetectedModel,
+    DetectorErrors,
+    detected_model,
+    detector_errors,
+)
 from fit3dmm.model.morphable import MorphableModel
 
 DETECTOR_POINTS = "mediapipe478"
@@ -33,8 +38,8 @@ class PreparedModel(TensorRecord):
     outline: ModelPoints | None
     """Candidates on the lines along which the points of the detector's outline slide, line by line;
     None where the model has no such lines."""
-    landmark_sigma_mm: Float[Tensor, "478"]
-    """Noise of each point, on the face."""
+    detected: DetectedModel
+    """How the detector errs on these points."""
     skin: SkinPoints
     skin_neighbours: Int[Tensor, "points near"]
     """The points of `skin` around each, itself among them."""
@@ -43,8 +48,13 @@ class PreparedModel(TensorRecord):
     for the others."""
 
 
-def prepare(model: MorphableModel, n_skin_points: int = 2000) -> PreparedModel:
+def prepare(
+    model: MorphableModel, n_skin_points: int = 2000, errors: DetectorErrors | None = None
+) -> PreparedModel:
     """Takes some tenths of a second and 50 MB.
+
+    Args:
+        errors: of the detector; those of MediaPipe if left out.
 
     Raises:
         InputError: the model lacks the detector's points or the face region.
@@ -61,7 +71,7 @@ def prepare(model: MorphableModel, n_skin_points: int = 2000) -> PreparedModel:
         model,
         landmarks,
         None if lines is None else model_points(model, lines),
-        landmark_sigmas_mm().to(model.mean_mm),
+        detected_model(errors or detector_errors(), landmarks),
         skin,
         _neighbours(skin),
         _bare(skin, landmarks.mean_mm),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from fit3dmm.energy.detected import UNKNOWN
 from fit3dmm.energy.priors import distance_prior, light_prior, normal_prior
 from fit3dmm.fitting.colour_terms import build_photometric
 from fit3dmm.fitting.context import Context
@@ -29,6 +30,10 @@ def _blendshapes(context: Context) -> Term | None:
         return None
     sigma = torch.where(known > 0, context.config.blendshape_sigma, torch.inf)
     return normal_prior("expression", score, sigma)
+
+
+def _detector(context: Context) -> Term | None:
+    return _coefficients(context, UNKNOWN, 1.0)
 
 
 def _identity(context: Context) -> Term | None:
@@ -76,6 +81,7 @@ def _light(context: Context) -> Term:
 
 BUILDERS: Mapping[str, Builder] = {
     "landmarks": build_landmarks,
+    "detector": _detector,
     "gaps": build_gaps,
     "blendshapes": _blendshapes,
     "iris": build_iris,

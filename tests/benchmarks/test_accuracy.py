@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import run_ablation
 import run_accuracy
 import write_tables
+from fit3dmm.evaluate.align import solve_similarity
 from fit3dmm.evaluate.synthetic import Synthetic
 from fit3dmm.fitting import FitConfig, preset
 from harness import read_report, run
@@ -93,24 +95,34 @@ def trial(ablation, folder):
     return replace(run_ablation.load_trial(protocol.list_cases(data)[0]), config=LANDMARKS)
 
 
-@pytest.mark.parametrize("name", ["Adam", "L-BFGS"])
-def test_other_solvers_come_to_about_the_same_face(name, trial):
+# L-BFGS arrives where ours does. Adam is left behind where the energy is flat: in the face's size,
+# which goes with its distance and is taken out here, and somewhat in its shape.
+@pytest.mark.parametrize(("name", "most_mm"), [("Adam", 1.0), ("L-BFGS", 0.1)])
+def test_other_solvers_come_to_about_the_same_face(name, most_mm, trial):
     scene, seconds = trial.run()
     other, other_seconds = VARIANTS[name].change(trial).run()
     assert min(seconds, other_seconds) > 0
-    distance = (other.coefficients.identity - scene.coefficients.identity).square().mean().sqrt()
-    size = scene.coefficients.identity.square().mean().sqrt()
-    assert 0 < distance < 0.5 * size  # they stop early
-
-
-def test_fewer_landmarks_weigh_as_much_together(trial):
-    less = VARIANTS["68 landmarks"].change(trial)
-    precision, all_precision = (
-        one.prepared.landmark_sigma_mm[:468].square().reciprocal() for one in (less, trial)
+    model = trial.prepared.model
+    face = model.regions["face"] > 0.5
+    ours, theirs = (
+        model.shape_mm(s.coefficients.neutral())[face].double().numpy() for s in (scene, other)
     )
-    assert 50 < (precision > 0).sum() <= 68  # some of iBUG's share a nearest point
-    assert float(precision.sum()) == pytest.approx(float(all_precision.sum()), rel=1e-4)
+    apart_mm = np.linalg.norm(solve_similarity(theirs, ours).apply(theirs) - ours, axis=1).mean()
+    assert 0 < apart_mm < most_mm
+
+
+@pytest.mark.parametrize(("name", "most"), [("68 landmarks", 68), ("no outline", 432)])
+def test_points_that_are_left_out_pull_nothing(name, most, trial):
+    less = VARIANTS[name].change(trial)
+    sigma_mm = less.prepared.detected.errors.sigma_mm[0]
+    assert most - 18 < sigma_mm.isfinite().sum() <= most  # some of iBUG's share a nearest point
     assert less.run()[0].coefficients.identity.isfinite().all()
+
+
+def test_a_detector_may_be_taken_at_its_word(trial):
+    plain = VARIANTS["detector taken at its word"].change(trial)
+    assert plain.prepared.detected.errors.n_modes == 0
+    assert plain.run()[0].coefficients.identity.isfinite().all()
 
 
 def test_a_known_focal_length_is_kept_and_a_remembered_one_about(trial):

@@ -5,14 +5,14 @@ import torch
 
 from fit3dmm.energy import (
     PhotoFrame,
+    PointErrors,
     SmoothImage,
     blurred,
+    detected_term,
     distance_prior,
     find_edges,
     gap_term,
     iris_term,
-    isotropic_whitening,
-    landmark_term,
     light_prior,
     mean_towards_camera,
     model_points,
@@ -21,7 +21,6 @@ from fit3dmm.energy import (
     project,
     silhouette_term,
     skin_points,
-    sliding_whitening,
 )
 from fit3dmm.energy.robust import cauchy, charbonnier, geman_mcclure, squares
 from fit3dmm.geometry.harmonics import sh_basis
@@ -52,6 +51,7 @@ def _values(model, seed: int = 0) -> dict[str, torch.Tensor]:
         "detail": face.detail,
         "expression": face.expression,
         "albedo": face.albedo,
+        "detector": torch.randn(3, generator=generator, dtype=torch.float64),
         "rotation_rad": torch.tensor([0.1, -0.4, 0.2], dtype=torch.float64),
         "translation_mm": torch.tensor([20.0, -10.0, -700.0], dtype=torch.float64),
         "log_focal": torch.tensor([900.0], dtype=torch.float64).log(),
@@ -76,8 +76,7 @@ def _terms(model):
     irises = points.select(torch.tensor([468, 473]))
     rows = torch.arange(20)
     return {
-        "landmarks": landmark_term(points, seen, isotropic_whitening(sigma), FRAME),
-        "sliding": landmark_term(points, seen, sliding_whitening(sigma, across, 4 * sigma), FRAME),
+        "detected": detected_term(points, seen, _errors(points, sigma), FRAME),
         "gaps": gap_term(
             points.select(rows), points.select(rows + 30), seen[rows], sigma[rows], FRAME
         ),
@@ -92,12 +91,33 @@ def _terms(model):
     }
 
 
+def _errors(points, sigma) -> PointErrors:
+    """Errors that depend on everything, in a head that is tilted and not quite straight."""
+    generator = torch.Generator().manual_seed(5)
+    n = len(points)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    forward = torch.tensor([0.1, -0.2, 1.0], dtype=torch.float64)
+    return PointErrors(
+        bias_px=random(n, 2),
+        by_shape_px=random(n, 2, points.basis_mm.shape[2]),
+        by_view_px=5 * random(n, 2, 6),
+        modes_px=2 * random(n, 2, 3),
+        sigma_px=sigma,
+        forward=forward / forward.norm(),
+        upright=torch.tensor([[0.8, -0.6], [0.6, 0.8]], dtype=torch.float64),
+        sine=torch.tensor(0.3, dtype=torch.float64),
+    )
+
+
 @pytest.fixture(scope="module")
 def terms(model):
     return _terms(model)
 
 
-NAMES = ("landmarks", "sliding", "gaps", "silhouette", "iris", "photometric", "identity",
+NAMES = ("detected", "gaps", "silhouette", "iris", "photometric", "identity",
          "expression", "distance", "focal", "light")  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from fit3dmm.fitting import FitConfig, FitResult, fit_observation, prepare
+from fit3dmm.fitting.detector_errors import exact_detector
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.colour import linear_to_srgb
@@ -48,4 +49,5 @@ def fitted(known: KnownFace, size_px: int = 96) -> FitResult:
     config = FitConfig(skin_points=300, size_px=size_px, iris_noise_mm=1e3)
     config = replace(config, focal_px=float(known.scene.camera.focal_px))
     observation = observe_scene(known.model, known.scene, size_px)
-    return fit_observation(observation, prepare(known.model, 300), config)
+    prepared = prepare(known.model, 300, exact_detector(468, 0.5))
+    return fit_observation(observation, prepared, config)

@@ -14,7 +14,7 @@ from fit3dmm.evaluate.preset_fitter import (
     observe_largest,
     prepared_model,
 )
-from fit3dmm.fitting.config import CAMERA, POSE, FitConfig, Stage, preset
+from fit3dmm.fitting.config import CAMERA, DETECTOR, POSE, FitConfig, Stage, preset
 from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.initialise import initial_values
 from fit3dmm.fitting.pipeline import fit_observation, stage_problem, torch_threads
@@ -77,9 +77,7 @@ class AdamFitter:
         prepared = prepared_model(self.model, config.skin_points)
         frame = photo_frame(observation, prepared.model.mean_mm)
         with torch.no_grad(), torch_threads(config.threads):
-            values: Values = initial_values(
-                prepared.model, prepared.landmarks, observation, frame, config
-            )
+            values: Values = initial_values(prepared, observation, frame, config)
             for stage in config.stages:
                 context = context_at(prepared, observation, frame, config, stage, values)
                 values = solve_adam(stage_problem(context), _ADAM).values
@@ -91,7 +89,9 @@ class AdamFitter:
 _ADAM = Adam(max_steps=150, rate=0.1)
 _POSE_ONLY = FitConfig(
     preset="mean face",
-    stages=(Stage("pose", POSE + CAMERA, ("landmarks", "distance", "focal")),),
+    stages=(
+        Stage("pose", POSE + CAMERA + DETECTOR, ("landmarks", "detector", "distance", "focal")),
+    ),
 )
 
 

@@ -1,0 +1,191 @@
+"""How the detector errs, in mm on the face and by view: the table in data/, for any model's points.
+
+The errors are kept as `energy.detected` describes them, for some views between the profiles. What
+they owe to the shape is told by a few scores of where the points lie, so that the table, which was
+measured on one model, serves all.
+"""
+
+import functools
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm._files import data_path
+from fit3dmm._tensors import TensorRecord
+from fit3dmm.energy.detected import N_VIEW_FEATURES, PointErrors
+from fit3dmm.energy.points import ModelPoints
+
+TABLE = "detector_errors.h5"
+FORMAT, FORMAT_VERSION = "fit3dmm detector errors", 1
+# At a decimetre a half is good to a sixteenth of a mm, which is no precision for a place.
+_PRECISION = {"reference_mm": np.float32}
+
+
+@dataclass(frozen=True)
+class DetectorErrors(TensorRecord):
+    """Errors in mm on the face, in a picture that is turned until the head stands upright: x to the
+    right, y up."""
+
+    yaw_deg: Float[Tensor, "views"]
+    """Of each view; between them the nearest counts."""
+    bias_mm: Float[Tensor, "views points 2"]
+    by_view_mm: Float[Tensor, "views points 2 features"]
+    """By `energy.detected.view_features` about the view."""
+    by_score_mm: Float[Tensor, "views points 2 scores"]
+    modes_mm: Float[Tensor, "views points 2 modes"]
+    """What errors of different photos have in common, each of them one sigma."""
+    sigma_mm: Float[Tensor, "views points"]
+    """What is left to each point, in each coordinate."""
+    reference_mm: Float[Tensor, "points 3"]
+    """Points of the face whose scores are zero, in `model`."""
+    score_basis: Float[Tensor, "scores points 3"]
+    """Scores by the points' distances from the reference, in 1/mm."""
+
+    @property
+    def n_points(self) -> int:
+        """Of the detector's points the first so many are known."""
+        return len(self.reference_mm)
+
+    @property
+    def n_modes(self) -> int:
+        """How many unknowns a photo's errors have."""
+        return self.modes_mm.shape[-1]
+
+
+def exact_detector(n_points: int, sigma_mm: float) -> DetectorErrors:
+    """A detector without any error but independent noise."""
+    return DetectorErrors(
+        yaw_deg=torch.zeros(1),
+        bias_mm=torch.zeros(1, n_points, 2),
+        by_view_mm=torch.zeros(1, n_points, 2, N_VIEW_FEATURES),
+        by_score_mm=torch.zeros(1, n_points, 2, 0),
+        modes_mm=torch.zeros(1, n_points, 2, 0),
+        sigma_mm=torch.full((1, n_points), sigma_mm),
+        reference_mm=torch.zeros(n_points, 3),
+        score_basis=torch.zeros(0, n_points, 3),
+    )
+
+
+@functools.cache
+def detector_errors() -> DetectorErrors:
+    """MediaPipe's, from the table that `tools/calibrate_detector.py` writes."""
+    with h5py.File(data_path(TABLE), "r") as opened:
+        file: Any = opened  # h5py's types can't tell groups from data sets
+        values = {f.name: torch.from_numpy(file[f.name][()]) for f in fields(DetectorErrors)}
+    return DetectorErrors(**{name: value.float() for name, value in values.items()})
+
+
+def write_errors(file: h5py.File, errors: DetectorErrors) -> None:
+    """Lay them out as `detector_errors` reads them, all but the points in half precision."""
+    file.attrs["format"] = FORMAT
+    file.attrs["format_version"] = FORMAT_VERSION
+    for field in fields(DetectorErrors):
+        file.create_dataset(
+            field.name,
+            data=getattr(errors, field.name).numpy().astype(_PRECISION.get(field.name, np.float16)),
+            compression="gzip",
+            compression_opts=9,
+            shuffle=True,
+            track_times=False,
+        )
+
+
+@dataclass(frozen=True)
+class DetectedModel(TensorRecord):
+    """The errors for the points of one model."""
+
+    errors: DetectorErrors
+    mean_score: Float[Tensor, "scores"]
+    score_by_shape: Float[Tensor, "scores shape"]
+    T_model_reference: Float[Tensor, "3 3"]
+    """Turns the axes of the reference to those of the model: heads of different models are not
+    held quite alike."""
+
+    def at_view(
+        self,
+        rotation: Float[Tensor, "3 3"],
+        px_per_mm: float,
+        scale: float,
+        noise_scale: float,
+        noise_floor_mm: float,
+    ) -> PointErrors:
+        """The errors near a pose.
+
+        Args:
+            rotation: from `model` to `cam`.
+            px_per_mm: scale of the face in the photo.
+            scale: how much larger the modes are than in the table.
+            noise_scale, noise_floor_mm: the noise is that of the table and this floor together,
+                times this scale.
+        """
+        upright = upright_axes((rotation @ self.T_model_reference[:, 1])[:2])
+        forward = self.T_model_reference[:, 2]
+        yaw_deg = _yaw_deg(rotation @ forward, upright)
+        view = int((self.errors.yaw_deg - yaw_deg).abs().argmin())
+        # The photo's y is down.
+        to_px = px_per_mm * upright.T * upright.new_tensor([[1.0], [-1.0]])
+        errors = self.errors
+        by_score = errors.by_score_mm[view]
+        noise_mm = (errors.sigma_mm[view].square() + noise_floor_mm**2).sqrt() * noise_scale
+        return PointErrors(
+            bias_px=(errors.bias_mm[view] + by_score @ self.mean_score) @ to_px.T,
+            by_shape_px=to_px @ (by_score @ self.score_by_shape),
+            by_view_px=to_px @ errors.by_view_mm[view],
+            modes_px=scale * to_px @ errors.modes_mm[view],
+            sigma_px=noise_mm * px_per_mm,
+            forward=forward,
+            upright=upright,
+            sine=errors.yaw_deg[view].deg2rad().sin(),
+        )
+
+
+def detected_model(errors: DetectorErrors, landmarks: ModelPoints) -> DetectedModel:
+    """Work out what the errors are for a model.
+
+    Args:
+        landmarks: its points for all of the detector's.
+    """
+    errors = errors.to(landmarks.mean_mm.device, landmarks.mean_mm.dtype)
+    mean_mm, basis_mm = (
+        values[: errors.n_points] for values in (landmarks.mean_mm, landmarks.basis_mm)
+    )
+    turn = torch.eye(3).to(mean_mm)
+    offset_mm = torch.zeros_like(mean_mm)
+    if len(errors.score_basis):
+        turn = _turn_between(errors.reference_mm, mean_mm)
+        offset_mm = (mean_mm - mean_mm.mean(0)) @ turn
+        offset_mm = offset_mm - (errors.reference_mm - errors.reference_mm.mean(0))
+    basis = errors.score_basis
+    return DetectedModel(
+        errors,
+        torch.einsum("spx,px->s", basis, offset_mm),
+        torch.einsum("spx,px...->s...", basis @ turn.T, basis_mm),
+        turn,
+    )
+
+
+def upright_axes(up: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n 2 2"]:
+    """Turns x and y of `cam` until a head with this upward axis stands upright."""
+    x, y = torch.nn.functional.normalize(up, dim=-1).unbind(-1)
+    return torch.stack([torch.stack([y, -x], -1), torch.stack([x, y], -1)], -2)
+
+
+def _yaw_deg(forward: Float[Tensor, "3"], upright: Float[Tensor, "2 2"]) -> float:
+    return math.degrees(math.atan2(float(upright[0] @ forward[:2]), float(forward[2])))
+
+
+def _turn_between(
+    source: Float[Tensor, "points 3"], target: Float[Tensor, "points 3"]
+) -> Float[Tensor, "3 3"]:
+    """The rotation that lays one set of points best on another."""
+    a, b = (points.double() - points.double().mean(0) for points in (source, target))
+    u, _, vt = torch.linalg.svd(b.T @ a)
+    sign = torch.ones_like(u[0])
+    sign[2] = torch.linalg.det(u @ vt)
+    return ((u * sign) @ vt).to(target)

@@ -1,0 +1,1 @@
+"""What MediaPipe's detector makes of faces whose points are known."""

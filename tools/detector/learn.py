@@ -1,0 +1,145 @@
+"""The detector's errors as a linear model, view by view."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from detector.pictures import Seen
+from fit3dmm.energy.detected import view_features
+from fit3dmm.fitting.detector_errors import DetectorErrors
+
+VIEWS_DEG = (-60.0, -40.0, -20.0, 0.0, 20.0, 40.0, 60.0)
+# Faces within this of a view count for it; beyond the last view all do.
+_REACH_DEG = 15.0
+_SCORES, _MODES = 60, 40
+# Prior precision of each slope against that of one face: features are scaled to be about one.
+_RIDGE = 100.0
+_FEATURE_SIZE = 0.1
+# The worst faces of a view are mistakes and not errors.
+_KEPT_SHARE = 0.97
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class View:
+    """One row of `DetectorErrors`."""
+
+    bias_mm: Float[np.ndarray, "points 2"]
+    by_view_mm: Float[np.ndarray, "points 2 features"]
+    by_score_mm: Float[np.ndarray, "points 2 scores"]
+    modes_mm: Float[np.ndarray, "points 2 modes"]
+    sigma_mm: Float[np.ndarray, "points"]
+    n_faces: int
+    rms_mm: tuple[float, float, float]
+    """Length of the errors as they are, of what turn and shape leave, and of what the modes leave
+    of that."""
+
+
+def learn_errors(
+    seen: Seen, reference_mm: Float[np.ndarray, "points 3"], mirror: Int[np.ndarray, "points"]
+) -> tuple[DetectorErrors, list[View]]:
+    """Fit the errors of every view.
+
+    Args:
+        seen: faces in all views.
+        reference_mm: points of the mean face.
+        mirror: for each point, the one on the other side; every face counts also as its image.
+    """
+    both = with_mirror_images(seen, mirror)
+    offset_mm = (both.points_mm - reference_mm).reshape(len(both.points_mm), -1)
+    basis = score_basis(offset_mm)
+    scores = offset_mm @ basis.T
+    views = [_learn_view(both, scores, yaw_deg) for yaw_deg in VIEWS_DEG]
+
+    def stacked(name: str) -> torch.Tensor:
+        return torch.from_numpy(np.stack([getattr(view, name) for view in views]))
+
+    errors = DetectorErrors(
+        yaw_deg=torch.tensor(VIEWS_DEG, dtype=torch.float64),
+        bias_mm=stacked("bias_mm"),
+        by_view_mm=stacked("by_view_mm"),
+        by_score_mm=stacked("by_score_mm"),
+        modes_mm=stacked("modes_mm"),
+        sigma_mm=stacked("sigma_mm"),
+        reference_mm=torch.from_numpy(reference_mm),
+        score_basis=torch.from_numpy(basis.reshape(len(basis), -1, 3)),
+    )
+    return errors.to(dtype=torch.float32), views
+
+
+def with_mirror_images(seen: Seen, mirror: Int[np.ndarray, "points"]) -> Seen:
+    """The faces and what a mirror shows of them."""
+    flip2, flip3 = np.array([-1.0, 1.0]), np.array([-1.0, 1.0, 1.0])
+    return Seen(
+        np.concatenate([seen.error_mm, (seen.error_mm * flip2)[:, mirror]]),
+        np.concatenate([seen.points_mm, (seen.points_mm * flip3)[:, mirror]]),
+        np.concatenate([seen.forward, seen.forward * flip3]),
+        np.concatenate([seen.distance_mm, seen.distance_mm]),
+    )
+
+
+def score_basis(offset_mm: Float[np.ndarray, "faces n"]) -> Float[np.ndarray, "scores n"]:
+    """The directions in which faces differ most, each scaled to scores of unit size."""
+    _, size, directions = np.linalg.svd(offset_mm, full_matrices=False)
+    # A direction in which no face differs has no size to be scaled by.
+    n_scores = min(_SCORES, int((size > 1e-6 * size[0]).sum()))
+    return directions[:n_scores] * (np.sqrt(len(offset_mm)) / size[:n_scores, None])
+
+
+def _learn_view(seen: Seen, scores: Float[np.ndarray, "faces scores"], yaw_deg: float) -> View:
+    off_deg = seen.yaw_deg - yaw_deg
+    near = np.abs(off_deg) < _REACH_DEG
+    if abs(yaw_deg) == max(VIEWS_DEG):
+        near |= off_deg * np.sign(yaw_deg) > 0
+    error_mm = seen.error_mm[near].reshape(int(near.sum()), -1)
+    features = view_features(
+        torch.from_numpy(seen.forward[near, :2]),
+        torch.from_numpy(seen.distance_mm[near]),
+        float(np.sin(np.radians(yaw_deg))),
+    ).numpy()
+    inputs = np.concatenate(
+        [np.ones((len(error_mm), 1)), features / _FEATURE_SIZE, scores[near]], axis=1
+    )
+    slopes, kept = _robust_ridge(inputs, error_mm)
+    rest = (error_mm - inputs @ slopes)[kept]
+    n_modes = min(_MODES, len(rest))
+    _, size, directions = np.linalg.svd(rest, full_matrices=False)
+    directions = directions[:n_modes]
+    noise = (rest - rest @ directions.T @ directions).reshape(len(rest), -1, 2)
+    n_features = features.shape[1]
+
+    def of_points(values: np.ndarray) -> np.ndarray:
+        return values.T.reshape(-1, 2, len(values))
+
+    return View(
+        bias_mm=slopes[0].reshape(-1, 2),
+        by_view_mm=of_points(slopes[1 : 1 + n_features] / _FEATURE_SIZE),
+        by_score_mm=of_points(slopes[1 + n_features :]),
+        modes_mm=of_points(directions * (size[:n_modes, None] / np.sqrt(len(rest)))),
+        sigma_mm=np.sqrt((noise**2).mean(axis=(0, 2))),
+        n_faces=len(error_mm),
+        rms_mm=(_length(error_mm[kept]), _length(rest), _length(noise)),
+    )
+
+
+def _robust_ridge(
+    inputs: Float[np.ndarray, "faces inputs"], values: Float[np.ndarray, "faces n"]
+) -> tuple[Float[np.ndarray, "inputs n"], np.ndarray]:
+    """Slopes, and which faces they were fitted to. The first input is the constant."""
+    penalty = _RIDGE * np.eye(inputs.shape[1])
+    penalty[0, 0] = 0
+    kept = np.ones(len(inputs), dtype=bool)
+    slopes = np.zeros((inputs.shape[1], values.shape[1]))
+    for _ in range(_ROUNDS):
+        chosen = inputs[kept]
+        slopes = np.linalg.solve(chosen.T @ chosen + penalty, chosen.T @ values[kept])
+        size = ((values - inputs @ slopes) ** 2).mean(axis=1)
+        kept = size <= np.quantile(size, _KEPT_SHARE)
+    return slopes, kept
+
+
+def _length(vectors_mm: np.ndarray) -> float:
+    """Root mean square length of 2-vectors."""
+    return float(np.sqrt(2 * (vectors_mm**2).mean()))
