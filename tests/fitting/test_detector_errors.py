@@ -27,7 +27,7 @@ FLIP = torch.tensor([-1.0, 1.0])
 
 @pytest.fixture(scope="module")
 def prepared():
-    return prepare(load_model(level=1), 300)
+    return prepare(load_model(), 300)
 
 
 def seen_from(prepared, rotation_rad):
@@ -37,9 +37,9 @@ def seen_from(prepared, rotation_rad):
 
 def test_the_model_that_was_measured_has_scores_of_zero(prepared):
     detected = prepared.detected
-    # Both are of one mean face; at another level of subdivision its points lie a little otherwise.
-    assert torch.allclose(detected.T_model_reference, torch.eye(3), atol=1e-3)
-    assert detected.mean_score.abs().max() < 0.02
+    # Both are of one mean face; what differs is rounding.
+    assert torch.allclose(detected.T_model_reference, torch.eye(3), atol=1e-5)
+    assert detected.mean_score.abs().max() < 1e-3
 
 
 def test_a_model_in_another_frame_has_the_same_scores(prepared):
