@@ -2,6 +2,7 @@
 
 from fit3dmm.energy.detected import PointErrors as PointErrors
 from fit3dmm.energy.detected import detected_term as detected_term
+from fit3dmm.energy.detected import seen_px as seen_px
 from fit3dmm.energy.detected import view_features as view_features
 from fit3dmm.energy.image import SmoothImage as SmoothImage
 from fit3dmm.energy.image import blurred as blurred

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
-from fit3dmm.energy.points import ModelPoints, PhotoFrame, by_rotation, project
+from fit3dmm.energy.points import ModelPoints, PhotoFrame, Projection, by_rotation, project
 from fit3dmm.energy.robust import Loss, charbonnier
 from fit3dmm.solve.problem import Residuals, Term, Values
 
@@ -42,12 +42,10 @@ class PointErrors(TensorRecord):
     """Out of the face, in `model`."""
     upright: Float[Tensor, "2 2"]
     """Turns x and y of `cam` so that the head stands upright."""
-    sine: Float[Tensor, ""]
-    """Of the yaw that `by_view_px` is relative to."""
 
 
 def view_features(
-    forward_upright: Float[Tensor, "*n 2"], distance_mm: Float[Tensor, "*n"], sine: Tensor | float
+    forward_upright: Float[Tensor, "*n 2"], distance_mm: Float[Tensor, "*n"]
 ) -> Float[Tensor, "*n 6"]:
     """What the errors depend on besides the shape: the turn of the head to second order, and how
     near it is.
@@ -55,9 +53,8 @@ def view_features(
     Args:
         forward_upright: x and y, with the head upright, of the unit vector out of the face.
         distance_mm: of the model's origin from the camera.
-        sine: x of the view about which the turn is small.
     """
-    x, y = forward_upright[..., 0] - sine, forward_upright[..., 1]
+    x, y = forward_upright.unbind(-1)
     near = _REFERENCE_DISTANCE_MM / distance_mm - 1
     return torch.stack([x, y, x * x, x * y, y * y, near], -1)
 
@@ -79,16 +76,7 @@ def detected_term(
 
     def term(values: Values) -> Residuals:
         at = project(points, values, frame)
-        forward = at.rotation @ errors.forward
-        turn, distance_mm = errors.upright @ forward[:2], -values["translation_mm"][2]
-        seen_px = (
-            at.px
-            + errors.bias_px
-            + errors.by_shape_px @ points.shape_coefficients(values)
-            + errors.by_view_px @ view_features(turn, distance_mm, errors.sine)
-            + errors.modes_px @ values[UNKNOWN]
-        )
-        residual = (seen_px - observed_px) * precision
+        residual = (seen_px(at, values, errors) - observed_px) * precision
         energy, weight = loss(residual.square().sum(1))
 
         def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
@@ -99,12 +87,14 @@ def detected_term(
             return parts
 
         def _error_parts(free: tuple[str, ...]) -> dict[str, Float[Tensor, "points 2 _"]]:
+            turn, distance_mm = _view(at, values, errors)
             columns = points.shape_columns(free)
             parts = {name: errors.by_shape_px[..., column] for name, column in columns.items()}
             if "rotation_rad" in free:
+                forward = at.rotation @ errors.forward
                 axes = torch.eye(3, dtype=forward.dtype, device=forward.device)
                 by_vector = by_rotation(forward[None], axes[None], at.rotation_jacobian)[0]
-                by_turn = _features_by_turn(turn, errors.sine)
+                by_turn = _features_by_turn(turn)
                 parts["rotation_rad"] = errors.by_view_px @ (
                     by_turn @ errors.upright @ by_vector[:2]
                 )
@@ -123,9 +113,26 @@ def detected_term(
     return term
 
 
-def _features_by_turn(turn: Float[Tensor, "2"], sine: Tensor) -> Float[Tensor, "6 2"]:
+def seen_px(at: Projection, values: Values, errors: PointErrors) -> Float[Tensor, "points 2"]:
+    """Where the detector should see the points."""
+    turn, distance_mm = _view(at, values, errors)
+    return (
+        at.px
+        + errors.bias_px
+        + errors.by_shape_px @ at.points.shape_coefficients(values)
+        + errors.by_view_px @ view_features(turn, distance_mm)
+        + errors.modes_px @ values[UNKNOWN]
+    )
+
+
+def _view(at: Projection, values: Values, errors: PointErrors) -> tuple[Tensor, Tensor]:
+    """The turn with the head upright, and the distance."""
+    return errors.upright @ (at.rotation @ errors.forward)[:2], -values["translation_mm"][2]
+
+
+def _features_by_turn(turn: Float[Tensor, "2"]) -> Float[Tensor, "6 2"]:
     """Derivatives of `view_features` by the turn."""
-    x, y = turn[0] - sine, turn[1]
+    x, y = turn
     one, zero = torch.ones_like(x), torch.zeros_like(x)
     by_x = torch.stack([one, zero, 2 * x, y, zero, zero])
     by_y = torch.stack([zero, one, zero, x, 2 * y, zero])

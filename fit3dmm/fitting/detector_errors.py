@@ -33,13 +33,14 @@ class DetectorErrors(TensorRecord):
     right, y up."""
 
     yaw_deg: Float[Tensor, "views"]
-    """Of each view; between them the nearest counts."""
+    """Of each view, rising; between two views their errors are mixed."""
     bias_mm: Float[Tensor, "views points 2"]
     by_view_mm: Float[Tensor, "views points 2 features"]
-    """By `energy.detected.view_features` about the view."""
+    """By `energy.detected.view_features`."""
     by_score_mm: Float[Tensor, "views points 2 scores"]
     modes_mm: Float[Tensor, "views points 2 modes"]
-    """What errors of different photos have in common, each of them one sigma."""
+    """What errors of different photos have in common, each of them one sigma; alike from view to
+    view."""
     sigma_mm: Float[Tensor, "views points"]
     """What is left to each point, in each coordinate."""
     reference_mm: Float[Tensor, "points 3"]
@@ -126,22 +127,24 @@ class DetectedModel(TensorRecord):
         """
         upright = upright_axes((rotation @ self.T_model_reference[:, 1])[:2])
         forward = self.T_model_reference[:, 2]
-        yaw_deg = _yaw_deg(rotation @ forward, upright)
-        view = int((self.errors.yaw_deg - yaw_deg).abs().argmin())
+        share = _shares(self.errors.yaw_deg, _yaw_deg(rotation @ forward, upright))
+
+        def mixed(values: Tensor) -> Tensor:
+            return torch.einsum("v,v...->...", share, values)
+
         # The photo's y is down.
         to_px = px_per_mm * upright.T * upright.new_tensor([[1.0], [-1.0]])
         errors = self.errors
-        by_score = errors.by_score_mm[view]
-        noise_mm = (errors.sigma_mm[view].square() + noise_floor_mm**2).sqrt() * noise_scale
+        by_score = mixed(errors.by_score_mm)
+        noise_mm = (mixed(errors.sigma_mm).square() + noise_floor_mm**2).sqrt() * noise_scale
         return PointErrors(
-            bias_px=(errors.bias_mm[view] + by_score @ self.mean_score) @ to_px.T,
+            bias_px=(mixed(errors.bias_mm) + by_score @ self.mean_score) @ to_px.T,
             by_shape_px=to_px @ (by_score @ self.score_by_shape),
-            by_view_px=to_px @ errors.by_view_mm[view],
-            modes_px=scale * to_px @ errors.modes_mm[view],
+            by_view_px=to_px @ mixed(errors.by_view_mm),
+            modes_px=scale * to_px @ mixed(errors.modes_mm),
             sigma_px=noise_mm * px_per_mm,
             forward=forward,
             upright=upright,
-            sine=errors.yaw_deg[view].deg2rad().sin(),
         )
 
 
@@ -174,6 +177,19 @@ def upright_axes(up: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n 2 2"]:
     """Turns x and y of `cam` until a head with this upward axis stands upright."""
     x, y = torch.nn.functional.normalize(up, dim=-1).unbind(-1)
     return torch.stack([torch.stack([y, -x], -1), torch.stack([x, y], -1)], -2)
+
+
+def _shares(views_deg: Float[Tensor, "views"], yaw_deg: float) -> Float[Tensor, "views"]:
+    """How much each view counts: linear between neighbours, the last one beyond it."""
+    yaw = views_deg.new_tensor(yaw_deg).clamp(views_deg[0], views_deg[-1])
+    share = torch.zeros_like(views_deg)
+    right = int((views_deg < yaw).sum().clamp(1, max(len(views_deg) - 1, 1)))
+    if len(views_deg) == 1:
+        return share + 1
+    left_deg, right_deg = views_deg[right - 1], views_deg[right]
+    share[right] = (yaw - left_deg) / (right_deg - left_deg)
+    share[right - 1] = 1 - share[right]
+    return share
 
 
 def _yaw_deg(forward: Float[Tensor, "3"], upright: Float[Tensor, "2 2"]) -> float:

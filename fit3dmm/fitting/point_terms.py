@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm.energy.detected import detected_term
+from fit3dmm.energy.detected import PointErrors, detected_term
 from fit3dmm.energy.image import SmoothImage, blurred
 from fit3dmm.energy.landmarks import (
     gap_term,
@@ -44,21 +44,26 @@ _IRIS_RIMS = ((469, 471), (470, 472), (474, 476), (475, 477))
 
 
 def build_landmarks(context: Context) -> Term:
-    config, detected = context.config, context.prepared.detected
-    errors = detected.at_view(
+    errors = detector_errors_here(context)
+    rows = torch.arange(len(errors.sigma_px))
+    return detected_term(
+        context.prepared.landmarks.select(rows),
+        context.observation.points_px[rows].to(errors.sigma_px),
+        errors,
+        context.frame,
+        charbonnier(context.config.landmark_turn),
+    )
+
+
+def detector_errors_here(context: Context) -> PointErrors:
+    """How the detector errs at the context's pose."""
+    config = context.config
+    return context.prepared.detected.at_view(
         rotation_matrix(context.values["rotation_rad"]),
         context.px_per_mm,
         config.detector_scale,
         config.landmark_scale,
         config.landmark_floor_mm,
-    )
-    rows = torch.arange(detected.errors.n_points)
-    return detected_term(
-        context.prepared.landmarks.select(rows),
-        context.observation.points_px[rows].to(errors.bias_px),
-        errors,
-        context.frame,
-        charbonnier(config.landmark_turn),
     )
 
 

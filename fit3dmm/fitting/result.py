@@ -34,7 +34,8 @@ class Quality:
     remarks: tuple[str, ...]
     """What is doubtful, in sentences; empty when all is well."""
     landmark_error_mm: float
-    """Root mean square distance of the detector's inner points from the model's, on the face."""
+    """Root mean square distance of the detector's points from where it should see the model's, on
+    the face."""
     photometric_error: float | None
     """Mean colour difference on the seen face as a share of its mean light; None without the
     photometric term."""

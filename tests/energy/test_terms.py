@@ -108,7 +108,6 @@ def _errors(points, sigma) -> PointErrors:
         sigma_px=sigma,
         forward=forward / forward.norm(),
         upright=torch.tensor([[0.8, -0.6], [0.6, 0.8]], dtype=torch.float64),
-        sine=torch.tensor(0.3, dtype=torch.float64),
     )
 
 

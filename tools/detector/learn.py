@@ -1,6 +1,6 @@
 """The detector's errors as a linear model, view by view."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -51,7 +51,7 @@ def learn_errors(
     offset_mm = (both.points_mm - reference_mm).reshape(len(both.points_mm), -1)
     basis = score_basis(offset_mm)
     scores = offset_mm @ basis.T
-    views = [_learn_view(both, scores, yaw_deg) for yaw_deg in VIEWS_DEG]
+    views = alike([_learn_view(both, scores, yaw_deg) for yaw_deg in VIEWS_DEG])
 
     def stacked(name: str) -> torch.Tensor:
         return torch.from_numpy(np.stack([getattr(view, name) for view in views]))
@@ -88,16 +88,32 @@ def score_basis(offset_mm: Float[np.ndarray, "faces n"]) -> Float[np.ndarray, "s
     return directions[:n_scores] * (np.sqrt(len(offset_mm)) / size[:n_scores, None])
 
 
+def alike(views: list[View]) -> list[View]:
+    """The views with their modes turned towards those of the neighbour that is nearer to the front.
+
+    Turning modes among each other changes no error's likelihood, and lets views be mixed.
+    """
+    turned = list(views)
+    front = len(views) // 2
+    for step in (1, -1):
+        for k in range(front + step, len(views) if step > 0 else -1, step):
+            wanted, modes = turned[k - step].modes_mm, views[k].modes_mm
+            u, _, vt = np.linalg.svd(np.einsum("pxm,pxn->mn", modes, wanted))
+            turned[k] = replace(views[k], modes_mm=modes @ (u @ vt))
+    return turned
+
+
 def _learn_view(seen: Seen, scores: Float[np.ndarray, "faces scores"], yaw_deg: float) -> View:
     off_deg = seen.yaw_deg - yaw_deg
     near = np.abs(off_deg) < _REACH_DEG
     if abs(yaw_deg) == max(VIEWS_DEG):
         near |= off_deg * np.sign(yaw_deg) > 0
     error_mm = seen.error_mm[near].reshape(int(near.sum()), -1)
+    # About the view turns are small, which is what the ridge is for.
+    middle = np.array([np.sin(np.radians(yaw_deg)), 0.0])
     features = view_features(
-        torch.from_numpy(seen.forward[near, :2]),
+        torch.from_numpy(seen.forward[near, :2] - middle),
         torch.from_numpy(seen.distance_mm[near]),
-        float(np.sin(np.radians(yaw_deg))),
     ).numpy()
     inputs = np.concatenate(
         [np.ones((len(error_mm), 1)), features / _FEATURE_SIZE, scores[near]], axis=1
@@ -110,18 +126,31 @@ def _learn_view(seen: Seen, scores: Float[np.ndarray, "faces scores"], yaw_deg: 
     noise = (rest - rest @ directions.T @ directions).reshape(len(rest), -1, 2)
     n_features = features.shape[1]
 
+    bias, by_view = _about_the_front(
+        slopes[0], slopes[1 : 1 + n_features] / _FEATURE_SIZE, middle[0]
+    )
+
     def of_points(values: np.ndarray) -> np.ndarray:
         return values.T.reshape(-1, 2, len(values))
 
     return View(
-        bias_mm=slopes[0].reshape(-1, 2),
-        by_view_mm=of_points(slopes[1 : 1 + n_features] / _FEATURE_SIZE),
+        bias_mm=bias.reshape(-1, 2),
+        by_view_mm=of_points(by_view),
         by_score_mm=of_points(slopes[1 + n_features :]),
         modes_mm=of_points(directions * (size[:n_modes, None] / np.sqrt(len(rest)))),
         sigma_mm=np.sqrt((noise**2).mean(axis=(0, 2))),
         n_faces=len(error_mm),
         rms_mm=(_length(error_mm[kept]), _length(rest), _length(noise)),
     )
+
+
+def _about_the_front(
+    bias: Float[np.ndarray, "n"], by_view: Float[np.ndarray, "6 n"], sine: float
+) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "6 n"]]:
+    """The same quadratic in x and y instead of x - sine and y."""
+    x, y, xx, xy, yy, near = by_view
+    moved = np.stack([x - 2 * sine * xx, y - sine * xy, xx, xy, yy, near])
+    return bias - sine * x + sine**2 * xx, moved
 
 
 def _robust_ridge(
