@@ -41,6 +41,8 @@ _SIZES_PX = (224, 384)
 _IRISES = N_POINTS - 10
 # Of a point by itself on a photo: what all points together make of the detector left aside.
 _ALONE_SIGMA_MM = 2.0
+# A point with this noise pulls nothing; with an infinite one, mixing views would give no number.
+_NOTHING_MM = 1e6
 # Priors that no fit can do without: instead of being left out they are weakened.
 _PRIOR_SIGMAS = {
     "identity": ("identity_sigma",),
@@ -48,6 +50,7 @@ _PRIOR_SIGMAS = {
     "expression": ("expression_sigma",),
     "distance": ("distance_log_sigma",),
     "focal": ("focal_log_sigma",),
+    "detector": ("detector_scale",),
     "light": ("light_level_sigma", "light_direct_sigma", "light_tint_sigma"),
 }
 
@@ -179,8 +182,7 @@ def _only(choose: Callable[[MorphableModel], torch.Tensor]) -> Change:
         detected = trial.prepared.detected
         left_out = torch.ones(detected.errors.n_points, dtype=torch.bool)
         left_out[choose(trial.prepared.model)] = False
-        # What has no precision pulls nothing.
-        sigma_mm = detected.errors.sigma_mm.masked_fill(left_out, torch.inf)
+        sigma_mm = detected.errors.sigma_mm.masked_fill(left_out, _NOTHING_MM)
         fewer = detected.replace(errors=detected.errors.replace(sigma_mm=sigma_mm))
         return replace(trial, prepared=trial.prepared.replace(detected=fewer))
 

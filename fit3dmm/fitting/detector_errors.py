@@ -181,15 +181,8 @@ def upright_axes(up: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n 2 2"]:
 
 def _shares(views_deg: Float[Tensor, "views"], yaw_deg: float) -> Float[Tensor, "views"]:
     """How much each view counts: linear between neighbours, the last one beyond it."""
-    yaw = views_deg.new_tensor(yaw_deg).clamp(views_deg[0], views_deg[-1])
-    share = torch.zeros_like(views_deg)
-    right = int((views_deg < yaw).sum().clamp(1, max(len(views_deg) - 1, 1)))
-    if len(views_deg) == 1:
-        return share + 1
-    left_deg, right_deg = views_deg[right - 1], views_deg[right]
-    share[right] = (yaw - left_deg) / (right_deg - left_deg)
-    share[right - 1] = 1 - share[right]
-    return share
+    views = views_deg.tolist()
+    return views_deg.new_tensor([np.interp(yaw_deg, views, one) for one in np.eye(len(views))])
 
 
 def _yaw_deg(forward: Float[Tensor, "3"], upright: Float[Tensor, "2 2"]) -> float:

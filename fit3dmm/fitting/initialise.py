@@ -10,10 +10,11 @@ from fit3dmm.energy.detected import UNKNOWN
 from fit3dmm.energy.points import PhotoFrame
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.prepared import PreparedModel
+from fit3dmm.fitting.unknowns import values_of
 from fit3dmm.geometry.rotation import rotation_vector
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.observation import Observation
-from fit3dmm.scene import Lighting
+from fit3dmm.scene import Lighting, Scene
 
 
 def initial_values(
@@ -39,12 +40,16 @@ def initial_values(
         "translation_mm": like.new_tensor(translation),
         "log_focal": like.new_tensor([math.log(focal_px)]),
         "irradiance_sh": Lighting.ambient_white(config.light_level).irradiance_sh.to(like),
-        **detector_at_rest(prepared),
+        **_detector_at_rest(prepared),
     }
 
 
-def detector_at_rest(prepared: PreparedModel) -> dict[str, Tensor]:
-    """The detector errs as it does on average."""
+def values_at(scene: Scene, prepared: PreparedModel) -> dict[str, Tensor]:
+    """All unknowns at a scene, for a detector that errs as it does on average."""
+    return {**values_of(scene), **_detector_at_rest(prepared)}
+
+
+def _detector_at_rest(prepared: PreparedModel) -> dict[str, Tensor]:
     return {UNKNOWN: prepared.model.mean_mm.new_zeros(prepared.detected.errors.n_modes)}
 
 

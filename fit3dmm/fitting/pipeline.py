@@ -13,13 +13,13 @@ import torch
 from fit3dmm.energy.points import PhotoFrame
 from fit3dmm.fitting.config import FitConfig, Stage, preset
 from fit3dmm.fitting.context import Context, context_at
-from fit3dmm.fitting.initialise import detector_at_rest, initial_values
+from fit3dmm.fitting.initialise import initial_values, values_at
 from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.quality import judge
 from fit3dmm.fitting.result import FitResult, StageReport
 from fit3dmm.fitting.terms import stage_terms
 from fit3dmm.fitting.uncertainty import laplace
-from fit3dmm.fitting.unknowns import photo_frame, scene_of, values_of
+from fit3dmm.fitting.unknowns import photo_frame, scene_of
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import FaceChoice, FaceDetector
@@ -116,7 +116,7 @@ def fit_observation(
         if start is None:
             values: Values = initial_values(prepared, observation, frame, config)
         else:
-            values = {**values_of(start), **detector_at_rest(prepared)}
+            values = values_at(start, prepared)
         reports = []
         for stage in config.stages:
             began = time.perf_counter()

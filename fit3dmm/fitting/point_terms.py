@@ -6,11 +6,7 @@ from torch import Tensor
 
 from fit3dmm.energy.detected import PointErrors, detected_term
 from fit3dmm.energy.image import SmoothImage, blurred
-from fit3dmm.energy.landmarks import (
-    gap_term,
-    iris_sigma_mm,
-    iris_term,
-)
+from fit3dmm.energy.landmarks import gap_term, iris_sigma_mm, iris_term
 from fit3dmm.energy.points import ModelPoints, project
 from fit3dmm.energy.robust import charbonnier
 from fit3dmm.energy.silhouette import find_edges, silhouette_term

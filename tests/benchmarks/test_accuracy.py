@@ -115,14 +115,15 @@ def test_other_solvers_come_to_about_the_same_face(name, most_mm, trial):
 def test_points_that_are_left_out_pull_nothing(name, most, trial):
     less = VARIANTS[name].change(trial)
     sigma_mm = less.prepared.detected.errors.sigma_mm[0]
-    assert most - 18 < sigma_mm.isfinite().sum() <= most  # some of iBUG's share a nearest point
-    assert less.run()[0].coefficients.identity.isfinite().all()
+    assert most - 18 < (sigma_mm < 100).sum() <= most  # some of iBUG's share a nearest point
+    few, all_points = (one.run()[0].coefficients.identity for one in (less, trial))
+    assert 0.1 * all_points.norm() < (few - all_points).norm() < 1.5 * all_points.norm()
 
 
 def test_a_detector_may_be_taken_at_its_word(trial):
     plain = VARIANTS["detector taken at its word"].change(trial)
     assert plain.prepared.detected.errors.n_modes == 0
-    assert plain.run()[0].coefficients.identity.isfinite().all()
+    assert 0.2 < plain.run()[0].coefficients.identity.norm() < 8
 
 
 def test_a_known_focal_length_is_kept_and_a_remembered_one_about(trial):
