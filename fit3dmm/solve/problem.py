@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 Values = Mapping[str, Tensor]
@@ -172,14 +172,24 @@ class Problem:
 
     def jacobian(self, at: Evaluation, name: str) -> Float[Tensor, "rows free"]:
         """Derivatives of a term's residuals by the flat vector."""
+        columns, part = self._touched(at, name)
+        dense = part.new_zeros(len(part), len(at.x))
+        dense[:, columns] = part
+        return dense
+
+    def _touched(
+        self, at: Evaluation, name: str
+    ) -> tuple[Int[Tensor, "touched"], Float[Tensor, "rows touched"]]:
+        """Which elements of the flat vector a term depends on, and its derivatives by them."""
         term = at.terms[name]
         if term.jacobian is None:
-            return self._automatic_jacobian(at.x, name)
-        dense = term.residual.new_zeros(len(term.residual), len(at.x))
-        places = self.slices()
-        for unknown, part in term.jacobian(self.free).items():
-            dense[:, places[unknown]] = part
-        return dense
+            return torch.arange(len(at.x), device=at.x.device), self._automatic_jacobian(at.x, name)
+        places, parts = self.slices(), term.jacobian(self.free)
+        if not parts:
+            empty = term.residual.new_zeros(len(term.residual), 0)
+            return torch.zeros(0, dtype=torch.long, device=at.x.device), empty
+        columns = [torch.arange(places[u].start, places[u].stop) for u in parts]
+        return torch.cat(columns).to(at.x.device), torch.cat(list(parts.values()), dim=1)
 
     def _automatic_jacobian(self, x: Tensor, name: str) -> Tensor:
         def residual(x: Tensor) -> Tensor:
@@ -203,13 +213,14 @@ class Problem:
         curvature = at.x.new_zeros(n, n, dtype=torch.float64)
         gradient = at.x.new_zeros(n, dtype=torch.float64)
         for name, term in at.terms.items():
-            jacobian = self.jacobian(at, name)
+            # Most terms touch few unknowns, and their products are small.
+            columns, jacobian = self._touched(at, name)
             if term.weight is None:
                 weighted = jacobian
             else:
                 weighted = term.weight[:, None] * jacobian
-            curvature += (jacobian.T @ weighted).double()
-            gradient += (weighted.T @ term.residual).double()
+            curvature[columns[:, None], columns] += (jacobian.T @ weighted).double()
+            gradient[columns] += (weighted.T @ term.residual).double()
         return curvature, gradient
 
 
