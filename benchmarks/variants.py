@@ -19,6 +19,7 @@ from fit3dmm.fitting.initialise import initial_values
 from fit3dmm.fitting.pipeline import stage_problem, torch_threads
 from fit3dmm.fitting.prepared import DETECTOR_POINTS
 from fit3dmm.fitting.unknowns import photo_frame, scene_of
+from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import FACE_OVAL, N_POINTS, DetectedFace
 from fit3dmm.observe.observation import Observation, observe_face
@@ -121,6 +122,7 @@ def variants() -> dict[str, Variant]:
         Variant("68 landmarks", "landmarks", _only(_ibug68)),
         Variant("no outline", "landmarks", _only(_inner)),
         Variant("detector taken at its word", "landmarks", _exact),
+        Variant("true points", "landmarks", _true_points),
         Variant("focal known", "focal length", _focal_known),
         Variant("focal by EXIF", "focal length", _focal_by_exif),
     ]
@@ -203,6 +205,15 @@ def _exact(trial: Trial) -> Trial:
         trial,
         prepared=trial.prepared.replace(detected=detected_model(simple, trial.prepared.landmarks)),
     )
+
+
+def _true_points(trial: Trial) -> Trial:
+    """What a perfect detector would see: the most that better points could bring."""
+    truth, seen = trial.truth, trial.observation
+    cam = torch.from_numpy(truth.points478_cam_mm)
+    camera = Camera.centred(truth.focal_px, seen.photo_width_px, seen.photo_height_px)
+    points_px = camera.to(dtype=torch.float64).project(cam).to(seen.points_px)
+    return replace(_exact(trial), observation=seen.replace(points_px=points_px))
 
 
 def _ibug68(model: MorphableModel) -> torch.Tensor:

@@ -126,6 +126,13 @@ def test_a_detector_may_be_taken_at_its_word(trial):
     assert 0.2 < plain.run()[0].coefficients.identity.norm() < 8
 
 
+def test_a_perfect_detector_sees_the_true_points(trial):
+    seen = VARIANTS["true points"].change(trial).observation.points_px.numpy()
+    off_px = np.linalg.norm(seen - trial.observation.points_px.numpy(), axis=1)
+    # The real one is off by some pixels of a face of a hundred, and nowhere near by chance.
+    assert 0.3 < np.median(off_px) < 8
+
+
 def test_a_known_focal_length_is_kept_and_a_remembered_one_about(trial):
     known = VARIANTS["focal known"].change(trial).run()[0]
     assert float(known.camera.focal_px) == pytest.approx(trial.truth.focal_px, rel=1e-5)
