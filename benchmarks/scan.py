@@ -1,7 +1,8 @@
 """A real head: the scan "Infinite, 3D Head Scan by Lee Perry-Smith" (CC-BY 3.0), rendered.
 
 It is no part of the project: it lies in `$FIT3DMM_SHARED`, else in `shared/` beside the repository.
-Its unit is nominal, so it says nothing about size and distance. Nothing was tuned on it.
+Its unit is nominal, so it says nothing about size and distance. No setting was chosen by it, but it
+was looked at while the detector's errors were modelled.
 """
 
 import os
