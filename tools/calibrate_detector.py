@@ -67,13 +67,14 @@ def report(views: list[View]) -> None:
 
 
 def _look(model: str, n_scenes: int, seed: int, jobs: int) -> Seen:
-    seen: list[Seen] = []
+    blocks: dict[int, list[Seen]] = {}
     with Progress() as progress:
         task = progress.add_task("pictures", total=n_scenes)
-        for block in take_pictures(model, n_scenes, seed, jobs):
-            seen += block
+        for place, block in take_pictures(model, n_scenes, seed, jobs):
+            blocks[place] = block
             progress.advance(task, len(block))
         progress.update(task, completed=n_scenes)
+    seen = [one for place in sorted(blocks) for one in blocks[place]]
     print(f"{len(seen)} faces found in {n_scenes} pictures")
     return stack(seen)
 

@@ -17,7 +17,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
-from fit3dmm.energy.points import ModelPoints, PhotoFrame, Projection, by_rotation, project
+from fit3dmm.energy.points import (
+    ModelPoints,
+    PhotoFrame,
+    Projection,
+    by_rotation,
+    isotropic_whitening,
+    project,
+)
 from fit3dmm.energy.robust import Loss, charbonnier
 from fit3dmm.solve.problem import Residuals, Term, Values
 
@@ -72,17 +79,17 @@ def detected_term(
         loss: of each point's distance in sigmas.
     """
     loss = loss or charbonnier(turn=3.0)
-    precision = errors.sigma_px.reciprocal()[:, None]
+    whitening = isotropic_whitening(errors.sigma_px)
 
     def term(values: Values) -> Residuals:
         at = project(points, values, frame)
-        residual = (seen_px(at, values, errors) - observed_px) * precision
+        residual = (seen_px(at, values, errors) - observed_px) / errors.sigma_px[:, None]
         energy, weight = loss(residual.square().sum(1))
 
         def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
-            parts = at.pull_back(torch.diag_embed(precision.expand(-1, 2)), free)
+            parts = at.pull_back(whitening, free)
             for name, by_px in _error_parts(free).items():
-                rows = (by_px * precision[..., None]).flatten(0, 1)
+                rows = (whitening @ by_px).flatten(0, 1)
                 parts[name] = parts[name] + rows if name in parts else rows
             return parts
 

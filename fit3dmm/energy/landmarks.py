@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm.energy.points import ModelPoints, PhotoFrame, project
+from fit3dmm.energy.points import ModelPoints, PhotoFrame, isotropic_whitening, project
 from fit3dmm.energy.robust import Loss, charbonnier
 from fit3dmm.solve.problem import Residuals, Term, Values, plain
 
@@ -42,7 +42,7 @@ def gap_term(
         ends = [project(end, values, frame) for end in (points, others)]
         residual = (ends[0].px - ends[1].px - observed_px) / sigma_px[:, None]
         energy, weight = loss(residual.square().sum(1))
-        whitening = torch.diag_embed(sigma_px.reciprocal()[:, None].expand(-1, 2))
+        whitening = isotropic_whitening(sigma_px)
 
         def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
             one, other = (end.pull_back(whitening, free) for end in ends)

@@ -41,13 +41,6 @@ class ModelPoints(TensorRecord):
         """Some of the points."""
         return self.replace(mean_mm=self.mean_mm[rows], basis_mm=self.basis_mm[rows])
 
-    def joined(self, other: "ModelPoints") -> "ModelPoints":
-        """These points and then those of another set on the same model."""
-        return self.replace(
-            mean_mm=torch.cat([self.mean_mm, other.mean_mm]),
-            basis_mm=torch.cat([self.basis_mm, other.basis_mm]),
-        )
-
     def shape_columns(self, free: tuple[str, ...]) -> dict[str, slice]:
         """Columns of the basis that belong to the free unknowns."""
         columns, at = {}, 0
@@ -190,3 +183,8 @@ def by_rotation(
 ) -> Float[Tensor, "points rows 3"]:
     """Derivatives by the rotation vector of rows whose derivatives by a turned vector are given."""
     return -(by_turned @ cross_matrix(turned)) @ rotation_jacobian
+
+
+def isotropic_whitening(sigma_px: Float[Tensor, "points"]) -> Float[Tensor, "points 2 2"]:
+    """For `Projection.pull_back`: the same noise in all directions."""
+    return torch.eye(2, dtype=sigma_px.dtype, device=sigma_px.device) / sigma_px[:, None, None]

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 
 from fit3dmm._errors import InputError
+from fit3dmm.energy.detected import UNKNOWN
 from fit3dmm.solve.levenberg_marquardt import LevenbergMarquardt
 
 POSE = ("rotation_rad", "translation_mm")
 SHAPE = ("identity", "detail", "expression")
 COLOUR = ("albedo", "irradiance_sh")
 CAMERA = ("log_focal",)
-DETECTOR = ("detector",)
+DETECTOR = (UNKNOWN,)
 """What the detector makes of this photo (`energy.detected`)."""
 
 

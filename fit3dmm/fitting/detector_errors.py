@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.energy.detected import N_VIEW_FEATURES, PointErrors
@@ -75,9 +76,15 @@ def exact_detector(n_points: int, sigma_mm: float) -> DetectorErrors:
 
 @functools.cache
 def detector_errors() -> DetectorErrors:
-    """MediaPipe's, from the table that `tools/calibrate_detector.py` writes."""
+    """MediaPipe's, from the table that `tools/calibrate_detector.py` writes.
+
+    Raises:
+        InputError: the table is of another version.
+    """
     with h5py.File(data_path(TABLE), "r") as opened:
         file: Any = opened  # h5py's types can't tell groups from data sets
+        if file.attrs["format"] != FORMAT or int(file.attrs["format_version"]) != FORMAT_VERSION:
+            raise InputError(f"data/{TABLE} is of another version: reinstall fit3dmm.")
         values = {f.name: torch.from_numpy(file[f.name][()]) for f in fields(DetectorErrors)}
     return DetectorErrors(**{name: value.float() for name, value in values.items()})
 
@@ -102,9 +109,11 @@ class DetectedModel(TensorRecord):
     """The errors for the points of one model."""
 
     errors: DetectorErrors
+    points: ModelPoints
+    """The detector's points of the face, on the model."""
     mean_score: Float[Tensor, "scores"]
     score_by_shape: Float[Tensor, "scores shape"]
-    T_model_reference: Float[Tensor, "3 3"]
+    R_model_reference: Float[Tensor, "3 3"]
     """Turns the axes of the reference to those of the model: heads of different models are not
     held quite alike."""
 
@@ -125,8 +134,8 @@ class DetectedModel(TensorRecord):
             noise_scale, noise_floor_mm: the noise is that of the table and this floor together,
                 times this scale.
         """
-        upright = upright_axes((rotation @ self.T_model_reference[:, 1])[:2])
-        forward = self.T_model_reference[:, 2]
+        upright = upright_axes((rotation @ self.R_model_reference[:, 1])[:2])
+        forward = self.R_model_reference[:, 2]
         share = _shares(self.errors.yaw_deg, _yaw_deg(rotation @ forward, upright))
 
         def mixed(values: Tensor) -> Tensor:
@@ -155,9 +164,8 @@ def detected_model(errors: DetectorErrors, landmarks: ModelPoints) -> DetectedMo
         landmarks: its points for all of the detector's.
     """
     errors = errors.to(landmarks.mean_mm.device, landmarks.mean_mm.dtype)
-    mean_mm, basis_mm = (
-        values[: errors.n_points] for values in (landmarks.mean_mm, landmarks.basis_mm)
-    )
+    points = landmarks.select(torch.arange(errors.n_points))
+    mean_mm = points.mean_mm
     turn = torch.eye(3).to(mean_mm)
     offset_mm = torch.zeros_like(mean_mm)
     if len(errors.score_basis):
@@ -167,8 +175,9 @@ def detected_model(errors: DetectorErrors, landmarks: ModelPoints) -> DetectedMo
     basis = errors.score_basis
     return DetectedModel(
         errors,
+        points,
         torch.einsum("spx,px->s", basis, offset_mm),
-        torch.einsum("spx,px...->s...", basis @ turn.T, basis_mm),
+        torch.einsum("spx,px...->s...", basis @ turn.T, points.basis_mm),
         turn,
     )
 

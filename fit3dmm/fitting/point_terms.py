@@ -40,11 +40,10 @@ _IRIS_RIMS = ((469, 471), (470, 472), (474, 476), (475, 477))
 
 
 def build_landmarks(context: Context) -> Term:
-    errors = detector_errors_here(context)
-    rows = torch.arange(len(errors.sigma_px))
+    errors, points = detector_errors_here(context), context.prepared.detected.points
     return detected_term(
-        context.prepared.landmarks.select(rows),
-        context.observation.points_px[rows].to(errors.sigma_px),
+        points,
+        context.observation.points_px[: len(points)].to(errors.sigma_px),
         errors,
         context.frame,
         charbonnier(context.config.landmark_turn),

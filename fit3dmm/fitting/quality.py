@@ -2,8 +2,6 @@
 
 import math
 
-import torch
-
 from fit3dmm.energy.detected import seen_px
 from fit3dmm.energy.points import project
 from fit3dmm.fitting.colour_terms import judge_colours
@@ -72,8 +70,7 @@ def judge(context: Context, at: Evaluation, reason: Reason) -> Quality:
 
 
 def _landmark_error_mm(context: Context) -> float:
-    errors = detector_errors_here(context)
-    rows = torch.arange(len(errors.sigma_px))
-    at = project(context.prepared.landmarks.select(rows), context.values, context.frame)
-    off_px = seen_px(at, context.values, errors) - context.observation.points_px[rows]
+    errors, points = detector_errors_here(context), context.prepared.detected.points
+    at = project(points, context.values, context.frame)
+    off_px = seen_px(at, context.values, errors) - context.observation.points_px[: len(points)]
     return float(off_px.square().sum(1).mean().sqrt()) / context.px_per_mm

@@ -39,7 +39,7 @@ def seen_from(prepared, rotation_rad):
 def test_the_model_that_was_measured_has_scores_of_zero(prepared):
     detected = prepared.detected
     # Both are of one mean face; what differs is rounding.
-    assert torch.allclose(detected.T_model_reference, torch.eye(3), atol=1e-5)
+    assert torch.allclose(detected.R_model_reference, torch.eye(3), atol=1e-5)
     assert detected.mean_score.abs().max() < 1e-3
 
 
@@ -51,7 +51,7 @@ def test_a_model_in_another_frame_has_the_same_scores(prepared):
         basis_mm=torch.einsum("yx,pxk->pyk", turn, points.basis_mm),
     )
     here, there = (detected_model(detector_errors(), p) for p in (points, moved))
-    assert torch.allclose(there.T_model_reference, turn, atol=1e-4)
+    assert torch.allclose(there.R_model_reference, turn, atol=1e-4)
     assert torch.allclose(there.mean_score, here.mean_score, atol=1e-3)
     assert torch.allclose(there.score_by_shape, here.score_by_shape, atol=1e-4)
 

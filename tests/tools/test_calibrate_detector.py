@@ -104,7 +104,8 @@ def test_mirror_of_a_lopsided_face_is_refused(face):
 
 def test_pictures_do_not_depend_on_how_many_there_are():
     few, more = (
-        stack([one for block in take_pictures("commons", n, 7, 1) for one in block]) for n in (3, 5)
+        stack([one for _, block in take_pictures("commons", n, 7, 1) for one in block])
+        for n in (3, 5)
     )
     np.testing.assert_array_equal(few.error_mm, more.error_mm[: len(few.error_mm)])
     assert few.error_mm.shape[1:] == (468, 2)

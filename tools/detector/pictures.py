@@ -57,20 +57,16 @@ def stack(seen: list[Seen]) -> Seen:
     )
 
 
-def take_pictures(model_name: str, n_scenes: int, seed: int, jobs: int) -> Iterator[list[Seen]]:
-    """Blocks of faces as they are finished, with the faces in an order that is always the same.
+def take_pictures(
+    model_name: str, n_scenes: int, seed: int, jobs: int
+) -> Iterator[tuple[int, list[Seen]]]:
+    """Blocks of faces as they are finished, each with its place, which is always the same.
 
     A picture in which the detector does not find exactly one face is left out.
     """
     counts = [min(_BLOCK, n_scenes - first) for first in range(0, n_scenes, _BLOCK)]
     tasks = [(model_name, seed, block, count) for block, count in enumerate(counts)]
-    finished: dict[int, list[Seen]] = {}
-    wanted = 0
-    for place, seen in run_in_parallel(_take_block, tasks, jobs):
-        finished[place] = seen
-        while wanted in finished:
-            yield finished.pop(wanted)
-            wanted += 1
+    return run_in_parallel(_take_block, tasks, jobs)
 
 
 def random_scene(model: MorphableModel, generator: torch.Generator) -> Scene:
