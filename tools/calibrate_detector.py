@@ -24,6 +24,7 @@ from fit3dmm.fitting.detector_errors import TABLE, write_errors
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 
+_FEWEST_SCENES = 500
 DATA = Path(__file__).resolve().parents[1] / "data"
 
 
@@ -37,6 +38,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=DATA / TABLE)
     arguments = parser.parse_args()
+    if arguments.scenes < _FEWEST_SCENES:
+        parser.error(
+            f"expected --scenes {_FEWEST_SCENES} or more, got {arguments.scenes}: "
+            "every view needs more faces than it has modes"
+        )
     model = load_model(arguments.model)
     seen = _look(arguments.model, arguments.scenes, arguments.seed, arguments.jobs)
     mean_mm = model.landmarks_mm("mediapipe478", model.zeros())[:N_POINTS].double().numpy()

@@ -120,9 +120,8 @@ def _learn_view(seen: Seen, scores: Float[np.ndarray, "faces scores"], yaw_deg: 
     )
     slopes, kept = _robust_ridge(inputs, error_mm)
     rest = (error_mm - inputs @ slopes)[kept]
-    n_modes = min(_MODES, len(rest))
     _, size, directions = np.linalg.svd(rest, full_matrices=False)
-    directions = directions[:n_modes]
+    size, directions = size[:_MODES], directions[:_MODES]
     noise = (rest - rest @ directions.T @ directions).reshape(len(rest), -1, 2)
     n_features = features.shape[1]
 
@@ -137,7 +136,7 @@ def _learn_view(seen: Seen, scores: Float[np.ndarray, "faces scores"], yaw_deg: 
         bias_mm=bias.reshape(-1, 2),
         by_view_mm=of_points(by_view),
         by_score_mm=of_points(slopes[1 + n_features :]),
-        modes_mm=of_points(directions * (size[:n_modes, None] / np.sqrt(len(rest)))),
+        modes_mm=of_points(directions * (size[:, None] / np.sqrt(len(rest)))),
         sigma_mm=np.sqrt((noise**2).mean(axis=(0, 2))),
         n_faces=len(error_mm),
         rms_mm=(_length(error_mm[kept]), _length(rest), _length(noise)),
