@@ -16,17 +16,17 @@ from typing import get_args
 import numpy as np
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.parallel import available_cores, run_in_parallel
+from fit3dmm._parallel import available_cores, run_in_parallel
 from fit3dmm.evaluate.preset_fitter import face_of_scene, prepared_model
 from fit3dmm.evaluate.protocol import Case
 from fit3dmm.evaluate.synthetic import Synthetic, make_set
 from fit3dmm.evaluate.synthetic.scores import score_face
-from fit3dmm.evaluate.synthetic.specification import Kind
-from fit3dmm.evaluate.synthetic.truth import read_truth
 from fit3dmm.fitting import FitConfig
 from fit3dmm.observe.detect import detect_faces
 from fit3dmm.observe.observation import observe_face
 from fit3dmm.observe.photo import read_photo
+from fit3dmm.synthetic.specification import Kind
+from fit3dmm.synthetic.truth import read_truth
 from harness import Metric, run, time_metric
 from paired import paired_difference, with_error
 from run_accuracy import add_set_arguments, number_metric

@@ -13,12 +13,12 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from fit3dmm.evaluate.parallel import available_cores
+from fit3dmm._parallel import available_cores
 from fit3dmm.evaluate.protocol import Outcome, group_names, scored
 from fit3dmm.evaluate.synthetic import Synthetic, compare_methods, make_set
 from fit3dmm.evaluate.synthetic.methods import METHODS, make_fitters
 from fit3dmm.evaluate.synthetic.protocol import HEADLINE, MEDIANS
-from fit3dmm.evaluate.synthetic.specification import Kind
+from fit3dmm.synthetic.specification import Kind
 from harness import Metric, run
 from paired import case_metric
 from report import REPOSITORY

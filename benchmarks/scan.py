@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fit3dmm._parallel import run_in_parallel
 from fit3dmm.evaluate.fitter import SurfacePoints, load_fitter
 from fit3dmm.evaluate.now_error import LANDMARKS_IN_IBUG68, now_errors_mm
-from fit3dmm.evaluate.parallel import run_in_parallel
 from fit3dmm.model.files import load_model
 from report import REPOSITORY
 

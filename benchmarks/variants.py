@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields, replace
 
 import torch
 
-from fit3dmm.evaluate.synthetic.truth import Truth
 from fit3dmm.fitting import FitConfig, PreparedModel, Stage, fit_observation
 from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.detector_errors import detected_model, exact_detector
@@ -26,6 +25,7 @@ from fit3dmm.observe.observation import Observation, observe_face
 from fit3dmm.observe.photo import Photo
 from fit3dmm.scene import Scene
 from fit3dmm.solve import LBFGS, Adam, Problem, Solution, Values, solve_adam, solve_lbfgs
+from fit3dmm.synthetic.truth import Truth
 
 Solver = Callable[[Problem], Solution]
 

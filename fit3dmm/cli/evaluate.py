@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from fit3dmm._errors import InputError
+from fit3dmm._parallel import available_cores
 from fit3dmm.evaluate.aflw2000 import Aflw2000
 from fit3dmm.evaluate.bu3dfe import Bu3dfe
 from fit3dmm.evaluate.facewarehouse import FaceWarehouse
@@ -19,7 +20,6 @@ from fit3dmm.evaluate.fitter import load_fitter
 from fit3dmm.evaluate.mesh_pair import MeshPair, compare_meshes
 from fit3dmm.evaluate.micc import Micc
 from fit3dmm.evaluate.now import Now
-from fit3dmm.evaluate.parallel import available_cores
 from fit3dmm.evaluate.protocol import EvaluationProtocol, Row, count_statuses
 from fit3dmm.evaluate.realy import Realy
 from fit3dmm.evaluate.run import Evaluation, run_evaluation

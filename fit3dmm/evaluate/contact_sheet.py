@@ -8,8 +8,8 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from fit3dmm._files import atomic_path
-from fit3dmm.evaluate.mesh import Mesh, triangle_normals
 from fit3dmm.evaluate.protocol import Case, LandmarkPicture, Score, SurfacePicture
+from fit3dmm.geometry.triangle_mesh import Mesh, triangle_normals
 
 _TILE = 260
 _CAPTION = 44

@@ -8,13 +8,13 @@ import numpy as np
 
 from fit3dmm._errors import InputError
 from fit3dmm.evaluate.align import solve_similarity
-from fit3dmm.evaluate.mesh import Mesh
 from fit3dmm.evaluate.mesh_files import read_mesh
 from fit3dmm.evaluate.now_error import face_axes
 from fit3dmm.evaluate.predictions import read_mesh_and_landmarks
 from fit3dmm.evaluate.protocol import Case, Score, require_path
 from fit3dmm.evaluate.surface_error import score_of, surface_error
 from fit3dmm.evaluate.surface_protocol import SurfaceProtocol
+from fit3dmm.geometry.triangle_mesh import Mesh
 
 LAYOUT = """\
   DATA/Tester_1/TrainingPose/pose_0.obj pose_0.png ... pose_19.obj pose_19.png

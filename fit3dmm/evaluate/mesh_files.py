@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
-from fit3dmm.evaluate.mesh import Mesh
+from fit3dmm.geometry.triangle_mesh import Mesh
 
 SUFFIXES = (".obj", ".ply", ".npz", ".npy", ".wrl")
 """File types that are read, in the order in which they are looked for."""

@@ -10,16 +10,16 @@ import numpy as np
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
 from fit3dmm.evaluate.align import IDENTITY, Similarity, solve_similarity
-from fit3dmm.evaluate.closest_point import closest_points, index_surface
 from fit3dmm.evaluate.contact_sheet import draw_surface
 from fit3dmm.evaluate.curve import write_curve
 from fit3dmm.evaluate.landmark_files import read_landmarks
-from fit3dmm.evaluate.mesh import Mesh, keep_vertices
 from fit3dmm.evaluate.mesh_files import read_mesh
 from fit3dmm.evaluate.now_error import face_axes, face_sphere
 from fit3dmm.evaluate.protocol import Curves, Row, SurfacePicture
 from fit3dmm.evaluate.refine import refine_alignment
 from fit3dmm.evaluate.statistics import describe_errors
+from fit3dmm.geometry.closest_point import closest_points, index_surface
+from fit3dmm.geometry.triangle_mesh import Mesh, keep_vertices
 
 Alignment: TypeAlias = Literal["similarity", "rigid", "none"]
 

@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 
 from fit3dmm._errors import InputError
 from fit3dmm.evaluate.align import Similarity, solve_similarity
-from fit3dmm.evaluate.closest_point import index_surface
-from fit3dmm.evaluate.mesh import Mesh, crop_to_sphere
 from fit3dmm.evaluate.refine import Refinement, refine_alignment
+from fit3dmm.geometry.closest_point import index_surface
+from fit3dmm.geometry.triangle_mesh import Mesh, crop_to_sphere
 
 LANDMARKS = (
     "right eye, outer corner",

@@ -8,9 +8,9 @@ from jaxtyping import Float
 from fit3dmm._files import atomic_path
 from fit3dmm.evaluate.fitter import FittedFace
 from fit3dmm.evaluate.landmark_files import find_landmarks, read_landmarks
-from fit3dmm.evaluate.mesh import Mesh
 from fit3dmm.evaluate.mesh_files import find_mesh, read_mesh, write_obj
 from fit3dmm.evaluate.now_error import LANDMARKS_IN_IBUG68
+from fit3dmm.geometry.triangle_mesh import Mesh
 
 
 def find_mesh_and_landmarks(predictions: Path, name: str) -> tuple[Path, ...]:

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fit3dmm.evaluate.cache import code_digest, content_key
+from fit3dmm._content import code_digest, content_key
 from fit3dmm.evaluate.fitter import FittedFace, FittedScene, SurfacePoints
 from fit3dmm.evaluate.realy_keypoints import realy_keypoints
 from fit3dmm.evaluate.relief import relief_sigma_mm
-from fit3dmm.evaluate.topology import topology_name
 from fit3dmm.fitting.config import preset
 from fit3dmm.fitting.pipeline import fit_observation
 from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.result import FitResult
+from fit3dmm.geometry.correspondence import topology_name
 from fit3dmm.model.files import load_model
 from fit3dmm.model.landmarks import LandmarkMap
 from fit3dmm.model.library import find_model

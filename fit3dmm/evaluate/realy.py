@@ -11,7 +11,6 @@ import numpy as np
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
 from fit3dmm.evaluate.fitter import FittedFace, SurfacePoints
-from fit3dmm.evaluate.mesh import Mesh
 from fit3dmm.evaluate.mesh_files import find_mesh, read_mesh, read_mesh_once, write_obj
 from fit3dmm.evaluate.now_error import LANDMARKS_IN_IBUG68, face_axes
 from fit3dmm.evaluate.protocol import (
@@ -27,6 +26,7 @@ from fit3dmm.evaluate.protocol import (
     scored,
 )
 from fit3dmm.evaluate.realy_error import REGIONS, align_globally, keypoints_on, region_error
+from fit3dmm.geometry.triangle_mesh import Mesh
 
 LAYOUT = """\
   DATA/REALY_scan_region/ID/nose.obj mouth.obj forehead.obj cheek.obj

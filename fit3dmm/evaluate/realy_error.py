@@ -13,9 +13,9 @@ from scipy.spatial import KDTree
 
 from fit3dmm._errors import InputError
 from fit3dmm.evaluate.align import solve_similarity, solve_similarity_l1
-from fit3dmm.evaluate.closest_point import closest_points, index_surface
-from fit3dmm.evaluate.mesh import Mesh
 from fit3dmm.evaluate.nonrigid import Deformation, edges_of
+from fit3dmm.geometry.closest_point import closest_points, index_surface
+from fit3dmm.geometry.triangle_mesh import Mesh
 
 REGIONS = ("nose", "mouth", "forehead", "cheek")
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fit3dmm.evaluate.align import Similarity
-from fit3dmm.evaluate.closest_point import (
+from fit3dmm.geometry.closest_point import (
     ClosestPoints,
     Neighbourhoods,
     SurfaceIndex,

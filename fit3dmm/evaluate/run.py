@@ -1,19 +1,16 @@
 """Run a protocol over a set: list, fit if asked, score, report. Interrupt it and run it again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
+from fit3dmm._content import content_key
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.cache import content_key, load_note, load_score, store_note, store_score
+from fit3dmm._parallel import Progress, run_in_parallel
+from fit3dmm.evaluate.cache import load_note, load_score, store_note, store_score
 from fit3dmm.evaluate.fitter import Fitter
-from fit3dmm.evaluate.parallel import run_in_parallel
 from fit3dmm.evaluate.protocol import Case, EvaluationProtocol, Outcome, Row, Score, Submittable
 from fit3dmm.evaluate.report import write_report
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done, and how many there are."""
 
 # Part of every cache key: raise it when a change of the code changes numbers.
 _SCORING_VERSION = "1"

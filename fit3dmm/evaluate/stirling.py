@@ -13,7 +13,6 @@ import numpy as np
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
 from fit3dmm.evaluate.align import solve_similarity
-from fit3dmm.evaluate.closest_point import closest_points, index_surface
 from fit3dmm.evaluate.fitter import FittedFace
 from fit3dmm.evaluate.landmark_files import read_landmarks
 from fit3dmm.evaluate.mesh_files import read_mesh_once
@@ -35,6 +34,7 @@ from fit3dmm.evaluate.protocol import (
     scored,
 )
 from fit3dmm.evaluate.statistics import describe_errors
+from fit3dmm.geometry.closest_point import closest_points, index_surface
 
 LAYOUT = """\
   DATA/Subset_2D_FG2018/HQ/F1001_....jpg  LQ/...   (photos, named after their subject)

@@ -13,8 +13,6 @@ from jaxtyping import Bool, Float
 
 from fit3dmm._errors import InputError
 from fit3dmm.evaluate.align import Similarity, solve_similarity
-from fit3dmm.evaluate.closest_point import closest_points, index_surface
-from fit3dmm.evaluate.mesh import Mesh, keep_vertices, triangle_normals, vertex_normals
 from fit3dmm.evaluate.now_error import face_axes
 from fit3dmm.evaluate.protocol import (
     Case,
@@ -28,6 +26,8 @@ from fit3dmm.evaluate.protocol import (
     scored,
 )
 from fit3dmm.evaluate.refine import refine_alignment
+from fit3dmm.geometry.closest_point import closest_points, index_surface
+from fit3dmm.geometry.triangle_mesh import Mesh, keep_vertices, triangle_normals, vertex_normals
 
 VARIANTS = ("truth_plane", "prediction_plane", "surface")
 """Distance along the truth's normal, along the prediction's normal, and to the nearest point."""

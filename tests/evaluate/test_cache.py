@@ -1,6 +1,7 @@
 import numpy as np
 
-from fit3dmm.evaluate.cache import content_key, load_score, store_score
+from fit3dmm._content import content_key
+from fit3dmm.evaluate.cache import load_score, store_score
 from fit3dmm.evaluate.protocol import Score
 
 

@@ -3,7 +3,6 @@ import pytest
 import trimesh
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.mesh import Mesh
 from fit3dmm.evaluate.mesh_files import (
     find_mesh,
     read_array,
@@ -11,6 +10,7 @@ from fit3dmm.evaluate.mesh_files import (
     read_mesh_once,
     write_obj,
 )
+from fit3dmm.geometry.triangle_mesh import Mesh
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from fit3dmm.cli.main import main
-from fit3dmm.evaluate.mesh import Mesh
 from fit3dmm.evaluate.mesh_files import read_mesh, write_obj
 from fit3dmm.evaluate.now_error import now_errors_mm
+from fit3dmm.geometry.triangle_mesh import Mesh
 from tests.evaluate import tiny_sets
 
 FIT = ("--fit", "tests.evaluate.tiny_sets:make_fitter")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.mesh import Mesh
 from fit3dmm.evaluate.realy_error import REGIONS, align_globally, keypoints_on, region_error
+from fit3dmm.geometry.triangle_mesh import Mesh
 from tests.shared_data import shared
 
 

@@ -12,8 +12,6 @@ from scipy.sparse.csgraph import connected_components
 from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
 from fit3dmm.cli.main import main
-from fit3dmm.evaluate.closest_point import closest_points, index_surface
-from fit3dmm.evaluate.mesh import Mesh, crop_to_sphere, keep_vertices
 from fit3dmm.evaluate.mesh_files import write_obj
 from fit3dmm.evaluate.realy_error import (
     ALIGNING_KEYPOINTS,
@@ -23,6 +21,8 @@ from fit3dmm.evaluate.realy_error import (
     region_error,
 )
 from fit3dmm.evaluate.realy_keypoints import places_of_17, realy_keypoints
+from fit3dmm.geometry.closest_point import closest_points, index_surface
+from fit3dmm.geometry.triangle_mesh import Mesh, crop_to_sphere, keep_vertices
 from fit3dmm.model.files import load_model
 from tests.shared_data import shared
 

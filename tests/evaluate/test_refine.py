@@ -3,8 +3,8 @@ import pytest
 import trimesh
 
 from fit3dmm.evaluate.align import Similarity, solve_similarity
-from fit3dmm.evaluate.closest_point import closest_points, index_surface
 from fit3dmm.evaluate.refine import refine_alignment
+from fit3dmm.geometry.closest_point import closest_points, index_surface
 
 
 @pytest.fixture(scope="module")

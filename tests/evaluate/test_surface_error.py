@@ -4,8 +4,8 @@ import trimesh
 
 from fit3dmm._errors import InputError
 from fit3dmm.evaluate.align import solve_similarity
-from fit3dmm.evaluate.mesh import Mesh
 from fit3dmm.evaluate.surface_error import surface_error
+from fit3dmm.geometry.triangle_mesh import Mesh
 from tests.evaluate import tiny_sets
 from tests.shared_data import shared
 

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from fit3dmm.evaluate.fitter import FittedFace, SurfacePoints
-from fit3dmm.evaluate.mesh import Mesh
 from fit3dmm.evaluate.mesh_files import write_obj
+from fit3dmm.geometry.triangle_mesh import Mesh
 
 COLUMNS, ROWS = 31, 41
 _X, _Y = np.meshgrid(np.linspace(-80, 80, COLUMNS), np.linspace(-100, 100, ROWS))

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from commons.head import PARTS, Head
-from fit3dmm.evaluate.closest_point import SurfaceIndex, closest_points, index_surface
-from fit3dmm.evaluate.mesh import Mesh, vertex_normals
+from fit3dmm.geometry.closest_point import SurfaceIndex, closest_points, index_surface
 from fit3dmm.geometry.subdivision import (
     composed_operator,
     quads_to_triangles,
@@ -19,6 +18,7 @@ from fit3dmm.geometry.subdivision import (
     refine_points,
     refine_vertex_map,
 )
+from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
 
 LEVEL = 2
 

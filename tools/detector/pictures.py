@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from fit3dmm.evaluate.parallel import run_in_parallel
+from fit3dmm._parallel import run_in_parallel
 from fit3dmm.fitting.detector_errors import upright_axes
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix

@@ -7,15 +7,16 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from fit3dmm._content import content_key
 from fit3dmm._files import atomic_path
-from fit3dmm.evaluate.cache import content_key
+from fit3dmm._parallel import Progress
 from fit3dmm.evaluate.fitter import Fitter
 from fit3dmm.evaluate.protocol import Row
-from fit3dmm.evaluate.run import Evaluation, Progress, run_evaluation
-from fit3dmm.evaluate.synthetic.generate import generate_set
+from fit3dmm.evaluate.run import Evaluation, run_evaluation
 from fit3dmm.evaluate.synthetic.protocol import Synthetic
-from fit3dmm.evaluate.synthetic.specification import VERSION
 from fit3dmm.model.library import find_model
+from fit3dmm.synthetic.generate import generate_set
+from fit3dmm.synthetic.specification import VERSION
 
 _TILE, _COLUMNS = 240, 6
 

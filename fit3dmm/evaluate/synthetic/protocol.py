@@ -23,14 +23,14 @@ from fit3dmm.evaluate.protocol import (
 )
 from fit3dmm.evaluate.synthetic.prediction import read_prediction, write_prediction
 from fit3dmm.evaluate.synthetic.scores import score_face, score_mesh
-from fit3dmm.evaluate.synthetic.specification import (
+from fit3dmm.synthetic.specification import (
     Half,
     Kind,
     Specification,
     case_indices,
     specify,
 )
-from fit3dmm.evaluate.synthetic.truth import read_truth
+from fit3dmm.synthetic.truth import read_truth
 
 MEDIANS = ("focal_percent", "distance_percent")
 """Numbers of which the table gives the median: a few faces tell nothing of the camera."""

@@ -6,12 +6,12 @@ from jaxtyping import Float
 
 from fit3dmm.evaluate.align import Similarity, solve_similarity
 from fit3dmm.evaluate.fitter import FittedFace, FittedScene
-from fit3dmm.evaluate.mesh import Mesh, keep_vertices
 from fit3dmm.evaluate.now_error import LANDMARKS_IN_IBUG68, align_prediction, crop_scan
 from fit3dmm.evaluate.protocol import SurfacePicture
-from fit3dmm.evaluate.synthetic.probes import Probe, SphereMap
-from fit3dmm.evaluate.synthetic.truth import Truth
 from fit3dmm.geometry.harmonics import sh_basis
+from fit3dmm.geometry.triangle_mesh import Mesh, keep_vertices
+from fit3dmm.synthetic.probes import Probe, SphereMap
+from fit3dmm.synthetic.truth import Truth
 
 Numbers = dict[str, int | float]
 

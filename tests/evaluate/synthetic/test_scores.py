@@ -5,16 +5,16 @@ import pytest
 import torch
 
 from fit3dmm.evaluate.fitter import FittedFace, FittedScene, SurfacePoints
-from fit3dmm.evaluate.mesh import Mesh
 from fit3dmm.evaluate.now_error import LANDMARKS_IN_IBUG68
 from fit3dmm.evaluate.predictions import save_mesh_and_landmarks
 from fit3dmm.evaluate.protocol import Case
 from fit3dmm.evaluate.synthetic import Synthetic
 from fit3dmm.evaluate.synthetic.prediction import read_prediction, write_prediction
 from fit3dmm.evaluate.synthetic.scores import light_errors, score_face
-from fit3dmm.evaluate.synthetic.truth import write_truth
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.geometry.rotation import rotation_matrix
+from fit3dmm.geometry.triangle_mesh import Mesh
+from fit3dmm.synthetic.truth import write_truth
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def perfect(truth):
 
 def nearest_points(points_mm, truth):
     """Points of a mesh as its nearest vertices."""
-    from fit3dmm.evaluate.closest_point import closest_points, index_surface
+    from fit3dmm.geometry.closest_point import closest_points, index_surface
 
     found = closest_points(index_surface(truth.neutral_mm, truth.triangles), points_mm)
     corners = truth.neutral_mm[truth.triangles[found.triangle]]
@@ -115,7 +115,7 @@ def test_relief_counts_what_lies_within_its_sigmas(truth, perfect):
 
 
 def test_light_of_the_right_harmonics_has_a_small_error(truth):
-    from fit3dmm.evaluate.synthetic.probes import Probe, SphereMap
+    from fit3dmm.synthetic.probes import Probe, SphereMap
 
     probe = Probe(SphereMap(truth.radiance))
     basis = sh_basis(torch.from_numpy(probe.directions)).numpy()

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from fit3dmm.evaluate.synthetic.parts import (
+from fit3dmm.synthetic.parts import (
     Material,
     Part,
     ball,

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from fit3dmm.evaluate.synthetic.noise import random_waves, smoothstep
+from fit3dmm.synthetic.noise import random_waves, smoothstep
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _MOLE, _FRECKLE = np.array([0.35, 0.25, 0.22]), np.array([0.78, 0.66, 0.58])

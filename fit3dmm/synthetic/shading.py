@@ -10,11 +10,11 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Bool, Float, Int
 
-from fit3dmm.evaluate.closest_point import SurfaceIndex
-from fit3dmm.evaluate.synthetic.noise import random_waves
-from fit3dmm.evaluate.synthetic.parts import Assembly, Material
-from fit3dmm.evaluate.synthetic.probes import Probe
-from fit3dmm.evaluate.synthetic.tracer import Hits, light_received
+from fit3dmm.geometry.closest_point import SurfaceIndex
+from fit3dmm.synthetic.noise import random_waves
+from fit3dmm.synthetic.parts import Assembly, Material
+from fit3dmm.synthetic.probes import Probe
+from fit3dmm.synthetic.tracer import Hits, light_received
 
 _LAMPS, _AROUND = 96, 32
 _ROUGHNESS = (0.06, 0.16, 0.30)

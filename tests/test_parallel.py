@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from fit3dmm.evaluate.parallel import run_in_parallel
+from fit3dmm._parallel import run_in_parallel
 
 
 def square(x):

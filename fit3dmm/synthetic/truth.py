@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
-from fit3dmm.evaluate.synthetic.specification import Specification
+from fit3dmm.synthetic.specification import Specification
 
 FORMAT, FORMAT_VERSION = "fit3dmm synthetic truth", 1
 _CONVENTIONS = "mm and px as in docs/conventions.md: model, cam and photo frames"

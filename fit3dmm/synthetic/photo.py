@@ -10,15 +10,15 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from fit3dmm.evaluate.closest_point import index_surface
-from fit3dmm.evaluate.synthetic.cameras import View
-from fit3dmm.evaluate.synthetic.noise import smoothstep
-from fit3dmm.evaluate.synthetic.parts import Assembly, Part, assemble
-from fit3dmm.evaluate.synthetic.probes import Probe
-from fit3dmm.evaluate.synthetic.shading import exposure_of, prepare_light, shade_hits
-from fit3dmm.evaluate.synthetic.specification import Specification
-from fit3dmm.evaluate.synthetic.tracer import Hits, first_hits
+from fit3dmm.geometry.closest_point import index_surface
 from fit3dmm.observe.colour import linear_to_srgb
+from fit3dmm.synthetic.cameras import View
+from fit3dmm.synthetic.noise import smoothstep
+from fit3dmm.synthetic.parts import Assembly, Part, assemble
+from fit3dmm.synthetic.probes import Probe
+from fit3dmm.synthetic.shading import exposure_of, prepare_light, shade_hits
+from fit3dmm.synthetic.specification import Specification
+from fit3dmm.synthetic.tracer import Hits, first_hits
 
 _SAMPLES = 2
 """Rays a pixel along each side."""

@@ -2,9 +2,9 @@ import dataclasses
 
 import pytest
 
-from fit3dmm.evaluate.synthetic.generate import make_case
-from fit3dmm.evaluate.synthetic.specification import specify
 from fit3dmm.model.files import load_model
+from fit3dmm.synthetic.generate import make_case
+from fit3dmm.synthetic.specification import specify
 
 
 @pytest.fixture(scope="session")

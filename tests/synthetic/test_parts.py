@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from fit3dmm.evaluate.mesh import Mesh
-from fit3dmm.evaluate.synthetic.parts import Material, assemble, ball, joined, plain_part, tube
-from fit3dmm.evaluate.synthetic.props import occluder_part
+from fit3dmm.geometry.triangle_mesh import Mesh
+from fit3dmm.synthetic.parts import Material, assemble, ball, joined, plain_part, tube
+from fit3dmm.synthetic.props import occluder_part
 
 
 def volume(mesh: Mesh) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from fit3dmm.evaluate.mesh import Mesh, vertex_normals
+from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
 
 
 class Material(enum.IntEnum):

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.synthetic.probes import probe_names
+from fit3dmm.synthetic.probes import probe_names
 
 VERSION = "1"
 """Of the set: raise it when a change of the code changes photos or truths."""

@@ -6,9 +6,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 Result = TypeVar("Result")
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done, and how many there are."""
 
 _ONE_THREAD = {
     "NUMBA_NUM_THREADS": "1",

@@ -3,7 +3,7 @@ import pytest
 
 from fit3dmm._errors import InputError
 from fit3dmm.evaluate.synthetic.protocol import groups_of
-from fit3dmm.evaluate.synthetic.specification import (
+from fit3dmm.synthetic.specification import (
     FOCAL_MM,
     TONES,
     case_indices,

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from fit3dmm.evaluate.synthetic.specification import Specification
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_vector
 from fit3dmm.scene import Pose
+from fit3dmm.synthetic.specification import Specification
 
 _NEAREST_MM = 280.0
 

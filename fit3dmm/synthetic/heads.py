@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from scipy.spatial import KDTree
 
-from fit3dmm.evaluate.synthetic.noise import random_bumps, random_waves
-from fit3dmm.evaluate.synthetic.specification import Specification
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.synthetic.noise import random_bumps, random_waves
+from fit3dmm.synthetic.specification import Specification
 
 _DEFORMATION_MM = (1.0, 2.0)
 """Root mean square over the face of what no coefficients explain."""

@@ -9,24 +9,23 @@ from jaxtyping import Bool, Float
 from PIL import Image
 
 from fit3dmm._files import atomic_path
-from fit3dmm.evaluate.closest_point import index_surface
-from fit3dmm.evaluate.parallel import run_in_parallel
-from fit3dmm.evaluate.run import Progress
-from fit3dmm.evaluate.synthetic.cameras import View, view_of
-from fit3dmm.evaluate.synthetic.eyes import Eyes, draw_eyes
-from fit3dmm.evaluate.synthetic.hair import hair_parts
-from fit3dmm.evaluate.synthetic.heads import Head, draw_head, outer_face
-from fit3dmm.evaluate.synthetic.parts import Material, Part, assemble
-from fit3dmm.evaluate.synthetic.photo import Photograph, take_photo
-from fit3dmm.evaluate.synthetic.probes import turned_probe
-from fit3dmm.evaluate.synthetic.props import occluder_part, torso_part
-from fit3dmm.evaluate.synthetic.skin import detailed_skin
-from fit3dmm.evaluate.synthetic.specification import Specification
-from fit3dmm.evaluate.synthetic.tracer import first_hits
-from fit3dmm.evaluate.synthetic.truth import Truth, write_truth
-from fit3dmm.evaluate.topology import topology_name
+from fit3dmm._parallel import Progress, run_in_parallel
+from fit3dmm.geometry.closest_point import index_surface
+from fit3dmm.geometry.correspondence import topology_name
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.synthetic.cameras import View, view_of
+from fit3dmm.synthetic.eyes import Eyes, draw_eyes
+from fit3dmm.synthetic.hair import hair_parts
+from fit3dmm.synthetic.heads import Head, draw_head, outer_face
+from fit3dmm.synthetic.parts import Material, Part, assemble
+from fit3dmm.synthetic.photo import Photograph, take_photo
+from fit3dmm.synthetic.probes import turned_probe
+from fit3dmm.synthetic.props import occluder_part, torso_part
+from fit3dmm.synthetic.skin import detailed_skin
+from fit3dmm.synthetic.specification import Specification
+from fit3dmm.synthetic.tracer import first_hits
+from fit3dmm.synthetic.truth import Truth, write_truth
 
 _WIDEST_NECK_MM = 170.0
 _IRIS_CENTRES = (468, 473)

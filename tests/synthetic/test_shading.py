@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from fit3dmm.evaluate.closest_point import index_surface
-from fit3dmm.evaluate.synthetic.parts import Material, assemble, ball, plain_part
-from fit3dmm.evaluate.synthetic.probes import Probe, SphereMap, turned_probe
-from fit3dmm.evaluate.synthetic.shading import exposure_of, prepare_light, shade_hits
-from fit3dmm.evaluate.synthetic.tracer import Hits, first_hits
+from fit3dmm.geometry.closest_point import index_surface
+from fit3dmm.synthetic.parts import Material, assemble, ball, plain_part
+from fit3dmm.synthetic.probes import Probe, SphereMap, turned_probe
+from fit3dmm.synthetic.shading import exposure_of, prepare_light, shade_hits
+from fit3dmm.synthetic.tracer import Hits, first_hits
 
 
 def shade(parts, probe, directions):

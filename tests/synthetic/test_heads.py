@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from fit3dmm.evaluate.synthetic.heads import (
+from fit3dmm.synthetic.heads import (
     coloured_like,
     draw_head,
     explained_directions,
@@ -11,7 +11,7 @@ from fit3dmm.evaluate.synthetic.heads import (
     outer_face,
     outside_deformation_mm,
 )
-from fit3dmm.evaluate.synthetic.specification import EXPRESSIONS, specify
+from fit3dmm.synthetic.specification import EXPRESSIONS, specify
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import trimesh
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.closest_point import closest_points, index_surface
+from fit3dmm.geometry.closest_point import closest_points, index_surface
 
 
 def bumpy_sphere(subdivisions=3, seed=0):

@@ -3,9 +3,9 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from fit3dmm.evaluate.mesh import Mesh, vertex_normals
-from fit3dmm.evaluate.synthetic.noise import random_waves, smoothstep
-from fit3dmm.evaluate.synthetic.parts import Material, Part, grid_triangles, plain_part
+from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
+from fit3dmm.synthetic.noise import random_waves, smoothstep
+from fit3dmm.synthetic.parts import Material, Part, grid_triangles, plain_part
 
 _COLOURS = np.array(
     [[0.009, 0.008, 0.007], [0.018, 0.013, 0.010], [0.075, 0.040, 0.020],

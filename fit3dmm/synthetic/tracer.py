@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from jaxtyping import Float, Int
 
-from fit3dmm.evaluate.closest_point import SurfaceIndex
+from fit3dmm.geometry.closest_point import SurfaceIndex
 
 # Barycentrics may leave the triangle by this much, so that no ray slips through between two.
 _EDGE = 1e-7

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from fit3dmm.evaluate.closest_point import index_surface
-from fit3dmm.evaluate.synthetic.parts import ball
-from fit3dmm.evaluate.synthetic.tracer import first_hits, light_received
+from fit3dmm.geometry.closest_point import index_surface
+from fit3dmm.synthetic.parts import ball
+from fit3dmm.synthetic.tracer import first_hits, light_received
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from PIL import Image
 from scipy.ndimage import binary_dilation
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.synthetic.generate import make_case
-from fit3dmm.evaluate.synthetic.truth import read_truth, write_truth
+from fit3dmm.synthetic.generate import make_case
+from fit3dmm.synthetic.truth import read_truth, write_truth
 
 
 def test_the_same_case_is_the_same_photo(small_case):

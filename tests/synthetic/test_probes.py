@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.synthetic.probes import Probe, SphereMap, probe_names, turned_probe
+from fit3dmm.synthetic.probes import Probe, SphereMap, probe_names, turned_probe
 
 AXES = np.concatenate([np.eye(3), -np.eye(3)])
 

@@ -1,7 +1,7 @@
 import numpy as np
 import trimesh
 
-from fit3dmm.evaluate.mesh import Mesh, crop_to_sphere, triangle_normals, vertex_normals
+from fit3dmm.geometry.triangle_mesh import Mesh, crop_to_sphere, triangle_normals, vertex_normals
 
 
 def ball(radius=50.0):

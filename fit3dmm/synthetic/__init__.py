@@ -1,0 +1,1 @@
+"""Photos of people who do not exist, with complete truth: heads, hair, light, cameras, a tracer."""
