@@ -77,7 +77,35 @@ def toy_stored(
             "mouth_interior": np.zeros(len(mean)),
         },
         default_level=1,
+        parts=_parts(sphere, quads),
+        joints={
+            f"eye_{side}": _centre_weights(mean, _bump(sphere, x, 0.25, 0.12) > 0.2, x)
+            for side, x in (("left", 0.4), ("right", -0.4))
+        },
+        expression_covariance_factor=_factor(),
     )
+
+
+def _parts(sphere: np.ndarray, quads: np.ndarray) -> dict[str, np.ndarray]:
+    """The quad nearest to each eye's middle is its eyeball, the rest skin."""
+    middle = sphere[quads].mean(axis=1)
+    eyes = [int(_bump(middle, x, 0.25, 0.12).argmax()) for x in (0.4, -0.4)]
+    skin = np.setdiff1d(np.arange(len(quads)), eyes)
+    return {"eye_left": np.array(eyes[:1]), "eye_right": np.array(eyes[1:]), "skin": skin}
+
+
+def _centre_weights(mean: np.ndarray, near: np.ndarray, side: float) -> np.ndarray:
+    """Weights on vertices around an eye; on very coarse balls, on those of the front."""
+    near = near if near.any() else (mean[:, 2] > 0) & (np.sign(mean[:, 0]) == np.sign(side))
+    return near / near.sum()
+
+
+def _factor() -> np.ndarray:
+    """Sigmas of 0.4; the smile's halves go together, as do the lids."""
+    correlation = np.eye(len(EXPRESSIONS))
+    for i, j in ((1, 2), (3, 4)):
+        correlation[i, j] = correlation[j, i] = 0.8
+    return 0.4 * np.linalg.cholesky(correlation)
 
 
 class _Surface:

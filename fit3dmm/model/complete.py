@@ -68,11 +68,13 @@ def complete(source: SourceModel, lender: StoredModel) -> Completion:
     points = lent.points_on(surface)
     gap = _landmark_gap(points["ibug68"], stored)
     albedo_mean, albedo_basis, regions = lent.at_vertices(stored, source.own_parts)
+    sigma, factor = _expression_prior(stored, lender)
     whole = dataclasses.replace(
         stored,
         info=_described(stored, lender, float(apart.mean())),
         mean_mm=stored.mean_mm + shift_mm,
-        expression_sigma=_sigmas(stored, lender),
+        expression_sigma=sigma,
+        expression_covariance_factor=factor,
         albedo_mean_linear=albedo_mean,
         albedo_basis_linear=albedo_basis,
         landmarks=_own_first(stored, lender, points),
@@ -164,11 +166,22 @@ def _own_first(
     return points
 
 
-def _sigmas(stored: StoredModel, lender: StoredModel) -> np.ndarray:
-    """Units that mean the same as the lender's have its prior."""
-    known = dict(zip(lender.expression_names, lender.expression_sigma, strict=True))
-    own = zip(stored.expression_names, stored.expression_sigma, strict=True)
-    return np.array([known.get(name, sigma) for name, sigma in own], dtype=np.float64)
+def _expression_prior(
+    stored: StoredModel, lender: StoredModel
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Sigmas and covariance factor: units that mean the same as the lender's have its prior, the
+    others stay independent of them."""
+    own = list(stored.expression_names)
+    covariance = np.diag(np.asarray(stored.expression_sigma, np.float64) ** 2)
+    shared = [name for name in own if name in lender.expression_names]
+    at = [own.index(name) for name in shared]
+    theirs = [lender.expression_names.index(name) for name in shared]
+    factor = np.asarray(lender.expression_factor, np.float64)[theirs]
+    covariance[np.ix_(at, at)] = factor @ factor.T
+    sigma = np.sqrt(np.diag(covariance))
+    if lender.expression_covariance_factor is None:
+        return sigma, stored.expression_covariance_factor
+    return sigma, np.linalg.cholesky(covariance)
 
 
 def _described(stored: StoredModel, lender: StoredModel, residual_mm: float) -> ModelInfo:

@@ -19,7 +19,7 @@ from fit3dmm.model.morphable import ModelInfo, MorphableModel
 from fit3dmm.model.stored import StoredModel, StoredPoints
 
 FORMAT = "fit3dmm model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _CONVENTIONS = {
     "unit": "mm",
     "frame": "model: right-handed, x to the subject's left, y up, z out of the face",
@@ -84,6 +84,14 @@ def write_stored(
         regions = file.create_group("regions")
         for name, weights in sorted(stored.regions.items()):
             _put_stepped(regions, name, weights, 1 / 255)
+        parts = file.create_group("parts")
+        for name, rows in sorted(stored.parts.items()):
+            _put(parts, name, _narrow(rows))
+        joints = file.create_group("joints")
+        for name, weights in sorted(stored.joints.items()):
+            _put(joints, name, weights.astype(np.float32))
+        if (factor := stored.expression_covariance_factor) is not None:
+            _put(file, "expression_covariance_factor", factor.astype(np.float32))
 
 
 def read_stored(path: str | Path) -> StoredModel:
@@ -147,7 +155,19 @@ def _read(file: Any) -> StoredModel:
         landmarks=_points(file["landmarks"]),
         contours=_points(file["contours"]),
         regions={name: _floats(weights) for name, weights in file["regions"].items()},
+        **_since_version_2(file),
     )
+
+
+def _since_version_2(file: Any) -> dict[str, Any]:
+    """What files of version 1 do not have, and files of version 2 need not."""
+    found: dict[str, Any] = {
+        "parts": {name: _indices(rows) for name, rows in file.get("parts", {}).items()},
+        "joints": {name: _floats(weights) for name, weights in file.get("joints", {}).items()},
+    }
+    if "expression_covariance_factor" in file:
+        found["expression_covariance_factor"] = _floats(file["expression_covariance_factor"])
+    return found
 
 
 def _put(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Dataset:

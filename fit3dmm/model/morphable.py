@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
@@ -99,6 +99,9 @@ class MorphableModel(TensorRecord):
     """Prior standard deviation of each coefficient around rest."""
     expression_bounds: Float[Tensor, "expression 2"]
     """Lowest and highest admissible coefficient; infinite for a PCA basis."""
+    expression_covariance_factor: Float[Tensor, "expression expression"]
+    """Lower triangular L: L L^T is the prior covariance of the coefficients around rest. Diagonal
+    where a model knows no correlations; the rows' lengths are `expression_sigma`."""
     albedo_mean_linear: Float[Tensor, "vertices 3"]
     albedo_basis_linear: Float[Tensor, "albedo vertices 3"]
     landmarks: dict[str, LandmarkMap]
@@ -107,6 +110,12 @@ class MorphableModel(TensorRecord):
     """Candidate lines for points that slide along the visible outline: `jaw17`."""
     regions: dict[str, Float[Tensor, "vertices"]]
     """Weights 0..1: `face`, `skin`, `lips`, `eyes`, `mouth_interior`, `eye_left`, ..."""
+    parts: dict[str, Bool[Tensor, "triangles"]]
+    """Triangles of each thing: `skin`, `eye_left`, `teeth_upper`, `tongue`, ... Each triangle
+    belongs to one."""
+    joints: dict[str, Float[Tensor, "base"]]
+    """Weights of the base vertices that give the centre about which a part turns: `eye_left`,
+    `eye_right`, `jaw`; none where a model knows none."""
 
     @property
     def n_identity(self) -> int:
@@ -153,7 +162,7 @@ class MorphableModel(TensorRecord):
         drawn = Coefficients(
             normal(self.n_identity),
             normal(self.n_detail),
-            normal(self.n_expression) * self.expression_sigma,
+            normal(self.n_expression) @ self.expression_covariance_factor.mT,
             normal(self.n_albedo),
         )
         if not expression:
@@ -184,6 +193,26 @@ class MorphableModel(TensorRecord):
     ) -> Float[Tensor, "*batch_points 3"]:
         """Positions of a point set, shape `(*batch, *points, 3)`."""
         return self.landmarks[name].locate(self.shape_mm(coefficients), self.surface.triangles)
+
+    def joint_mm(self, name: str, coefficients: Coefficients) -> Float[Tensor, "*batch 3"]:
+        """Where a joint of the head lies, in the `model` frame: expressions do not move it.
+
+        Raises:
+            KeyError: the model has no such joint.
+        """
+        if name not in self.joints:
+            raise KeyError(f"The model has the joints {sorted(self.joints)}, not {name!r}.")
+        rest = self.base_shape_mm(coefficients.neutral())
+        return torch.einsum("b,...bc->...c", self.joints[name], rest)
+
+    def in_parts(self, *names: str) -> Bool[Tensor, "vertices"]:
+        """Vertices of the named parts; a rim between two parts belongs to both. A part that the
+        model does not have is empty."""
+        inside = torch.zeros(self.n_vertices, dtype=torch.bool, device=self.mean_mm.device)
+        for name in names:
+            if name in self.parts:
+                inside[self.surface.triangles[self.parts[name]].flatten()] = True
+        return inside
 
     def truncated(
         self, identity: int | None = None, detail: int | None = None, albedo: int | None = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fit3dmm._errors import InputError
@@ -13,6 +13,7 @@ from fit3dmm.geometry.subdivision import refine_levels
 from fit3dmm.model.landmarks import LandmarkMap
 from fit3dmm.model.levels import MAX_LEVEL, refine_values, vertex_counts
 from fit3dmm.model.morphable import ModelInfo, MorphableModel
+from fit3dmm.model.parts import parts_from_regions, triangles_in_part
 from fit3dmm.model.surface import Surface, build_surface, points_at_level
 from fit3dmm.model.validate import check_model, check_points
 
@@ -86,6 +87,16 @@ class StoredModel:
     """Weights 0..1 of the base vertices."""
     default_level: int = 0
     """The level that `load_model` takes when none is asked for."""
+    parts: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Rows of `base_faces` of each thing (`skin`, `eye_left`, `teeth_upper`, `tongue`, ...); each
+    face belongs to one. None at all: the regions say which faces are eyes and mouth."""
+    joints: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """(base,) weights that add up to 1, of the base vertices whose weighted sum at rest is the
+    centre about which a part turns: `eye_left`, `eye_right`, `jaw`."""
+    expression_covariance_factor: np.ndarray | None = None
+    """(expression, expression) lower triangular L: the prior covariance of the expression
+    coefficients is L L^T, whose diagonal is `expression_sigma` squared. None: they are
+    independent."""
 
     def __post_init__(self) -> None:
         check_model(self)
@@ -125,12 +136,31 @@ class StoredModel:
             expression_names=tuple(self.expression_names),
             expression_sigma=_tensor(self.expression_sigma),
             expression_bounds=_tensor(self.expression_bounds),
+            expression_covariance_factor=_tensor(self.expression_factor),
             albedo_mean_linear=_tensor(self._albedo_at(level, self.albedo_mean_linear[None])[0]),
             albedo_basis_linear=_tensor(self._albedo_at(level, self.albedo_basis_linear)),
             landmarks={name: points.at_level(surface) for name, points in self.landmarks.items()},
             contours={name: points.at_level(surface) for name, points in self.contours.items()},
             regions=self._regions_on(surface),
+            parts=self._parts_on(surface),
+            joints={name: _tensor(weights) for name, weights in self.joints.items()},
         )
+
+    @property
+    def expression_factor(self) -> np.ndarray:
+        """(expression, expression) `expression_covariance_factor`, also where none is stored."""
+        if self.expression_covariance_factor is None:
+            return np.diag(self.expression_sigma)
+        return self.expression_covariance_factor
+
+    def _parts_on(self, surface: Surface) -> dict[str, Bool[Tensor, "triangles"]]:
+        parts = self.parts or parts_from_regions(self.base_faces, self.regions)
+        n_faces, corners = self.base_faces.shape
+        n_triangles = len(surface.triangles)
+        return {
+            name: torch.from_numpy(triangles_in_part(rows, n_faces, corners, n_triangles))
+            for name, rows in parts.items()
+        }
 
     def _regions_on(self, surface: Surface) -> dict[str, Float[Tensor, "vertices"]]:
         if not self.regions:

@@ -10,6 +10,9 @@ from fit3dmm.model.levels import MAX_LEVEL, vertex_counts
 if TYPE_CHECKING:
     from fit3dmm.model.stored import StoredModel, StoredPoints
 
+_SUM_TOLERANCE = 1e-3
+"""Of sums over a few thousand float32 numbers."""
+
 
 def check_model(stored: "StoredModel") -> None:
     """Check shapes, index ranges and that every number is finite.
@@ -50,9 +53,42 @@ def check_model(stored: "StoredModel") -> None:
     _check_indices("base_uv_faces", stored.base_uv_faces, len(stored.base_uv))
     if np.isnan(stored.expression_bounds).any():
         raise InputError("expression_bounds holds values that are not numbers.")
+    _check_expression_factor(stored, k_expression)
+    _check_parts(stored, n_faces)
+    for name, weights in stored.joints.items():
+        _check_array(f"joint {name}", weights, (n_base,))
+        if abs(weights.sum() - 1) > _SUM_TOLERANCE:
+            raise InputError(f"The weights of joint {name} add up to {weights.sum():.4g}, not 1.")
     n_triangles = n_faces * (corners - 2)
     for name, points in {**stored.landmarks, **stored.contours}.items():
         _check_indices(f"point set {name}", points.triangle, n_triangles)
+
+
+def _check_expression_factor(stored: "StoredModel", k: int) -> None:
+    factor = stored.expression_covariance_factor
+    if factor is None:
+        return
+    _check_array("expression_covariance_factor", factor, (k, k))
+    if np.triu(factor, 1).any():
+        raise InputError("expression_covariance_factor must be lower triangular.")
+    deviation = np.sqrt((np.asarray(factor, np.float64) ** 2).sum(axis=1))
+    if not np.allclose(deviation, stored.expression_sigma, rtol=_SUM_TOLERANCE):
+        raise InputError(
+            "The rows of expression_covariance_factor must be as long as expression_sigma says."
+        )
+
+
+def _check_parts(stored: "StoredModel", n_faces: int) -> None:
+    if not stored.parts:
+        return
+    for name, rows in stored.parts.items():
+        _check_indices(f"part {name}", rows, n_faces)
+    uses = np.bincount(np.concatenate(list(stored.parts.values())), minlength=n_faces)
+    if (uses != 1).any():
+        face = int((uses != 1).argmax())
+        raise InputError(
+            f"Each face must belong to one part: face {face} belongs to {int(uses[face])}."
+        )
 
 
 def check_points(points: "StoredPoints") -> None:

@@ -14,6 +14,7 @@ from fit3dmm.model.library import installed_models, models_folder
 from tests.toy import toy_stored
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "model_v1.h5"
+GOLDEN_2 = GOLDEN.with_name("model_v2.h5")
 GOLDEN_NOW7_MM = [
     [-29.171, 22.25, 65.889],
     [-14.918, 23.14, 75.092],
@@ -23,6 +24,9 @@ GOLDEN_NOW7_MM = [
     [-19.65, -42.178, 65.439],
     [19.246, -36.127, 71.505],
 ]
+GOLDEN_2_TIP_MM = [1.940, -22.650, 80.250]
+GOLDEN_2_LEFT_EYE = [6, 7, 54, 55, 102, 103, 150, 151]
+GOLDEN_2_JOINT_MM = [49.094, -0.358, 55.343]
 
 
 @pytest.fixture
@@ -47,6 +51,10 @@ def test_round_trip_is_exact_to_half_a_step(written):
         np.testing.assert_array_equal(again.landmarks[name].triangle, points.triangle)
         np.testing.assert_allclose(again.landmarks[name].barycentric, points.barycentric, atol=1e-7)
     np.testing.assert_allclose(again.regions["lips"], stored.regions["lips"], atol=0.5001 / 255)
+    for name, rows in stored.parts.items():
+        np.testing.assert_array_equal(again.parts[name], rows)
+    for name, weights in stored.joints.items():
+        np.testing.assert_allclose(again.joints[name], weights, atol=1e-7)
 
 
 def test_the_same_model_gives_the_same_bytes_also_after_reading(written, tmp_path):
@@ -74,6 +82,69 @@ def test_the_golden_file_of_version_1_is_read_for_ever():
     torch.testing.assert_close(
         model.landmarks_mm("now7", coefficients), torch.tensor(GOLDEN_NOW7_MM), atol=1e-3, rtol=0
     )
+
+
+def test_a_file_of_version_1_has_parts_by_its_regions_and_independent_units():
+    model = load_model(GOLDEN)
+    assert set(model.parts) <= {"skin", "eye_left", "eye_right"}
+    assert torch.stack(list(model.parts.values())).sum(dim=0).eq(1).all()
+    torch.testing.assert_close(
+        model.expression_covariance_factor, torch.diag(model.expression_sigma), rtol=0, atol=0
+    )
+    assert model.joints == {}
+
+
+def test_the_golden_file_of_version_2_is_read_for_ever():
+    model = load_model(GOLDEN_2)
+    coefficients = model.sample(generator=torch.Generator().manual_seed(1))
+    # What version 0.2 decoded from this file.
+    torch.testing.assert_close(
+        model.landmarks_mm("now7", coefficients)[4],
+        torch.tensor(GOLDEN_2_TIP_MM),
+        atol=1e-3,
+        rtol=0,
+    )
+    assert list(model.parts) == ["eye_left", "eye_right", "skin"]
+    assert model.parts["eye_left"].nonzero()[:, 0].tolist() == GOLDEN_2_LEFT_EYE
+    assert model.expression_covariance_factor[2, 1] == pytest.approx(0.32)
+    torch.testing.assert_close(
+        model.joint_mm("eye_left", coefficients),
+        torch.tensor(GOLDEN_2_JOINT_MM),
+        atol=1e-3,
+        rtol=0,
+    )
+
+
+def test_parts_are_the_same_things_at_every_level(written):
+    stored = read_stored(written)
+    middles = []
+    for level in (0, 1, 2):
+        model = stored.at_level(level)
+        assert torch.stack(list(model.parts.values())).sum(dim=0).eq(1).all()
+        assert model.parts["eye_left"].sum() == 2 * 4**level
+        middles.append(model.shape_mm(model.zeros())[model.in_parts("eye_left")].mean(dim=0))
+    # Subdivision rounds a ball off, by up to 3 mm at this size, and moves nothing sideways.
+    assert (middles[1] - middles[0]).norm() < 3
+    assert (middles[2] - middles[1]).norm() < 1
+
+
+def test_joints_follow_the_person_and_not_the_expression():
+    model = toy_stored().at_level(0)
+    person = model.sample(generator=torch.Generator().manual_seed(3), expression=True)
+    rest = model.joint_mm("eye_left", person.neutral())
+    torch.testing.assert_close(model.joint_mm("eye_left", person), rest)
+    assert (rest - model.joint_mm("eye_left", model.zeros())).norm() > 0.1
+    with pytest.raises(KeyError, match="joints"):
+        model.joint_mm("knee", person)
+
+
+def test_drawn_expressions_have_the_covariance_of_the_factor():
+    model = toy_stored().at_level(0)
+    wide = model.replace(expression_bounds=torch.tensor([[-9.0, 9.0]]).repeat(5, 1))
+    drawn = wide.sample(20_000, generator=torch.Generator().manual_seed(0), expression=True)
+    factor = model.expression_covariance_factor
+    # Of 20,000 draws the standard error of a covariance is 0.16 / sqrt(10,000).
+    torch.testing.assert_close(drawn.expression.T.cov(), factor @ factor.T, atol=0.008, rtol=0)
 
 
 def test_levels_share_their_first_vertices_and_their_albedo(written):
@@ -124,6 +195,12 @@ def _change(path: Path, name: str, values) -> None:
         ("landmarks/now7/triangle", np.zeros(3, int), "7 names for 3 points"),
         ("regions/lips", np.zeros(3), "region lips has shape"),
         ("identity_basis_mm", np.zeros((2, 5, 3)), "identity_basis_mm has shape"),
+        ("parts/skin", np.arange(9), "Each face must belong to one part: face 9 belongs to 0"),
+        ("parts/skin", np.array([384]), "part skin must index 0..383"),
+        ("joints/eye_left", np.ones(386), "joint eye_left add up to 386, not 1"),
+        ("joints/eye_left", np.ones(3), "joint eye_left has shape"),
+        ("expression_covariance_factor", np.ones((5, 5)), "must be lower triangular"),
+        ("expression_covariance_factor", np.eye(5), "as long as expression_sigma says"),
         ("mean_mm", b"text", "can't be read as a fit3dmm model"),
     ],
 )

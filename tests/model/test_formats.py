@@ -51,6 +51,21 @@ def test_every_family_becomes_a_whole_model(tmp_path):
             )
 
 
+def test_units_of_the_same_name_get_the_lenders_covariance(tmp_path):
+    made.write_gnm(tmp_path)
+    source, lender = read_source([tmp_path]), toy_stored()
+    own = source.stored.expression_names
+    # Two units by the lender's names in another order, the rest unknown to it.
+    renamed = ("mouthSmileRight", *own[1:-1], "mouthSmileLeft")
+    stored = dataclasses.replace(source.stored, expression_names=renamed)
+    whole = complete(dataclasses.replace(source, stored=stored), lender).stored
+    covariance = whole.expression_factor @ whole.expression_factor.T
+    assert covariance[0, -1] == pytest.approx(0.8 * 0.4**2)
+    apart = covariance - np.diag(np.diag(covariance))
+    assert np.count_nonzero(np.abs(apart) > 1e-12) == 2
+    np.testing.assert_allclose(np.diag(covariance), whole.expression_sigma**2)
+
+
 def test_a_source_that_is_no_face_is_told(tmp_path):
     made.write_gnm(tmp_path)
     source = read_source([tmp_path])
