@@ -33,11 +33,18 @@ def atomic_path(target: Path) -> Iterator[Path]:
     Raises:
         InputError: the folder can't be written to, or the disk is full.
     """
-    target = Path(target)
+    # A link to a file stays one; devices and folders are no files to be replaced.
+    target = Path(os.path.realpath(target))
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "no ordinary file"
+        raise InputError(f"Can't write {target}: it is {kind}; choose another name.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
-            prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent
+            # Short, because the target's own name may be as long as names can be.
+            prefix=".fit3dmm-",
+            suffix=target.suffix,
+            dir=target.parent,
         )
     except OSError as error:
         raise InputError(

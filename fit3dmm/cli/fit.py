@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fit3dmm._errors import InputError
-from fit3dmm.export.folder import check_replaceable, whole_folder, write_face
+from fit3dmm.cli.names import result_name
+from fit3dmm.export.folder import identity, write_face
+from fit3dmm.export.result_folder import check_replaceable, whole_folder
 from fit3dmm.export.summary import json_text
 from fit3dmm.export.texture import check_texture_size
 from fit3dmm.fitting.config import FitConfig, preset
@@ -45,7 +47,8 @@ class Fit:
     photos: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """JPEG, PNG, WebP, TIFF or BMP."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Where the folders shall lie. Earlier results of the same photo are replaced."""
+    """Where the folders shall lie. Earlier results of the same photos are replaced and nothing
+    else."""
     model: str = SHIPPED
     """A model's name (see `fit3dmm model list`) or file."""
     preset: str = "default"
@@ -103,15 +106,16 @@ class Fit:
     ) -> dict[str, Any]:
         """Fit one photo and write its folder; gives its entry of the JSON document."""
         advance()
-        check_replaceable(target)
         picture = read_photo(photo)
+        who = identity(picture, photo)
+        check_replaceable(target, who)
         with torch_threads(shared.config.threads):
             seen = observe(picture, shared.config.size_px, self.face, shared.detector)
         advance()
         results = [shared.fit(one) for one in seen]
         advance()
         faces = []
-        with whole_folder(target) as temporary:
+        with whole_folder(target, who) as temporary:
             for k, result in enumerate(results, start=1):
                 place = f"face{k}" if len(results) > 1 else "."
                 folder = temporary / place
@@ -147,7 +151,7 @@ class Fit:
             raise InputError("No photo is given: name one at least.")
         targets: dict[Path, Path] = {}
         for photo in dict.fromkeys(self.photos):
-            target = self.out / photo.stem
+            target = self.out / result_name(photo)
             if target in targets.values():
                 raise InputError(
                     f"Two photos are called {photo.stem}, and each would write to {target}: "

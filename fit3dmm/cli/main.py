@@ -1,9 +1,13 @@
 """`fit3dmm`: finds the command, runs it, and turns failures into a sentence and an exit code."""
 
+import contextlib
 import difflib
 import importlib
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
 from fit3dmm import __version__
@@ -29,25 +33,53 @@ class Command(Protocol):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command. Returns 0, 2 for bad input, 1 for our own failure, 130 when interrupted."""
+    """Run a command. Returns 0, 2 for bad input, 1 for our own failure, 128 + n after signal n."""
     arguments = sys.argv[1:] if arguments is None else arguments
     # Spinning OpenMP threads make a second thread under contention ten times slower, and the
     # policy is read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        if arguments[:1] in ([], ["-h"], ["--help"]):
-            _print_overview()
-        elif arguments == ["--version"]:
-            print(f"fit3dmm {__version__}")
-        else:
-            _parse(arguments).run()
-    except InputError as error:
-        print(f"fit3dmm: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("fit3dmm: interrupted; nothing half-written is left behind.", file=sys.stderr)
-        return 130
+    with _signals_interrupt() as came:
+        try:
+            _run(arguments)
+        except InputError as error:
+            print(f"fit3dmm: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("fit3dmm: interrupted; nothing half-written is left behind.", file=sys.stderr)
+            return 128 + (came[0] if came else signal.SIGINT)
     return 0
+
+
+def _run(arguments: list[str]) -> None:
+    if arguments[:1] in ([], ["-h"], ["--help"]):
+        _print_overview()
+    elif arguments == ["--version"]:
+        print(f"fit3dmm {__version__}")
+    else:
+        _parse(arguments).run()
+
+
+@contextlib.contextmanager
+def _signals_interrupt() -> Iterator[list[int]]:
+    """SIGTERM and a closed terminal end a run as Ctrl-C does: what is half-written goes first."""
+    came: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # nohup's wish, and that of a program that handles it, is left alone.
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, interrupt)
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _print_overview() -> None:

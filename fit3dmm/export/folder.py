@@ -1,21 +1,19 @@
 """All files of a fitted face in one folder, which appears whole or not at all."""
 
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Iterator
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from fit3dmm._errors import InputError
 from fit3dmm.export.depth import depth_map, write_depth
 from fit3dmm.export.glb import write_glb
+from fit3dmm.export.mark import PhotoIdentity, place_digest
 from fit3dmm.export.mesh import neutral_mesh, posed_mesh, write_material, write_obj
 from fit3dmm.export.picture import write_png
 from fit3dmm.export.preview import preview
 from fit3dmm.export.record import save_result
+from fit3dmm.export.result_folder import whole_folder
 from fit3dmm.export.summary import summary, write_json
 from fit3dmm.export.texture import bake_texture
 from fit3dmm.fitting.pipeline import torch_threads
@@ -38,7 +36,10 @@ def export_face(
     model: MorphableModel | None = None,
     texture_px: int = 1024,
 ) -> dict[str, Any]:
-    """Write every file of a result; a folder of an earlier result is replaced.
+    """Write every file of a result; an earlier result of the same photo is replaced.
+
+    It is the same photo where name and content are equal: a file that was edited since, or one of
+    the same name in another place, is another photo. Files of yours in the folder stay.
 
     Args:
         photo: the one that was fitted.
@@ -50,22 +51,32 @@ def export_face(
         What `fit.json` holds.
 
     Raises:
-        InputError: the photo or the model can't be read, or the folder can't be written to or holds
-            other files.
+        InputError: the photo or the model can't be read, or the folder can't be written to, or is
+            there and is no earlier result of this photo.
     """
-    with whole_folder(Path(folder)) as temporary:
-        return write_face(result, photo, temporary, model, texture_px)
+    picture = photo if isinstance(photo, Photo) else read_photo(photo)
+    place = None if isinstance(photo, Photo) else photo
+    with whole_folder(Path(folder), identity(picture, place)) as temporary:
+        return write_face(result, picture, temporary, model, texture_px)
+
+
+def identity(photo: Photo, path: Path | str | None = None) -> PhotoIdentity:
+    """The photo's identity; `path` is where it was read, if it was."""
+    sha256 = photo.sha256
+    if not sha256:
+        size = f"{photo.width_px} x {photo.height_px} ".encode()
+        sha256 = hashlib.sha256(size + photo.pixels_srgb.cpu().numpy().tobytes()).hexdigest()
+    return PhotoIdentity(photo.name, sha256, "" if path is None else place_digest(Path(path)))
 
 
 def write_face(
     result: FitResult,
-    photo: Photo | str | Path,
+    photo: Photo,
     folder: Path,
     model: MorphableModel | None = None,
     texture_px: int = 1024,
 ) -> dict[str, Any]:
-    """`export_face` into a folder as it is."""
-    photo = photo if isinstance(photo, Photo) else read_photo(photo)
+    """`export_face` into a folder as it is, without a mark."""
     model = load_model(result.model.name, result.level) if model is None else model
     scene = result.scene
     # More threads gain nothing on arrays of this size, and lose much where they share a core.
@@ -85,68 +96,3 @@ def write_face(
     write_json(content, folder / SUMMARY)
     save_result(folder / RECORD, result)
     return content
-
-
-@contextlib.contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `target`; on success it becomes `target`, on failure it goes.
-
-    Raises:
-        InputError: the place can't be written to, or `target` is there and is no earlier result.
-    """
-    check_replaceable(target)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise InputError(
-            f"Can't write to {target}: {error.strerror or error}; "
-            "choose a folder that exists and is writable."
-        ) from error
-    try:
-        made = temporary / target.name
-        made.mkdir()
-        yield made
-        _exchange(made, target, temporary)
-    except OSError as error:
-        raise InputError(
-            f"Can't write to {target}: {error.strerror or error}; "
-            "free some space or choose another folder."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def check_replaceable(target: Path) -> None:
-    """Say so before the work is done where the result could not be put in its place.
-
-    Raises:
-        InputError: `target` is there and is no earlier result.
-    """
-    for path in (target, *target.parents):
-        if path.is_file():
-            raise InputError(f"{path} is a file: choose another folder for the results.")
-    # Several faces lie in folders of their own, one level down.
-    strange = [
-        path.name
-        for path in target.rglob("*")
-        if not path.is_dir() and not path.name.startswith(".") and path.name not in FILES
-    ]
-    if strange:
-        raise InputError(
-            f"{target} holds {strange[0]}, which is no file of a result: choose another folder, "
-            "for this one would be replaced."
-        )
-
-
-def _exchange(made: Path, target: Path, temporary: Path) -> None:
-    """Put the new folder where the old one was, which goes with the temporary one."""
-    old = temporary / "old"
-    if target.exists():
-        target.rename(old)
-    try:
-        made.rename(target)
-    except OSError:
-        if old.exists():
-            old.rename(target)
-        raise

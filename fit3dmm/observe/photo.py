@@ -1,5 +1,6 @@
 """Reading photos safely: any common file becomes 8-bit sRGB pixels the right way up."""
 
+import hashlib
 import io
 import math
 import warnings
@@ -39,6 +40,8 @@ class Photo(TensorRecord):
     """sRGB, 0..255: photos stay in bytes until a crop of them is needed."""
     focal_px: float | None = None
     """Focal length by the camera's own account (EXIF), where the file tells it believably."""
+    sha256: str | None = None
+    """Of the file that holds these pixels; None where they came from elsewhere."""
 
     @property
     def height_px(self) -> int:
@@ -94,7 +97,8 @@ def decode_photo(encoded: bytes, name: str, label: str = "", max_pixels: int = M
         raise InputError(
             f"The photo {label} is damaged or cut short ({error}): copy or download it again."
         ) from error
-    return Photo(name, torch.from_numpy(pixels), focal_px)
+    digest = hashlib.sha256(encoded).hexdigest()
+    return Photo(name, torch.from_numpy(pixels), focal_px, digest)
 
 
 def photo_from_array(pixels_srgb: Any, name: str = "photo", focal_px: float | None = None) -> Photo:

@@ -5,8 +5,11 @@ import math
 import os
 import re
 import resource
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +23,12 @@ import fit3dmm
 from fit3dmm._files import data_path
 from fit3dmm.cli.main import main
 from fit3dmm.export import folder
+from fit3dmm.export.mark import MARK
 from fit3dmm.model.files import write_stored
 from tests.cli import pictures
 from tests.toy import toy_stored
 
+WRITTEN = sorted([MARK, *folder.FILES])
 PORTRAIT = str(data_path("examples/astronaut.png"))
 
 
@@ -44,7 +49,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("fit")
     assert main(["fit", PORTRAIT, "--out", str(out), "--texture-size", "256"]) == 0
-    assert left_in(out) == ["astronaut", *sorted(f"astronaut/{name}" for name in folder.FILES)]
+    assert left_in(out) == ["astronaut", *(f"astronaut/{name}" for name in WRITTEN)]
     return out / "astronaut"
 
 
@@ -120,7 +125,7 @@ def test_another_run_replaces_the_folder_and_json_says_so(tmp_path, quick, capfd
     assert face["fit"]["focal_sigma_px"] == 0
     assert face["fit"]["preset"] == "landmarks"
     assert (target / "fit.json").stat().st_mtime_ns > before
-    assert left_in(target) == sorted(folder.FILES)
+    assert left_in(target) == WRITTEN
     assert left_in(tmp_path)[0] == "astronaut"
 
 
@@ -129,10 +134,10 @@ def test_faces_are_chosen_by_number_or_all(tmp_path, quick, capsys):
     out = tmp_path / "out"
     arguments = ["fit", str(tmp_path / "two.png"), "--out", str(out), *quick]
     assert main([*arguments, "--face", "all"]) == 0
-    assert [p.name for p in sorted((out / "two").iterdir())] == ["face1", "face2"]
+    assert [p.name for p in sorted((out / "two").iterdir())] == [MARK, "face1", "face2"]
     x_px = [
-        np.mean([p[0] for p in json.loads((f / "fit.json").read_text())["landmarks_photo_px"]])
-        for f in sorted((out / "two").iterdir())
+        np.mean([p[0] for p in json.loads(f.read_text())["landmarks_photo_px"]])
+        for f in sorted((out / "two").glob("face*/fit.json"))
     ]
     assert abs(x_px[0] - x_px[1]) > 200
     assert main([*arguments, "--face", "3"]) == 2
@@ -170,7 +175,7 @@ def test_hard_photos_end_in_a_result_that_judges_itself(tmp_path, capfd):
         quality = face["fit"]["quality"]
         assert quality["verdict"] in ("good", "doubtful", "failed")
         assert math.isfinite(quality["landmark_error_mm"])
-        assert left_in(out / name) == sorted(folder.FILES)
+        assert left_in(out / name) == WRITTEN
     known = {Path(p["photo"]).stem: p for p in document["photos"]}
     assert known["black and white"]["ok"]
 
@@ -234,8 +239,8 @@ def test_outputs_that_cannot_be_written(tmp_path, quick, capfd):
     (taken / "diary.txt").write_text("mine")
     for out, sentence in (
         (tmp_path / "file", "file is a file: choose another folder"),
-        (Path("/proc/fit3dmm"), "Can't write"),
-        (taken.parent, "holds diary.txt, which is no file of a result"),
+        (Path("/proc/fit3dmm"), "Can't write to"),
+        (taken.parent, "has no mark of fit3dmm's"),
     ):
         assert main(["fit", PORTRAIT, "--out", str(out), *quick]) == 2
         assert sentence in capfd.readouterr().err
@@ -284,6 +289,78 @@ def test_interrupted_half_way(quick, monkeypatch, tmp_path, capfd):
     assert {p.name: p.stat().st_mtime_ns for p in earlier.rglob("*")} == before
 
 
+def test_signals_leave_nothing_half_written(quick, tmp_path):
+    code = "import sys, time; from fit3dmm.cli.main import main; from fit3dmm.export import folder;"
+    # Long enough for a signal to come half way.
+    code += "folder.write_glb = lambda *_: time.sleep(60); sys.exit(main(sys.argv[1:]))"
+    runs = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        (tmp_path / number.name).mkdir()
+        arguments = ["fit", PORTRAIT, *quick, "--out", str(tmp_path / number.name)]
+        command = [sys.executable, "-c", code, *arguments]
+        runs[number] = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    for number, run in runs.items():
+        while not list((tmp_path / number.name).glob("*/new/texture.png")):
+            assert run.poll() is None
+            time.sleep(0.05)
+        run.send_signal(number)
+        _, said = run.communicate()
+        assert run.returncode == 128 + number
+        assert "nothing half-written" in said
+        assert left_in(tmp_path / number.name) == []
+
+
+def test_a_result_replaces_only_the_same_photos(tmp_path, quick, capfd, monkeypatch):
+    """What has cost users their files, one by one."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "faces", ".", "old"):
+        shutil.copy(PORTRAIT, f"{name}.png")
+    assert main(["fit", "a.png", "--out", "faces", *quick]) == 0
+    Path("faces/a/texture.png").write_bytes(b"painted over")
+    Path("faces/a/.env").write_text("mine")
+    Path("faces/a/empty").mkdir()
+    before = {p: p.read_bytes() for p in Path("faces").rglob("*") if p.is_file()}
+    # Results of other photos in a folder that has this photo's name.
+    assert main(["fit", "faces.png", "--out", ".", *quick]) == 2
+    # A photo whose stem is a dot.
+    assert main(["fit", "..png", "--out", "faces", *quick]) == 0
+    # Another photo by the same name, an edited one, and a result that was painted over.
+    Path("b").mkdir()
+    pictures.portrait().rotate(1).save("b/a.png")
+    assert main(["fit", "b/a.png", "--out", "faces", *quick]) == 2
+    assert main(["fit", "a.png", "--out", "faces", *quick]) == 2
+    said = capfd.readouterr().err.splitlines()
+    for line, sentence in zip(
+        said,
+        (
+            "faces is there already and has no mark",
+            "faces/a holds the result of another photo called a",
+            "faces/a/texture.png is yours, or was changed since",
+        ),
+        strict=True,
+    ):
+        assert sentence in line
+    after = {p: p.read_bytes() for p in Path("faces").rglob("*") if p.is_file()}
+    assert before.items() <= after.items()
+    assert len(list(Path("faces").iterdir())) == 2
+    # Without the painted file the photo can be fitted again, as often as one likes.
+    Path("faces/a/texture.png").unlink()
+    for _ in range(2):
+        assert main(["fit", "a.png", "old.png", "--out", "faces", *quick]) == 0
+    assert Path("faces/a/.env").read_text() == "mine"
+    assert Path("faces/a/empty").is_dir()
+    assert left_in(Path("faces/old")) == WRITTEN
+
+
+def test_a_folder_of_yours_is_no_result(fitted, tmp_path):
+    result = fit3dmm.load_result(fitted / "fit.h5")
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api" / "texture.png").write_bytes(b"mine")
+    with pytest.raises(fit3dmm.InputError, match="api is there already and has no mark"):
+        fit3dmm.export_face(result, PORTRAIT, tmp_path / "api")
+    assert left_in(tmp_path) == ["api", "api/texture.png"]
+
+
 def test_our_own_failure_is_no_bad_input(quick, monkeypatch, tmp_path):
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")
@@ -315,4 +392,4 @@ assert not hasattr(fit3dmm, "fits")
         [sys.executable, "-c", code, PORTRAIT, str(target)], capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
-    assert left_in(target) == sorted(folder.FILES)
+    assert left_in(target) == WRITTEN
