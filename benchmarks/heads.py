@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.geometry.mesh import Topology, topology_of
+from fit3dmm.geometry.mesh import Topology, build_topology
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.model.files import load_model
 
@@ -59,4 +59,4 @@ def _posed(points: Tensor, triangles: Tensor) -> Mesh:
     turn = rotation_matrix(torch.tensor([0.1, 0.4, 0.05]))
     colours = 0.5 + points / 300
     points_cam = points @ turn.T - torch.tensor([0.0, 0.0, 600.0])
-    return Mesh(points_cam, colours, topology_of(triangles, len(points)))
+    return Mesh(points_cam, colours, build_topology(triangles, len(points)))

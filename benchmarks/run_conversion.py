@@ -25,6 +25,7 @@ from fit3dmm.model import MorphableModel
 from fit3dmm.model.complete import Completion, complete
 from fit3dmm.model.files import load_model, read_stored, write_stored
 from fit3dmm.model.formats import SourceModel, read_source
+from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 from fit3dmm.model.library import find_model
 from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.render.synthesise import synthesise
@@ -37,7 +38,7 @@ PARTS = {
     "nose": slice(27, 36),
     "eyes": slice(36, 48),
     "mouth": slice(48, 68),
-    "NoW's seven": [36, 39, 42, 45, 33, 48, 54],
+    "NoW's seven": list(NOW7_IN_IBUG68),
     "all but the jaw": slice(17, 68),
 }
 

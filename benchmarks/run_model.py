@@ -20,13 +20,14 @@ import torch
 
 from fit3dmm._files import data_path
 from fit3dmm.evaluate.align import solve_similarity
-from fit3dmm.evaluate.now_error import LANDMARKS_IN_IBUG68, now_errors_mm
+from fit3dmm.evaluate.now_error import now_errors_mm
 from fit3dmm.geometry.nearest import NearestSurface
 from fit3dmm.geometry.registration import register, vertex_normals
 from fit3dmm.geometry.subdivision import quads_to_triangles
 from fit3dmm.model import MorphableModel
 from fit3dmm.model.files import load_model
 from fit3dmm.model.formats import read_source
+from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 from harness import Metric, ratio_metric, run, timed
 
 N_PEOPLE = 40
@@ -131,7 +132,7 @@ def measure_mean(scan: Path) -> Iterator[Metric]:
     shape = coarse.shape_mm(coarse.zeros())
     triangles = coarse.surface.triangles
     skin = torch.stack([coarse.regions[name] for name in _SKIN_REGIONS]).amax(0) > 0.5
-    seven = coarse.landmarks["ibug68"].locate(shape, triangles)[list(LANDMARKS_IN_IBUG68)]
+    seven = coarse.landmarks["ibug68"].locate(shape, triangles)[list(NOW7_IN_IBUG68)]
     errors = now_errors_mm(
         vertices,
         points,

@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from fit3dmm._parallel import run_in_parallel
-from fit3dmm.evaluate.fitter import SurfacePoints, load_fitter
-from fit3dmm.evaluate.now_error import LANDMARKS_IN_IBUG68, now_errors_mm
+from fit3dmm.evaluate.load_fitter import load_fitter
+from fit3dmm.evaluate.now_error import now_errors_mm
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.files import load_model
+from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 from report import REPOSITORY
 
 Numbers = Mapping[str, float]
@@ -33,7 +35,9 @@ class Scan:
         """Five directions, under one light through a long and a wide lens and under another."""
         return sorted(self.folder.glob("lps_*.png"))
 
-    def now_errors(self, vertices: np.ndarray, triangles: np.ndarray, points: SurfacePoints):
+    def now_errors(
+        self, vertices: np.ndarray, triangles: np.ndarray, points: SurfacePoints[np.ndarray]
+    ):
         """NoW's median and mean distance of a neutral face, whole as it is.
 
         Args:
@@ -41,7 +45,7 @@ class Scan:
         """
         with np.load(self.folder / "scan_visible.npz", allow_pickle=False) as archive:
             scan, seven = archive["v"].astype(float), archive["now7"].astype(float)
-        predicted = points.select(LANDMARKS_IN_IBUG68).locate(vertices, triangles)
+        predicted = points.take(NOW7_IN_IBUG68).locate(vertices, triangles)
         errors = now_errors_mm(scan, seven, vertices, triangles, predicted)
         return {"now_median_mm": float(np.median(errors)), "now_mean_mm": float(errors.mean())}
 
@@ -64,11 +68,10 @@ def score_views(scan: Scan, fit: str, model: str, jobs: int) -> Iterator[tuple[s
 def score_mean_face(scan: Scan, model_name: str) -> Numbers:
     """What the model's mean scores, which no photo can change."""
     model = load_model(model_name)
-    points = model.landmarks["ibug68"]
     return scan.now_errors(
         model.shape_mm(model.zeros()).double().numpy(),
         model.surface.triangles.numpy(),
-        SurfacePoints(points.triangle.numpy(), points.barycentric.double().numpy()),
+        model.landmarks["ibug68"].numpy(),
     )
 
 

@@ -19,9 +19,14 @@ class TensorRecord:
     """
 
     def map(self: Record, function: Callable[[Tensor], Tensor]) -> Record:
-        """Apply `function` to every tensor, also in nested records, tuples and mappings."""
-        changed = {f.name: _map(getattr(self, f.name), function) for f in fields(self)}
-        return replace(self, **changed)
+        """Apply `function` to every tensor, also in nested records, tuples and mappings.
+
+        Where every tensor stays the same object so does the record, with all that it has worked
+        out: moving a model to the device that it is on costs nothing.
+        """
+        before = {f.name: getattr(self, f.name) for f in fields(self)}
+        changed = _map(before, function)
+        return self if changed is before else replace(self, **changed)
 
     def to(
         self: Record, device: torch.device | str | None = None, dtype: torch.dtype | None = None
@@ -44,7 +49,9 @@ def _map(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, TensorRecord):
         return value.map(function)
     if isinstance(value, dict):
-        return {key: _map(item, function) for key, item in value.items()}
+        mapped = {key: _map(item, function) for key, item in value.items()}
+        return value if all(mapped[key] is value[key] for key in value) else mapped
     if isinstance(value, tuple):
-        return tuple(_map(item, function) for item in value)
+        items = tuple(_map(item, function) for item in value)
+        return value if all(a is b for a, b in zip(items, value, strict=True)) else items
     return value

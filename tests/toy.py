@@ -7,8 +7,9 @@ contours, regions) and nothing that was learned, so that tests need no data file
 import numpy as np
 
 from fit3dmm.geometry.subdivision import quads_to_triangles
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import ModelInfo, MorphableModel
-from fit3dmm.model.stored import StoredModel, StoredPoints
+from fit3dmm.model.stored import StoredModel
 
 RADII_MM = np.array([74.0, 108.0, 92.0])
 EXPRESSIONS = ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "mouthSmileRight")
@@ -114,7 +115,7 @@ class _Surface:
     def __init__(self, vertices: np.ndarray, triangles: np.ndarray) -> None:
         self.corners = vertices[triangles]
 
-    def along(self, directions: np.ndarray) -> StoredPoints:
+    def along(self, directions: np.ndarray) -> SurfacePoints[np.ndarray]:
         flat = directions.reshape(-1, 3)
         # Solve corners^T b = direction: b >= 0 in the triangle that the ray crosses.
         weights = np.einsum("tij,pj->pti", np.linalg.inv(np.swapaxes(self.corners, 1, 2)), flat)
@@ -123,7 +124,7 @@ class _Surface:
         barycentric /= barycentric.sum(axis=1, keepdims=True)
         shape = directions.shape[:-1]
         names = tuple(str(i) for i in range(shape[0]))
-        return StoredPoints(names, triangle.reshape(shape), barycentric.reshape(*shape, 3))
+        return SurfacePoints(triangle.reshape(shape), barycentric.reshape(*shape, 3), names)
 
 
 def _cube_sphere(cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -42,9 +42,10 @@ from fit3dmm.geometry.subdivision import (
     refine_levels,
     refine_points,
 )
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.files import write_stored
 from fit3dmm.model.morphable import ModelInfo
-from fit3dmm.model.stored import StoredModel, StoredPoints
+from fit3dmm.model.stored import StoredModel
 
 _N_IDENTITY = 80
 _N_DETAIL = 100
@@ -97,13 +98,13 @@ def _rows(points: Points, head: Head) -> np.ndarray:
     return np.sum(parts, axis=0)
 
 
-def _anthropometric_points(points: dict[str, np.ndarray], head: Head) -> StoredPoints:
+def _anthropometric_points(points: dict[str, np.ndarray], head: Head) -> SurfacePoints[np.ndarray]:
     """The points of the surveys' measures, by name; a pupil is the middle of its lids' corners."""
     single = {name: vertices[0] for name, vertices in points.items() if len(vertices) == 1}
     triangles = quads_to_triangles(head.quads)
     rows = np.array([np.flatnonzero((triangles == v).any(axis=1))[0] for v in single.values()])
     at = triangles[rows] == np.array(list(single.values()))[:, None]
-    return StoredPoints(tuple(single), rows, at.astype(float))
+    return SurfacePoints(rows, at.astype(float), tuple(single))
 
 
 def build(cache: Path) -> StoredModel:

@@ -16,7 +16,7 @@ from fit3dmm._parallel import available_cores
 from fit3dmm.evaluate.aflw2000 import Aflw2000
 from fit3dmm.evaluate.bu3dfe import Bu3dfe
 from fit3dmm.evaluate.facewarehouse import FaceWarehouse
-from fit3dmm.evaluate.fitter import load_fitter
+from fit3dmm.evaluate.load_fitter import load_fitter
 from fit3dmm.evaluate.mesh_pair import MeshPair, compare_meshes
 from fit3dmm.evaluate.micc import Micc
 from fit3dmm.evaluate.now import Now

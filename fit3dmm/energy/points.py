@@ -15,7 +15,7 @@ from torch import Tensor
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import cross_matrix, left_jacobian, rotation_matrix
-from fit3dmm.model.landmarks import LandmarkMap
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.solve.problem import Values
 
@@ -60,7 +60,7 @@ class ModelPoints(TensorRecord):
         return self.mean_mm + moved.unflatten(0, (-1, 3))
 
 
-def model_points(model: MorphableModel, places: LandmarkMap) -> ModelPoints:
+def model_points(model: MorphableModel, places: SurfacePoints[Tensor]) -> ModelPoints:
     """Gather the bases of points on the surface; a set of candidate lines is flattened."""
     flat = places.flat()
     mean = point_values(model, flat, model.mean_mm[None])[:, 0]
@@ -71,7 +71,7 @@ def model_points(model: MorphableModel, places: LandmarkMap) -> ModelPoints:
 
 
 def point_values(
-    model: MorphableModel, places: LandmarkMap, fields: Float[Tensor, "k base 3"]
+    model: MorphableModel, places: SurfacePoints[Tensor], fields: Float[Tensor, "k base 3"]
 ) -> Float[Tensor, "points k 3"]:
     """Values at surface points of fields on the base vertices: rows of the surface's operator."""
     corners = model.surface.triangles[places.triangle]

@@ -9,7 +9,7 @@ from torch import Tensor
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.energy.points import SHAPE, ModelPoints, model_points
 from fit3dmm.geometry.mesh import triangle_normals
-from fit3dmm.model.landmarks import LandmarkMap
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import Coefficients, MorphableModel
 
 # Coefficients whose normals are differentiated at once: bounds the memory that it takes.
@@ -37,9 +37,9 @@ class SkinPoints(TensorRecord):
     barycentric: Float[Tensor, "points 3"]
 
     @property
-    def places(self) -> LandmarkMap:
+    def places(self) -> SurfacePoints[Tensor]:
         """Where the points are on the surface."""
-        return _unnamed(self.triangle, self.barycentric)
+        return SurfacePoints(self.triangle, self.barycentric)
 
     def __len__(self) -> int:
         return len(self.area_mm2)
@@ -67,7 +67,7 @@ class SkinPoints(TensorRecord):
         return self.replace(normal_mean=exact - moved)
 
 
-def spread_points(model: MorphableModel, n: int) -> LandmarkMap:
+def spread_points(model: MorphableModel, n: int) -> SurfacePoints[Tensor]:
     """About `n` points over the face, each for about the same area of the mean face.
 
     Triangles are visited in their order, which keeps neighbours together, and a point is set down
@@ -83,7 +83,7 @@ def spread_points(model: MorphableModel, n: int) -> LandmarkMap:
     over = u + v > 1
     u, v = torch.where(over, 1 - u, u), torch.where(over, 1 - v, v)
     barycentric = torch.stack([1 - u - v, u, v], dim=1).to(model.mean_mm)
-    return _unnamed(triangle.to(model.mean_mm.device), barycentric)
+    return SurfacePoints(triangle.to(model.mean_mm.device), barycentric)
 
 
 def skin_points(model: MorphableModel, n: int = 3000) -> SkinPoints:
@@ -110,10 +110,6 @@ def skin_points(model: MorphableModel, n: int = 3000) -> SkinPoints:
     )
 
 
-def _unnamed(triangle: Tensor, barycentric: Tensor) -> LandmarkMap:
-    return LandmarkMap(("",) * len(triangle), triangle, barycentric)
-
-
 def _triangle_weights(model: MorphableModel) -> Tensor:
     """Area of the mean face's triangles times their share in the region that is compared."""
     regions = model.regions
@@ -127,7 +123,9 @@ def _triangle_weights(model: MorphableModel) -> Tensor:
 
 
 def _point_normals(
-    shape: Float[Tensor, "vertices k 3"], triangles: Int[Tensor, "triangles 3"], places: LandmarkMap
+    shape: Float[Tensor, "vertices k 3"],
+    triangles: Int[Tensor, "triangles 3"],
+    places: SurfacePoints[Tensor],
 ) -> Float[Tensor, "points k 3"]:
     """Sums of the normals around the corners, interpolated; for k shapes at once."""
     around = _Around(triangles, places)
@@ -139,7 +137,7 @@ def _normal_derivatives(
     model: MorphableModel,
     mean: Float[Tensor, "vertices 3"],
     basis_mm: Float[Tensor, "k base 3"],
-    places: LandmarkMap,
+    places: SurfacePoints[Tensor],
 ) -> Float[Tensor, "points k 3"]:
     """Product rule on the cross products, at the mean face."""
     around = _Around(model.surface.triangles, places)
@@ -155,7 +153,9 @@ def _normal_derivatives(
 class _Around:
     """The triangles that meet the corners of some points' triangles, and sums over them."""
 
-    def __init__(self, triangles: Int[Tensor, "triangles 3"], places: LandmarkMap) -> None:
+    def __init__(
+        self, triangles: Int[Tensor, "triangles 3"], places: SurfacePoints[Tensor]
+    ) -> None:
         corners = triangles[places.triangle]
         vertices, self._corner = torch.unique(corners, return_inverse=True)
         row = torch.full((int(triangles.max()) + 1,), -1, device=triangles.device)

@@ -1,6 +1,5 @@
 """What evaluation asks of a system that fits photos, ours or another."""
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -8,27 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
-from fit3dmm._errors import InputError
-
-
-@dataclass(frozen=True)
-class SurfacePoints:
-    """Points that stay with a mesh as it deforms."""
-
-    triangle: Int[np.ndarray, "points"]
-    """Row of the mesh's triangles."""
-    barycentric: Float[np.ndarray, "points 3"]
-    """Weights of its corners."""
-
-    def locate(
-        self, vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"]
-    ) -> Float[np.ndarray, "points 3"]:
-        """Positions on one shape of the mesh."""
-        return np.einsum("pkc,pk->pc", vertices[triangles[self.triangle]], self.barycentric)
-
-    def select(self, rows: tuple[int, ...]) -> "SurfacePoints":
-        """Some of the points, in the order given."""
-        return SurfacePoints(self.triangle[list(rows)], self.barycentric[list(rows)])
+from fit3dmm.geometry.surface_points import SurfacePoints
 
 
 @dataclass(frozen=True)
@@ -42,7 +21,7 @@ class FittedScene:
     """In px of the photo, whose axis goes through its middle."""
     topology: str = ""
     """`topology.topology_name` of the mesh, where its vertices can be compared one to one."""
-    points478: SurfacePoints | None = None
+    points478: SurfacePoints[np.ndarray] | None = None
     """MediaPipe's points on the mesh, to compare meshes whose vertices do not correspond."""
     irradiance_sh: Float[np.ndarray, "9 3"] | None = None
     """Light as `scene.Lighting` has it."""
@@ -65,12 +44,12 @@ class FittedFace:
     expressive_mm: Float[np.ndarray, "vertices 3"]
     """With the photo's expression; same vertices."""
     triangles: Int[np.ndarray, "triangles 3"]
-    ibug68: SurfacePoints
+    ibug68: SurfacePoints[np.ndarray]
     """The 68 points of iBUG on the mesh; the jaw line is the anatomical one, not the outline."""
     landmarks_px: Float[np.ndarray, "68 2"]
     """The same points of the expressive face in the photo: origin at the top-left corner of the
     picture, pixel centres at +0.5."""
-    keypoints85: SurfacePoints | None = None
+    keypoints85: SurfacePoints[np.ndarray] | None = None
     """REALY's 85 points; only REALY asks for them."""
     scene: FittedScene | None = None
     """Pose, camera, light and uncertainty; only the synthetic set asks for them."""
@@ -95,28 +74,3 @@ class Fitter(Protocol):
             InputError: the photo can't be read.
         """
         ...
-
-
-def load_fitter(name: str, model: str = "commons") -> Fitter:
-    """The fitter of a preset, or of `package.module:factory`, a function without arguments.
-
-    Args:
-        name: which.
-        model: the face model that a preset fits; a factory knows its own.
-
-    Raises:
-        InputError: there is no such preset, module or factory.
-    """
-    module_name, _, factory_name = name.partition(":")
-    if not factory_name:
-        # The pipeline takes seconds to load, and scoring meshes does not need it.
-        from fit3dmm.evaluate.preset_fitter import PresetFitter
-
-        fitter = PresetFitter(name, model)
-        fitter.fingerprint  # noqa: B018, a wrong name shall end here and not in every worker
-        return fitter
-    try:
-        factory = getattr(importlib.import_module(module_name), factory_name)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"Can't load the fitter {name}: {error}.") from error
-    return factory()

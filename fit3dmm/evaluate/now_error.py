@@ -25,9 +25,6 @@ LANDMARKS = (
 )
 """The seven points in order; right and left are the subject's."""
 
-LANDMARKS_IN_IBUG68 = (36, 39, 42, 45, 33, 48, 54)
-"""The same points among the 68 of iBUG."""
-
 
 def face_sphere(
     landmarks7: Float[np.ndarray, "7 3"], factor: float = 1.4

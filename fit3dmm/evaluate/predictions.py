@@ -9,8 +9,8 @@ from fit3dmm._files import atomic_path
 from fit3dmm.evaluate.fitter import FittedFace
 from fit3dmm.evaluate.landmark_files import find_landmarks, read_landmarks
 from fit3dmm.evaluate.mesh_files import find_mesh, read_mesh, write_obj
-from fit3dmm.evaluate.now_error import LANDMARKS_IN_IBUG68
 from fit3dmm.geometry.triangle_mesh import Mesh
+from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 
 
 def find_mesh_and_landmarks(predictions: Path, name: str) -> tuple[Path, ...]:
@@ -56,5 +56,5 @@ def save_mesh_and_landmarks(
 
 
 def _shape(face: FittedFace, vertices_mm: np.ndarray) -> tuple[Mesh, np.ndarray]:
-    points = face.ibug68.select(LANDMARKS_IN_IBUG68).locate(vertices_mm, face.triangles)
+    points = face.ibug68.take(NOW7_IN_IBUG68).locate(vertices_mm, face.triangles)
     return Mesh(vertices_mm, face.triangles), points

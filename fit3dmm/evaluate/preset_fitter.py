@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from fit3dmm._content import code_digest, content_key
-from fit3dmm.evaluate.fitter import FittedFace, FittedScene, SurfacePoints
+from fit3dmm.evaluate.fitter import FittedFace, FittedScene
 from fit3dmm.evaluate.realy_keypoints import realy_keypoints
 from fit3dmm.evaluate.relief import relief_sigma_mm
 from fit3dmm.fitting.config import preset
@@ -17,8 +17,8 @@ from fit3dmm.fitting.pipeline import fit_observation
 from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.geometry.correspondence import topology_name
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.files import load_model
-from fit3dmm.model.landmarks import LandmarkMap
 from fit3dmm.model.library import find_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import detect_faces
@@ -116,22 +116,18 @@ def face_of_scene(scene: Scene, model: MorphableModel, has_light: bool) -> Fitte
         neutral_mm=_numpy(neutral),
         expressive_mm=_numpy(expressive),
         triangles=triangles.cpu().numpy().astype(np.int64),
-        ibug68=_surface_points(model.landmarks["ibug68"]),
+        ibug68=model.landmarks["ibug68"].numpy(),
         landmarks_px=_numpy(landmarks_px),
         scene=FittedScene(
             rotation=_numpy(scene.pose.T_cam_model.rotation),
             translation_mm=_numpy(scene.pose.translation_mm),
             focal_px=float(scene.camera.focal_px),
             topology=topology_name(model.surface.base_faces.cpu().numpy(), model.surface.level),
-            points478=None if detected is None else _surface_points(detected),
+            points478=None if detected is None else detected.numpy(),
             irradiance_sh=_numpy(scene.lighting.irradiance_sh) if has_light else None,
             albedo_linear=_numpy(albedo) if has_light else None,
         ),
     )
-
-
-def _surface_points(points: LandmarkMap) -> SurfacePoints:
-    return SurfacePoints(points.triangle.cpu().numpy().astype(np.int64), _numpy(points.barycentric))
 
 
 def _numpy(values: torch.Tensor) -> np.ndarray:
@@ -145,6 +141,6 @@ def prepared_model(model: str, n_skin_points: int) -> PreparedModel:
 
 
 @lru_cache(maxsize=1)
-def _keypoints85(name: str) -> SurfacePoints:
+def _keypoints85(name: str) -> SurfacePoints[np.ndarray]:
     """Once a process: they are the same for all faces of a model."""
     return realy_keypoints(load_model(name))

@@ -10,9 +10,9 @@ import numpy as np
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
-from fit3dmm.evaluate.fitter import FittedFace, SurfacePoints
+from fit3dmm.evaluate.fitter import FittedFace
 from fit3dmm.evaluate.mesh_files import find_mesh, read_mesh, read_mesh_once, write_obj
-from fit3dmm.evaluate.now_error import LANDMARKS_IN_IBUG68, face_axes
+from fit3dmm.evaluate.now_error import face_axes
 from fit3dmm.evaluate.protocol import (
     Case,
     Curves,
@@ -26,7 +26,9 @@ from fit3dmm.evaluate.protocol import (
     scored,
 )
 from fit3dmm.evaluate.realy_error import REGIONS, align_globally, keypoints_on, region_error
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.geometry.triangle_mesh import Mesh
+from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 
 LAYOUT = """\
   DATA/REALY_scan_region/ID/nose.obj mouth.obj forehead.obj cheek.obj
@@ -107,7 +109,7 @@ class Realy:
             distances.append(found.distances_mm)
         numbers["all_mm"] = float(np.mean(list(numbers.values())))
         whole = _joined(parts)
-        axes = face_axes(scan_keypoints[list(LANDMARKS_IN_IBUG68)])
+        axes = face_axes(scan_keypoints[list(NOW7_IN_IBUG68)])
         return Score(
             numbers,
             picture=SurfacePicture(
@@ -172,7 +174,7 @@ def realy_error_text(have: Sequence[tuple[Case, Score]]) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def read_template(path: Path) -> SurfacePoints:
+def read_template(path: Path) -> SurfacePoints[np.ndarray]:
     """85 rows of [triangle, w0, w1] from 0; the third weight is the rest.
 
     Raises:
@@ -188,7 +190,7 @@ def read_template(path: Path) -> SurfacePoints:
     return SurfacePoints(rows[:, 0].astype(np.int64), weights)
 
 
-def _template_text(points: SurfacePoints) -> str:
+def _template_text(points: SurfacePoints[np.ndarray]) -> str:
     rows = zip(points.triangle.tolist(), points.barycentric[:, :2].tolist(), strict=True)
     return json.dumps([[triangle, *weights] for triangle, weights in rows])
 

@@ -16,10 +16,10 @@ from fit3dmm.evaluate.align import solve_similarity, solve_similarity_l1
 from fit3dmm.evaluate.nonrigid import Deformation, edges_of
 from fit3dmm.geometry.closest_point import closest_points, index_surface
 from fit3dmm.geometry.triangle_mesh import Mesh
+from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 
 REGIONS = ("nose", "mouth", "forehead", "cheek")
 
-_SEVEN = (36, 39, 42, 45, 33, 48, 54)
 _MOUTH = (*range(48, 61), 64)
 _NOSE = tuple(range(27, 36))
 _FOREHEAD = (*range(36, 48), *range(17, 27))
@@ -64,7 +64,7 @@ def align_globally(
     scan_keypoints: Float[np.ndarray, "85 3"],
 ) -> tuple[Float[np.ndarray, "vertices 3"], Float[np.ndarray, "85 3"]]:
     """Step 1, gICP: the similarity of seven points, with the scale of summed absolute values."""
-    rows = list(_SEVEN)
+    rows = list(NOW7_IN_IBUG68)
     alignment = solve_similarity_l1(keypoints[rows], scan_keypoints[rows])
     return alignment.apply(vertices), alignment.apply(keypoints)
 

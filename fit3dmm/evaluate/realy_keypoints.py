@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.fitter import SurfacePoints
 from fit3dmm.geometry.nearest import NearestSurface
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import MorphableModel
 
 # Pairs (of the subject's right side and left): how far to the side of the middle of the outer eye
@@ -33,7 +33,7 @@ _CHIN = (79, (0.0, 1.30, 0.05))
 """The one in the middle, between lower lip and chin."""
 
 
-def realy_keypoints(model: MorphableModel) -> SurfacePoints:
+def realy_keypoints(model: MorphableModel) -> SurfacePoints[np.ndarray]:
     """Where the 85 points are on a model, at its own level of detail.
 
     Raises:
@@ -44,13 +44,10 @@ def realy_keypoints(model: MorphableModel) -> SurfacePoints:
             f"The model {model.info.name} has no ibug68 landmarks, from which REALY's 85 points "
             "are made: convert it again with `fit3dmm model convert`."
         )
-    ibug = model.landmarks["ibug68"]
+    known = model.landmarks["ibug68"].numpy()
     triangles = model.surface.triangles.cpu().numpy().astype(np.int64)
     with torch.no_grad():
         mean_mm = model.shape_mm(model.zeros()).cpu().double().numpy()
-    known = SurfacePoints(
-        ibug.triangle.cpu().numpy().astype(np.int64), ibug.barycentric.cpu().double().numpy()
-    )
     wanted_mm = places_of_17(known.locate(mean_mm, triangles))
     found = NearestSurface(mean_mm, triangles).closest(wanted_mm)
     return SurfacePoints(

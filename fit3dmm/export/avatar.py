@@ -13,7 +13,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm.export.shine import shine_png
-from fit3dmm.geometry.mesh import topology_of
 from fit3dmm.model.morphable import Coefficients, ModelInfo, MorphableModel
 from fit3dmm.model.surface import Surface, build_surface
 from fit3dmm.render.backend import choose_backend
@@ -124,7 +123,7 @@ def _targets(
 def _normals(
     model: MorphableModel, points_mm: Float[Tensor, "vertices 3"]
 ) -> Float[Tensor, "vertices 3"]:
-    topology = topology_of(model.surface.triangles, model.n_vertices)
+    topology = model.surface.topology
     return choose_backend("auto", points_mm.device).vertex_normals(points_mm, topology)
 
 

@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Bool, Float
 
 from fit3dmm._files import atomic_path
-from fit3dmm.geometry.mesh import topology_of
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.render.backend import choose_backend
@@ -44,7 +43,7 @@ def depth_map(model: MorphableModel, scene: Scene) -> DepthMap:
     shift = Similarity.in_plane(1.0, (float(-left), float(-top))).to(points.device)
     boxed = camera.cropped(shift, width, height)
     backend = choose_backend("auto", points.device)
-    triangles = topology_of(model.surface.triangles, model.n_vertices).triangles
+    triangles = model.surface.topology.triangles
     fragments = backend.rasterise(boxed.to_clip(points)[None], triangles, height, width)
     values = torch.stack([-points[:, 2], model.regions["face"]], -1)
     depth, face = backend.interpolate(values[None], triangles, fragments)[0].unbind(-1)

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.fitting.result import FitResult
-from fit3dmm.geometry.mesh import topology_of
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.colour import linear_to_srgb
@@ -64,7 +63,7 @@ def _crop(result: FitResult, photo: Photo, panel_px: int) -> Crop:
 def _clay(model: MorphableModel, scene: Scene) -> Rendering:
     """The shape alone, in grey under studio light."""
     points = scene.pose.T_cam_model @ model.shape_mm(scene.coefficients)
-    topology = topology_of(model.surface.triangles, model.n_vertices)
+    topology = model.surface.topology
     grey = torch.full_like(points, _GREY)
     light = named_lights()["studio"].to(points.device, points.dtype)
     ground = points.new_full((3,), _BACKGROUND)

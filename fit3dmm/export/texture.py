@@ -23,7 +23,6 @@ from fit3dmm.export.texels import in_texels, padded, texel_fragments
 from fit3dmm.export.tint import smooth_tint
 from fit3dmm.export.view import PhotoView, view_of_face
 from fit3dmm.geometry.harmonics import sh_basis
-from fit3dmm.geometry.mesh import topology_of
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo
 from fit3dmm.render.backend import choose_backend
@@ -120,7 +119,7 @@ def _seen(
 ) -> tuple[PhotoView, Layer]:
     """The photo around the head, and what it shows of each vertex."""
     points = scene.pose.T_cam_model @ model.shape_mm(scene.coefficients)
-    topology = topology_of(model.surface.triangles, model.n_vertices)
+    topology = model.surface.topology
     backend = choose_backend("auto", points.device)
     normals = backend.vertex_normals(points, topology)
     light = sh_basis(normals) @ scene.lighting.irradiance_sh

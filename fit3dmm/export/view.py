@@ -7,7 +7,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.geometry.mesh import topology_of
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.crop import extract_crop
@@ -90,7 +89,7 @@ def _depth_mm(
     T_fine_view = Similarity.in_plane(_DEPTH_PX / camera.width_px, (0.0, 0.0))
     fine = camera.cropped(T_fine_view.to(points_cam_mm.device), _DEPTH_PX, _DEPTH_PX)
     backend = choose_backend("auto", points_cam_mm.device)
-    triangles = topology_of(model.surface.triangles, model.n_vertices).triangles
+    triangles = model.surface.topology.triangles
     fragments = backend.rasterise(
         fine.to_clip(points_cam_mm)[None], triangles, _DEPTH_PX, _DEPTH_PX
     )

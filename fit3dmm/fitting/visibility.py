@@ -6,8 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fit3dmm.geometry.mesh import topology_of
-from fit3dmm.model.landmarks import LandmarkMap
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.observation import Observation
 from fit3dmm.render.backend import choose_backend
@@ -32,7 +31,7 @@ class VisibleSurface:
     observation: Observation
     scene: Scene
 
-    def at(self, places: LandmarkMap) -> "SeenPoints":
+    def at(self, places: SurfacePoints[Tensor]) -> "SeenPoints":
         """How points of the surface are seen."""
         triangles = self.model.surface.triangles
         cam = places.locate(self.cam_mm, triangles)
@@ -68,11 +67,10 @@ def visible_surface(
     model: MorphableModel, observation: Observation, scene: Scene
 ) -> VisibleSurface:
     """Place the surface and render its depth in the crop."""
-    triangles = model.surface.triangles
     backend = choose_backend("auto", model.mean_mm.device)
     shape = model.shape_mm(scene.coefficients)
     cam = scene.pose.T_cam_model @ shape
-    topology = topology_of(triangles, model.n_vertices)
+    topology = model.surface.topology
     size = observation.size_px
     crop_camera = scene.camera.cropped(observation.T_crop_photo, size, size)
     fragments = backend.rasterise(crop_camera.to_clip(cam)[None], topology.triangles, size, size)

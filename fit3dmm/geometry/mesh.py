@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.utils.weak import WeakIdKeyDictionary
 
 from fit3dmm._tensors import TensorRecord
 
@@ -37,18 +36,6 @@ def build_topology(triangles: Int[Tensor, "triangles 3"], n_vertices: int) -> To
         )
     edges, edge_triangles = _edges(corners, n_vertices)
     return Topology(n_vertices, corners.int().contiguous(), edges.int(), edge_triangles.int())
-
-
-_known = WeakIdKeyDictionary()
-
-
-def topology_of(triangles: Int[Tensor, "triangles 3"], n_vertices: int) -> Topology:
-    """`build_topology`, remembered for as long as this very tensor of triangles lives."""
-    topology = _known.get(triangles)
-    if topology is None or topology.n_vertices != n_vertices:
-        topology = build_topology(triangles, n_vertices)
-        _known[triangles] = topology
-    return topology
 
 
 def _edges(corners: Tensor, n_vertices: int) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,6 @@
 """The face model: records, readers and what lies on its surface."""
 
 from fit3dmm.model.files import load_model as load_model
-from fit3dmm.model.landmarks import LandmarkMap as LandmarkMap
 from fit3dmm.model.morphable import Coefficients as Coefficients
 from fit3dmm.model.morphable import ModelInfo as ModelInfo
 from fit3dmm.model.morphable import MorphableModel as MorphableModel

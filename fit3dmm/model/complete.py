@@ -14,12 +14,13 @@ import scipy.sparse as sp
 from fit3dmm._errors import InputError
 from fit3dmm.geometry.nearest import NearestSurface
 from fit3dmm.geometry.registration import Registration, register
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.formats.source import SourceModel
+from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 from fit3dmm.model.lending import EYES, NONE, REGISTERED_LEVEL, SKIN, Lent, triangles_of
 from fit3dmm.model.morphable import ModelInfo, MorphableModel
-from fit3dmm.model.stored import StoredModel, StoredPoints
+from fit3dmm.model.stored import StoredModel
 
-_NOW7_OF_IBUG68 = (36, 39, 42, 45, 33, 48, 54)
 _WORST_FIT_MM = 5.0
 _SIZES = (0.7, 1.4)
 """Of adult faces to each other, with room for crops and habits."""
@@ -138,31 +139,25 @@ def _vertex_parts(model: MorphableModel, source_has_eyes: bool) -> np.ndarray:
     return np.where(inside, NONE, part)
 
 
-def _landmark_gap(lent: StoredPoints, stored: StoredModel) -> np.ndarray:
+def _landmark_gap(lent: SurfacePoints[np.ndarray], stored: StoredModel) -> np.ndarray:
     own = stored.landmarks.get("ibug68")
     if own is None:
         return np.zeros(0)
-    corners = np.asarray(stored.mean_mm)[triangles_of(stored)]
-
-    def places(points: StoredPoints) -> np.ndarray:
-        return np.einsum("pc,pcx->px", points.barycentric, corners[points.triangle])
-
-    return np.linalg.norm(places(lent) - places(own), axis=1)
+    mean, triangles = np.asarray(stored.mean_mm), triangles_of(stored)
+    return np.linalg.norm(lent.locate(mean, triangles) - own.locate(mean, triangles), axis=1)
 
 
 def _own_first(
-    stored: StoredModel, lender: StoredModel, lent: Mapping[str, StoredPoints]
-) -> dict[str, StoredPoints]:
+    stored: StoredModel, lender: StoredModel, lent: Mapping[str, SurfacePoints[np.ndarray]]
+) -> dict[str, SurfacePoints[np.ndarray]]:
     """The source's own points under the lender's names; NoW's seven are seven of the 68."""
     points = {name: lent[name] for name in lender.landmarks}
     for name, own in stored.landmarks.items():
         names = points[name].names if name in points else own.names
-        points[name] = StoredPoints(names, own.triangle, own.barycentric)
+        points[name] = SurfacePoints(own.triangle, own.barycentric, names)
     if "ibug68" in stored.landmarks and "now7" in points:
-        own, rows = points["ibug68"], list(_NOW7_OF_IBUG68)
-        points["now7"] = StoredPoints(
-            points["now7"].names, own.triangle[rows], own.barycentric[rows]
-        )
+        own = points["ibug68"].take(NOW7_IN_IBUG68)
+        points["now7"] = SurfacePoints(own.triangle, own.barycentric, points["now7"].names)
     return points
 
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.library import find_model
 from fit3dmm.model.morphable import ModelInfo, MorphableModel
-from fit3dmm.model.stored import StoredModel, StoredPoints
+from fit3dmm.model.stored import StoredModel
 
 FORMAT = "fit3dmm model"
 FORMAT_VERSION = 2
@@ -191,7 +192,7 @@ def _put_names(group: h5py.Group, name: str, names: tuple[str, ...]) -> None:
     group.create_dataset(name, data=np.array([n.encode() for n in names] or [], dtype="S64"))
 
 
-def _put_points(group: h5py.Group, sets: Mapping[str, StoredPoints]) -> None:
+def _put_points(group: h5py.Group, sets: Mapping[str, SurfacePoints[np.ndarray]]) -> None:
     for name, points in sorted(sets.items()):
         entry = group.create_group(name)
         _put_names(entry, "names", points.names)
@@ -231,10 +232,10 @@ def _names(dataset: Any) -> tuple[str, ...]:
     return tuple(name.decode() for name in _checked(dataset)[()])
 
 
-def _points(group: Any) -> dict[str, StoredPoints]:
+def _points(group: Any) -> dict[str, SurfacePoints[np.ndarray]]:
     return {
-        name: StoredPoints(
-            _names(entry["names"]), _indices(entry["triangle"]), _floats(entry["barycentric"])
+        name: SurfacePoints(
+            _indices(entry["triangle"]), _floats(entry["barycentric"]), _names(entry["names"])
         )
         for name, entry in group.items()
     }

@@ -9,9 +9,10 @@ import numpy as np
 from fit3dmm.geometry.nearest import Match, NearestSurface
 from fit3dmm.geometry.registration import vertex_normals
 from fit3dmm.geometry.subdivision import quads_to_triangles, refine_levels
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.levels import refine_values
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.model.stored import StoredModel, StoredPoints
+from fit3dmm.model.stored import StoredModel
 
 REGISTERED_LEVEL, LENT_LEVEL = 1, 2
 """Commons is warped at the first and read off at the second, which has four times the vertices."""
@@ -42,23 +43,21 @@ class Lent:
         eyes = model.regions["eyes"].numpy() > 0.5
         return Lent(lender, model, vertices, eyes)
 
-    def points_on(self, surface: NearestSurface) -> dict[str, StoredPoints]:
+    def points_on(self, surface: NearestSurface) -> dict[str, SurfacePoints[np.ndarray]]:
         """All its point sets and contours, on the source's surface."""
         triangles = self.model.surface.triangles.numpy()
         normals = vertex_normals(self.vertices_mm, triangles)
         found = {}
         for name, points in {**self.model.landmarks, **self.model.contours}.items():
-            corners = triangles[points.triangle.numpy()]
-            weights = points.barycentric.numpy().astype(np.float64)
-            places = np.einsum("...c,...cx->...x", weights, self.vertices_mm[corners])
-            facing = np.einsum("...c,...cx->...x", weights, normals[corners])
-            part = np.where(self.eyes[corners].all(axis=-1), EYES, SKIN).ravel()
+            points = points.numpy()
+            places = points.locate(self.vertices_mm, triangles)
+            facing = points.locate(normals, triangles)
+            on_eyes = self.eyes[triangles[points.triangle]].all(axis=-1)
+            part = np.where(on_eyes, EYES, SKIN).ravel()
             match = _lookup(surface, places.reshape(-1, 3), facing.reshape(-1, 3), part)
             shape = points.triangle.shape
-            found[name] = StoredPoints(
-                points.names,
-                match.triangle.reshape(shape),
-                match.barycentric.reshape(*shape, 3),
+            found[name] = SurfacePoints(
+                match.triangle.reshape(shape), match.barycentric.reshape(*shape, 3), points.names
             )
         return found
 

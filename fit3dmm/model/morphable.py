@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
-from fit3dmm.model.landmarks import LandmarkMap
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.surface import Surface
 
 
@@ -104,9 +104,9 @@ class MorphableModel(TensorRecord):
     where a model knows no correlations; the rows' lengths are `expression_sigma`."""
     albedo_mean_linear: Float[Tensor, "vertices 3"]
     albedo_basis_linear: Float[Tensor, "albedo vertices 3"]
-    landmarks: dict[str, LandmarkMap]
+    landmarks: dict[str, SurfacePoints[Tensor]]
     """Point sets: `ibug68`, `mediapipe478`, `now7`."""
-    contours: dict[str, LandmarkMap]
+    contours: dict[str, SurfacePoints[Tensor]]
     """Candidate lines for points that slide along the visible outline: `jaw17`."""
     regions: dict[str, Float[Tensor, "vertices"]]
     """Weights 0..1: `face`, `skin`, `lips`, `eyes`, `mouth_interior`, `eye_left`, ..."""

@@ -10,37 +10,18 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm.geometry.subdivision import refine_levels
-from fit3dmm.model.landmarks import LandmarkMap
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.levels import MAX_LEVEL, refine_values, vertex_counts
 from fit3dmm.model.morphable import ModelInfo, MorphableModel
 from fit3dmm.model.parts import parts_from_regions, triangles_in_part
 from fit3dmm.model.surface import Surface, build_surface, points_at_level
-from fit3dmm.model.validate import check_model, check_points
-
-
-@dataclass(frozen=True)
-class StoredPoints:
-    """Named points on the base mesh; the arrays' meaning is that of `LandmarkMap` at level 0."""
-
-    names: tuple[str, ...]
-    triangle: np.ndarray
-    """(*points) rows of the base triangles; quad q has 2q (corners 0 1 2) and 2q + 1 (0 2 3)."""
-    barycentric: np.ndarray
-    """(*points, 3) weights of the triangle's corners."""
-
-    def __post_init__(self) -> None:
-        check_points(self)
-
-    def at_level(self, surface: Surface) -> LandmarkMap:
-        """The same points on the triangles of a surface made from this base mesh."""
-        triangle, barycentric = points_at_level(
-            np.asarray(self.triangle, np.int64), np.asarray(self.barycentric, np.float64), surface
-        )
-        return LandmarkMap(
-            tuple(self.names),
-            torch.from_numpy(np.ascontiguousarray(triangle, dtype=np.int64)),
-            torch.from_numpy(np.ascontiguousarray(barycentric, dtype=np.float32)),
-        )
+from fit3dmm.model.validate import (
+    check_array,
+    check_expression_factor,
+    check_indices,
+    check_joint,
+    check_parts,
+)
 
 
 @dataclass(frozen=True)
@@ -81,8 +62,9 @@ class StoredModel:
     """(albedo_vertices, 3); no rows where the source has no colour: complete such a model first."""
     albedo_basis_linear: np.ndarray
     """(albedo, albedo_vertices, 3)"""
-    landmarks: Mapping[str, StoredPoints] = field(default_factory=dict)
-    contours: Mapping[str, StoredPoints] = field(default_factory=dict)
+    landmarks: Mapping[str, SurfacePoints[np.ndarray]] = field(default_factory=dict)
+    """Named points on the triangles of the base mesh."""
+    contours: Mapping[str, SurfacePoints[np.ndarray]] = field(default_factory=dict)
     regions: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Weights 0..1 of the base vertices."""
     default_level: int = 0
@@ -99,7 +81,57 @@ class StoredModel:
     independent."""
 
     def __post_init__(self) -> None:
-        check_model(self)
+        self._check_mesh()
+        for name, shape in self._shapes().items():
+            check_array(name, getattr(self, name), shape, finite=name != "expression_bounds")
+        n_base = len(self.mean_mm)
+        for name, weights in self.regions.items():
+            check_array(f"region {name}", weights, (n_base,))
+        check_indices("base_faces", self.base_faces, n_base)
+        check_indices("base_mirror", self.base_mirror, n_base)
+        check_indices("base_uv_faces", self.base_uv_faces, len(self.base_uv))
+        if np.isnan(self.expression_bounds).any():
+            raise InputError("expression_bounds holds values that are not numbers.")
+        if self.expression_covariance_factor is not None:
+            check_expression_factor(self.expression_covariance_factor, self.expression_sigma)
+        check_parts(self.parts, len(self.base_faces))
+        for name, weights in self.joints.items():
+            check_joint(name, weights, n_base)
+        n_triangles = len(self.base_faces) * (self.base_faces.shape[1] - 2)
+        for name, points in {**self.landmarks, **self.contours}.items():
+            if len(points.names) != len(points):
+                raise InputError(f"Point set {name} has {len(points)} points without names.")
+            check_array(f"point set {name}", points.barycentric, (*points.triangle.shape, 3))
+            check_indices(f"point set {name}", points.triangle, n_triangles)
+
+    def _check_mesh(self) -> None:
+        corners = self.base_faces.shape[-1]
+        if corners not in (3, 4):
+            raise InputError(f"base_faces must have 3 or 4 corners a face, got {corners}.")
+        if not 0 <= self.albedo_level <= MAX_LEVEL or (corners == 3 and self.albedo_level):
+            raise InputError(f"albedo_level {self.albedo_level} does not exist for this mesh.")
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """What each array's shape must be, as told by the mesh and the numbers of components."""
+        n_base, (n_faces, corners) = len(self.mean_mm), self.base_faces.shape
+        k_expression, k_albedo = len(self.expression_names), len(self.albedo_basis_linear)
+        n_albedo = 0
+        if len(self.albedo_mean_linear) > 0:
+            n_albedo = vertex_counts(self.base_faces, n_base, self.albedo_level)[-1]
+        return {
+            "base_faces": (n_faces, corners),
+            "base_mirror": (n_base,),
+            "base_uv": (len(self.base_uv), 2),
+            "base_uv_faces": (n_faces, corners),
+            "mean_mm": (n_base, 3),
+            "identity_basis_mm": (len(self.identity_basis_mm), n_base, 3),
+            "detail_basis_mm": (len(self.detail_basis_mm), n_base, 3),
+            "expression_basis_mm": (k_expression, n_base, 3),
+            "expression_sigma": (k_expression,),
+            "expression_bounds": (k_expression, 2),
+            "albedo_mean_linear": (n_albedo, 3),
+            "albedo_basis_linear": (k_albedo, n_albedo, 3),
+        }
 
     @property
     def is_quad_mesh(self) -> bool:
@@ -139,8 +171,8 @@ class StoredModel:
             expression_covariance_factor=_tensor(self.expression_factor),
             albedo_mean_linear=_tensor(self._albedo_at(level, self.albedo_mean_linear[None])[0]),
             albedo_basis_linear=_tensor(self._albedo_at(level, self.albedo_basis_linear)),
-            landmarks={name: points.at_level(surface) for name, points in self.landmarks.items()},
-            contours={name: points.at_level(surface) for name, points in self.contours.items()},
+            landmarks={k: points_at_level(points, surface) for k, points in self.landmarks.items()},
+            contours={k: points_at_level(points, surface) for k, points in self.contours.items()},
             regions=self._regions_on(surface),
             parts=self._parts_on(surface),
             joints={name: _tensor(weights) for name, weights in self.joints.items()},

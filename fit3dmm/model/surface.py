@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.geometry.mesh import Topology, build_topology
 from fit3dmm.geometry.sparse import apply_sparse
 from fit3dmm.geometry.subdivision import (
     composed_operator,
@@ -18,6 +20,7 @@ from fit3dmm.geometry.subdivision import (
     refine_points,
     refine_vertex_map,
 )
+from fit3dmm.geometry.surface_points import SurfacePoints
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ class Surface(TensorRecord):
     mirror: Int[Tensor, "vertices"]
     uv: Float[Tensor, "uv_points 2"]
     uv_triangles: Int[Tensor, "triangles 3"]
+
+    @cached_property
+    def topology(self) -> Topology:
+        """The surface as renderers want it; its edges are found when they are first asked for."""
+        return build_topology(self.triangles, self.n_vertices)
 
     @property
     def n_base(self) -> int:
@@ -127,12 +135,16 @@ def _sparse_tensor(matrix) -> Tensor:
         )
 
 
-def points_at_level(
-    triangle: Int[np.ndarray, "*points"],
-    barycentric: Float[np.ndarray, "*points 3"],
-    surface: Surface,
-) -> tuple[Int[np.ndarray, "*points"], Float[np.ndarray, "*points 3"]]:
+def points_at_level(points: SurfacePoints[np.ndarray], surface: Surface) -> SurfacePoints[Tensor]:
     """Carry points from level 0, where files store them, to the level of `surface`."""
-    if surface.level == 0:
-        return triangle, barycentric
-    return refine_points(triangle, barycentric, len(surface.base_faces), surface.level)
+    points = points.numpy()
+    triangle, barycentric = points.triangle, points.barycentric
+    if surface.level > 0:
+        triangle, barycentric = refine_points(
+            triangle, barycentric, len(surface.base_faces), surface.level
+        )
+    return SurfacePoints(
+        torch.from_numpy(np.ascontiguousarray(triangle, dtype=np.int64)),
+        torch.from_numpy(np.ascontiguousarray(barycentric, dtype=np.float32)),
+        points.names,
+    )

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.geometry.mesh import Topology, topology_of
+from fit3dmm.geometry.mesh import Topology
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.render.backend import BackendName, choose_backend
 from fit3dmm.render.fragments import Fragments, pixels_from_clip
@@ -65,7 +65,7 @@ def synthesise(
     return render_mesh(
         points_cam_mm.expand(*scene.batch_shape, -1, -1),
         model.albedo_linear(scene.coefficients),
-        topology_of(model.surface.triangles, model.n_vertices),
+        model.surface.topology,
         scene.camera,
         scene.lighting,
         background_linear=background_linear,

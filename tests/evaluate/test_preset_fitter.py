@@ -4,7 +4,7 @@ from PIL import Image
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
-from fit3dmm.evaluate.fitter import load_fitter
+from fit3dmm.evaluate.load_fitter import load_fitter
 from fit3dmm.evaluate.preset_fitter import PresetFitter
 
 
@@ -22,7 +22,7 @@ def test_gives_a_face_in_all_forms(face):
     assert face.triangles.max() < len(face.neutral_mm)
     # A smile: the expressive face differs, by more than rounding and less than a jaw's length.
     assert 1 < np.abs(face.expressive_mm - face.neutral_mm).max() < 60
-    eyes = face.ibug68.select((36, 45)).locate(face.neutral_mm, face.triangles)
+    eyes = face.ibug68.take((36, 45)).locate(face.neutral_mm, face.triangles)
     assert 70 < np.linalg.norm(eyes[0] - eyes[1]) < 110  # outer corners of an adult in mm
 
 

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from fit3dmm.export.cover import beside_lips, covered
-from fit3dmm.geometry.mesh import topology_of
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from tests.toy import toy_model
@@ -29,7 +28,7 @@ class Head:
     """Skin that nothing covers in any test."""
 
     def cover(self, log_ratio: Tensor) -> Tensor:
-        edges = topology_of(self.model.surface.triangles, self.model.n_vertices).edges
+        edges = self.model.surface.topology.edges
         log_albedo = self.model.albedo_mean_linear.clamp_min(0.01).log()
         seen = (self.model.shape_mm(self.model.zeros())[:, 2] > 10).float()
         return covered(log_ratio, log_albedo, seen, self.model, edges)
@@ -83,7 +82,7 @@ def test_a_blue_thing_before_the_chin_is_not(head):
 
 
 def test_a_face_that_is_hardly_seen_is_not_judged(head):
-    edges = topology_of(head.model.surface.triangles, head.model.n_vertices).edges
+    edges = head.model.surface.topology.edges
     nothing = torch.zeros(head.model.n_vertices)
     log_albedo = head.model.albedo_mean_linear.clamp_min(0.01).log()
     assert covered(skin_like(head), log_albedo, nothing, head.model, edges).max() == 0
@@ -91,7 +90,7 @@ def test_a_face_that_is_hardly_seen_is_not_judged(head):
 
 def test_teeth_on_a_fitted_lip_are_found_and_lipstick_is_not():
     model = load_model("commons")
-    edges = topology_of(model.surface.triangles, model.n_vertices).edges
+    edges = model.surface.topology.edges
     points = model.shape_mm(model.zeros())
     lips = (model.regions["lips"] > 0.9) & (model.regions["mouth_interior"] < 0.1)
     generator = torch.Generator().manual_seed(0)

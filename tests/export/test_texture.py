@@ -10,7 +10,6 @@ from fit3dmm.export.texture import bake_texture
 from fit3dmm.export.tint import smooth_tint
 from fit3dmm.fitting.pipeline import torch_threads
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.geometry.mesh import topology_of
 from fit3dmm.model.files import load_model
 from fit3dmm.observe.colour import srgb_to_linear
 from fit3dmm.scene import Lighting, Pose, Scene
@@ -157,7 +156,7 @@ def test_what_an_open_eye_folds_away_is_not_taken_from_the_photo():
     shut_mm = model.shape_mm(shut)
     travel = (shut_mm - shape).norm(dim=1)
     # The lid is where blinking more than doubles the length of edges.
-    a, b = topology_of(model.surface.triangles, model.n_vertices).edges.long().unbind(1)
+    a, b = model.surface.topology.edges.long().unbind(1)
     drawn_out = (shut_mm[a] - shut_mm[b]).norm(dim=1) > 2.2 * (shape[a] - shape[b]).norm(dim=1)
     lid = torch.zeros(model.n_vertices, dtype=torch.bool)
     lid[torch.cat([a[drawn_out], b[drawn_out]])] = True

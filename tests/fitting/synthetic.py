@@ -3,7 +3,7 @@
 import torch
 
 from fit3dmm.geometry.harmonics import sh_basis
-from fit3dmm.geometry.mesh import topology_of, vertex_normals
+from fit3dmm.geometry.mesh import vertex_normals
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.crop import crop_around
 from fit3dmm.observe.observation import Observation
@@ -52,7 +52,7 @@ def draw(model: MorphableModel, scene: Scene, background_linear: float) -> torch
         width_px=width,
         height_px=height,
     )
-    topology = topology_of(model.surface.triangles, model.n_vertices)
+    topology = model.surface.topology
     cam = scene.pose.T_cam_model @ model.shape_mm(scene.coefficients)
     irradiance = sh_basis(vertex_normals(cam, topology)) @ scene.lighting.irradiance_sh
     colour = model.albedo_linear(scene.coefficients) * irradiance

@@ -1,12 +1,9 @@
 """Topology and normals, on meshes small enough to know by heart."""
 
-import gc
-import weakref
-
 import pytest
 import torch
 
-from fit3dmm.geometry.mesh import build_topology, topology_of, triangle_normals, vertex_normals
+from fit3dmm.geometry.mesh import build_topology, triangle_normals, vertex_normals
 from fit3dmm.geometry.rotation import rotation_matrix
 from tests.toy import toy_model
 
@@ -47,17 +44,6 @@ def test_an_empty_mesh_has_no_edges() -> None:
     assert vertex_normals(CORNERS, topology).abs().sum() == 0
 
 
-def test_topologies_are_remembered_while_their_triangles_live() -> None:
-    triangles = TETRAHEDRON.clone()
-    first = topology_of(triangles, 4)
-    assert topology_of(triangles, 4) is first
-    assert topology_of(triangles.clone(), 4) is not first
-    alive = weakref.ref(first)
-    del triangles, first
-    gc.collect()
-    assert alive() is None
-
-
 def test_normals_point_outwards() -> None:
     outward = triangle_normals(CORNERS, TETRAHEDRON)
     centres = CORNERS[TETRAHEDRON].mean(1) - CORNERS.mean(0)
@@ -68,7 +54,7 @@ def test_normals_point_outwards() -> None:
 def test_vertex_normals_turn_with_the_mesh_and_ignore_shifts() -> None:
     model = toy_model(level=1)
     points = model.shape_mm(model.zeros()).double()
-    topology = topology_of(model.surface.triangles, model.n_vertices)
+    topology = model.surface.topology
     turn = rotation_matrix(torch.tensor([0.3, -0.8, 0.2], dtype=torch.float64))
     normals = vertex_normals(points, topology)
     # Rounding of sums of areas of some hundred mm^2.

@@ -3,7 +3,7 @@
 import torch
 
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.geometry.mesh import Topology, topology_of
+from fit3dmm.geometry.mesh import Topology
 from fit3dmm.geometry.rotation import rotation_matrix
 from tests.toy import toy_model
 
@@ -17,7 +17,7 @@ def toy_head(
     turns = rotation_matrix(torch.tensor([[0.1, yaw, 0.05] for yaw in yaws]))
     points_cam = points @ turns.mT + torch.tensor([3.0, -2.0, -600.0])
     camera = Camera.centred(0.8 * size * 600 / 230, size, size)
-    return points_cam, topology_of(model.surface.triangles, model.n_vertices), camera
+    return points_cam, model.surface.topology, camera
 
 
 def toy_clip(

@@ -10,7 +10,7 @@ from commons.iris import iris_points
 from commons.regions import BROWS
 from commons.register_mediapipe import INNER_LIPS, LEFT_LIDS, RIGHT_LIDS
 from commons.surface_points import HeadSurface, Points, joined, symmetric_points
-from fit3dmm.model.stored import StoredPoints
+from fit3dmm.geometry.surface_points import SurfacePoints
 
 OUTER_LIPS = (
     (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291),
@@ -72,7 +72,7 @@ def mediapipe_points(surface: HeadSurface) -> Points:
 
 def build_landmarks(
     surface: HeadSurface, mediapipe: Points, ears: np.ndarray
-) -> tuple[dict[str, StoredPoints], dict[str, StoredPoints]]:
+) -> tuple[dict[str, SurfacePoints[np.ndarray]], dict[str, SurfacePoints[np.ndarray]]]:
     """Point sets and sliding outlines, as a model stores them.
 
     Args:
@@ -139,5 +139,5 @@ def _subnasale_mm(surface: HeadSurface, tip_mm: np.ndarray, lip_mm: np.ndarray) 
     return line[behind.argmax()]
 
 
-def _stored(names: tuple[str, ...], points: Points) -> StoredPoints:
-    return StoredPoints(names, points.triangle, points.barycentric)
+def _stored(names: tuple[str, ...], points: Points) -> SurfacePoints[np.ndarray]:
+    return SurfacePoints(points.triangle, points.barycentric, names)

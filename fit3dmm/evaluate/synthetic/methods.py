@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.fitter import FittedFace, Fitter, load_fitter
+from fit3dmm.evaluate.fitter import FittedFace, Fitter
+from fit3dmm.evaluate.load_fitter import load_fitter
 from fit3dmm.evaluate.preset_fitter import (
     face_of_scene,
     fingerprint,

@@ -9,7 +9,8 @@ import numpy as np
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
-from fit3dmm.evaluate.fitter import FittedFace, FittedScene, SurfacePoints
+from fit3dmm.evaluate.fitter import FittedFace, FittedScene
+from fit3dmm.geometry.surface_points import SurfacePoints
 
 FORMAT, FORMAT_VERSION = "fit3dmm synthetic prediction", 1
 _POINT_SETS = ("ibug68", "keypoints85", "points478")

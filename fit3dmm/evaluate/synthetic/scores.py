@@ -6,10 +6,11 @@ from jaxtyping import Float
 
 from fit3dmm.evaluate.align import Similarity, solve_similarity
 from fit3dmm.evaluate.fitter import FittedFace, FittedScene
-from fit3dmm.evaluate.now_error import LANDMARKS_IN_IBUG68, align_prediction, crop_scan
+from fit3dmm.evaluate.now_error import align_prediction, crop_scan
 from fit3dmm.evaluate.protocol import SurfacePicture
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.geometry.triangle_mesh import Mesh, keep_vertices
+from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 from fit3dmm.synthetic.probes import Probe, SphereMap
 from fit3dmm.synthetic.truth import Truth
 
@@ -20,7 +21,7 @@ _IRISES = 10
 
 def score_face(truth: Truth, face: FittedFace) -> tuple[Numbers, SurfacePicture]:
     """All numbers that the fit allows; the picture shows NoW's distances."""
-    landmarks7 = face.ibug68.select(LANDMARKS_IN_IBUG68).locate(face.neutral_mm, face.triangles)
+    landmarks7 = face.ibug68.take(NOW7_IN_IBUG68).locate(face.neutral_mm, face.triangles)
     numbers, picture = score_mesh(truth, Mesh(face.neutral_mm, face.triangles), landmarks7)
     numbers["nme_percent"] = landmark_error_percent(truth.landmarks68_px, face.landmarks_px)
     if face.scene is not None:
@@ -40,7 +41,7 @@ def score_mesh(
     truth: Truth, prediction: Mesh, landmarks7: Float[np.ndarray, "7 3"]
 ) -> tuple[Numbers, SurfacePicture]:
     """NoW's distances of a neutral mesh: from the true face to the prediction."""
-    scan_points = truth.landmarks68_mm[list(LANDMARKS_IN_IBUG68)]
+    scan_points = truth.landmarks68_mm[list(NOW7_IN_IBUG68)]
     outside = Mesh(truth.neutral_mm, truth.triangles)
     part, kept = crop_scan(outside, scan_points)
     # A scanner sees the face; what lies in mouth and eye sockets is no part of it.

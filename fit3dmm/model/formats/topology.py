@@ -6,7 +6,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from fit3dmm.model.stored import StoredPoints
+from fit3dmm.geometry.surface_points import SurfacePoints
 
 _QUARTERS = np.array([(3, 0), (3, 1), (3, 2), (3, 3), (0, 3), (1, 3), (2, 3)])
 """Cells of a quarter of the page around a main tile that takes the lower left three quarters."""
@@ -46,13 +46,14 @@ def points_at_vertices(
     vertices: Int[np.ndarray, "points"],
     triangles: Int[np.ndarray, "triangles 3"],
     names: tuple[str, ...],
-) -> StoredPoints:
+) -> SurfacePoints[np.ndarray]:
     """Surface points that are vertices, each at a corner of a triangle that uses it."""
     triangle_of_vertex = np.zeros(triangles.max() + 1, dtype=np.int64)
     for corner in range(3):
         triangle_of_vertex[triangles[:, corner]] = np.arange(len(triangles))
     triangle = triangle_of_vertex[vertices]
-    return StoredPoints(names, triangle, (triangles[triangle] == vertices[:, None]).astype(float))
+    weights = (triangles[triangle] == vertices[:, None]).astype(float)
+    return SurfacePoints(triangle, weights, names)
 
 
 def points_in_triangles(
@@ -60,7 +61,7 @@ def points_in_triangles(
     weights: Float[np.ndarray, "points 3"],
     triangles: Int[np.ndarray, "triangles 3"],
     names: tuple[str, ...],
-) -> StoredPoints:
+) -> SurfacePoints[np.ndarray]:
     """Surface points given by three vertices and their weights, in any order of the corners.
 
     A triple that is no triangle of the mesh (it may lie across the other diagonal of a quad) is
@@ -76,7 +77,7 @@ def points_in_triangles(
             triangle[k] = found
             order = [triple.index(vertex) for vertex in triangles[found]]
             barycentric[k] = weights[k][order]
-    return StoredPoints(names, triangle, barycentric)
+    return SurfacePoints(triangle, barycentric, names)
 
 
 def cylindrical_uv(

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fit3dmm.evaluate.fitter import FittedFace, FittedScene, SurfacePoints
-from fit3dmm.evaluate.now_error import LANDMARKS_IN_IBUG68
+from fit3dmm.evaluate.fitter import FittedFace, FittedScene
 from fit3dmm.evaluate.predictions import save_mesh_and_landmarks
 from fit3dmm.evaluate.protocol import Case
 from fit3dmm.evaluate.synthetic import Synthetic
@@ -13,7 +12,9 @@ from fit3dmm.evaluate.synthetic.prediction import read_prediction, write_predict
 from fit3dmm.evaluate.synthetic.scores import light_errors, score_face
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.geometry.rotation import rotation_matrix
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.geometry.triangle_mesh import Mesh
+from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 from fit3dmm.synthetic.truth import write_truth
 
 
@@ -160,7 +161,7 @@ def test_meshes_of_other_systems_are_scored_by_now(truth, perfect, tmp_path):
     write_truth(truth, case.truth[0])
     assert protocol.find_prediction(case, tmp_path) == ()
     # In another frame and twice as large: NoW undoes both.
-    points = perfect.ibug68.select(LANDMARKS_IN_IBUG68).locate(truth.neutral_mm, truth.triangles)
+    points = perfect.ibug68.take(NOW7_IN_IBUG68).locate(truth.neutral_mm, truth.triangles)
     mesh = Mesh(2 * truth.neutral_mm + 7, truth.triangles)
     save_mesh_and_landmarks(tmp_path, case.name, mesh, 2 * points + 7)
     score = protocol.score(case, protocol.find_prediction(case, tmp_path))
