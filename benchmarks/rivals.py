@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor
@@ -12,9 +12,8 @@ from fit3dmm.solve import (
     Adam,
     LevenbergMarquardt,
     Problem,
-    solve_adam,
-    solve_lbfgs,
-    solve_levenberg_marquardt,
+    Solver,
+    solve,
 )
 from harness import Metric, ratio_metric, time_metric
 
@@ -71,20 +70,20 @@ def race(problem: Problem, repeats: int) -> Iterator[Metric]:
     4,000 steps yields a lower bound, and says so.
     """
     start = float(problem.evaluate(problem.flat_start()).energy)
-    end = solve_levenberg_marquardt(problem, LevenbergMarquardt(max_steps=60, relative_decrease=0))
+    end = solve(problem, LevenbergMarquardt(max_steps=60, relative_decrease=0))
     target = end.energy + _LEFT * (start - end.energy)
     needed = next(k for k, step in enumerate(end.history) if step.energy <= target)
     seconds = []
     for _ in range(repeats):
         began = time.process_time()
-        solve_levenberg_marquardt(problem, LevenbergMarquardt(needed, relative_decrease=0))
+        solve(problem, LevenbergMarquardt(needed, relative_decrease=0))
         seconds.append(time.process_time() - began)
     ours = time_metric("Levenberg-Marquardt to the target", seconds)
     yield Metric("energy at the start", start, "", None)
     yield Metric("energy at the end", end.energy, "", None)
     yield Metric("steps of Levenberg-Marquardt to the target", needed, "steps")
     yield ours
-    watched = _Watched(problem.start, problem.free, problem.terms, problem.bounds, problem.scale,
+    watched = _Watched(problem.start, problem.free, problem.terms, problem.bounds, problem.steps,
                        target=target)  # fmt: skip
     yield from _against("L-BFGS", [_lbfgs(watched)], ours)
     yield from _against("Adam", _adam_tries(watched), ours)
@@ -92,25 +91,25 @@ def race(problem: Problem, repeats: int) -> Iterator[Metric]:
 
 def _lbfgs(problem: _Watched) -> _Try:
     settings = LBFGS(max_steps=_MOST_STEPS, relative_decrease=0)
-    return _tried("", problem, lambda: solve_lbfgs(problem, settings))
+    return _tried("", problem, settings)
 
 
 def _adam_tries(problem: _Watched) -> list[_Try]:
     tries: list[_Try] = []
     for rate, steps, left in _SCHEDULES:
         best = min((one.seconds for one in tries if one.arrived), default=float("inf"))
-        settings = Adam(max_steps=steps, rate=rate, final_rate=left)
+        settings = Adam(max_steps=steps, learning_rate=rate, final_share=left)
         fading = "steady" if left == 1 else f"fading to {100 * left:g} % in {steps} steps"
         limited = _Watched(**{**vars(problem), "deadline": time.process_time() + best, "asked": []})
         note = f"rate {rate:g}, {fading}"
-        tries.append(_tried(note, limited, lambda p=limited, s=settings: solve_adam(p, s)))
+        tries.append(_tried(note, limited, settings))
     return tries
 
 
-def _tried(note: str, problem: _Watched, solve: Callable[[], object]) -> _Try:
+def _tried(note: str, problem: _Watched, solver: Solver) -> _Try:
     began = time.process_time()
     with contextlib.suppress(_Ended):
-        solve()
+        solve(problem, solver)
     lowest = min(problem.asked)
     seconds = time.process_time() - began
     return _Try(note, seconds, len(problem.asked), lowest, lowest <= problem.target)

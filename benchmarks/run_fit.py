@@ -19,7 +19,6 @@ from fit3dmm.fitting import FitConfig, FitResult, PreparedModel, fit_observation
 from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.initialise import values_at
 from fit3dmm.fitting.pipeline import stage_problem
-from fit3dmm.fitting.unknowns import photo_frame
 from fit3dmm.model.files import load_model
 from fit3dmm.observe import FaceDetector, Observation, observe, read_photo
 from harness import Metric, ratio_metric, run, time_metric, timed
@@ -120,10 +119,9 @@ def _rivals(
     seen: Observation, prepared: PreparedModel, config: FitConfig, repeats: int
 ) -> Iterator[Metric]:
     """The last stage's problem, from where the landmarks alone lead."""
-    frame = photo_frame(seen, prepared.model.mean_mm)
     start = fit_observation(seen, prepared, preset("landmarks")).scene
     last = config.stages[-1]
-    context = context_at(prepared, seen, frame, config, last, values_at(start, prepared))
+    context = context_at(prepared, seen, config, last, values_at(start, prepared))
     for metric in race(stage_problem(context), repeats):
         yield replace(metric, group="solvers on the last stage's problem")
 

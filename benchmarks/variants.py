@@ -5,29 +5,22 @@ that a term that is added gets its variant, and a change that would change nothi
 """
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
 import torch
 
 from fit3dmm.fitting import FitConfig, PreparedModel, Stage, fit_observation
-from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.detector_errors import detected_model, exact_detector
-from fit3dmm.fitting.initialise import initial_values
-from fit3dmm.fitting.pipeline import stage_problem, torch_threads
 from fit3dmm.fitting.prepared import DETECTOR_POINTS
-from fit3dmm.fitting.unknowns import photo_frame, scene_of
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import FACE_OVAL, N_POINTS, DetectedFace
 from fit3dmm.observe.observation import Observation, observe_face
 from fit3dmm.observe.photo import Photo
 from fit3dmm.scene import Scene
-from fit3dmm.solve import LBFGS, Adam, Problem, Solution, Values, solve_adam, solve_lbfgs
+from fit3dmm.solve import LBFGS, Adam, Solver
 from fit3dmm.synthetic.truth import Truth
-
-Solver = Callable[[Problem], Solution]
 
 DEFAULT = "default"
 # A prior ten times weaker in energy.
@@ -69,23 +62,11 @@ class Trial:
     observation: Observation
     prepared: PreparedModel
     config: FitConfig
-    solver: Solver | None = None
-    """Instead of each stage's own."""
 
     def run(self) -> tuple[Scene, float]:
         """Fit; returns also the seconds that the stages took."""
-        if self.solver is None:
-            result = fit_observation(self.observation, self.prepared, self.config)
-            return result.scene, result.seconds
-        config, model = self.config, self.prepared.model
-        frame = photo_frame(self.observation, model.mean_mm)
-        with torch.no_grad(), torch_threads(config.threads):
-            values: Values = initial_values(self.prepared, self.observation, frame, config)
-            began = time.perf_counter()
-            for stage in config.stages:
-                context = context_at(self.prepared, self.observation, frame, config, stage, values)
-                values = self.solver(stage_problem(context)).values
-            return scene_of(values, frame), time.perf_counter() - began
+        result = fit_observation(self.observation, self.prepared, self.config)
+        return result.scene, result.seconds
 
 
 Change = Callable[[Trial], Trial]
@@ -114,11 +95,11 @@ def variants() -> dict[str, Variant]:
     for term in terms:
         if term in _PRIOR_SIGMAS:
             found.append(Variant(f"{term} prior / 10", "priors", _weaker(_PRIOR_SIGMAS[term])))
-    adam = Adam(max_steps=_FIRST_ORDER_STEPS, rate=0.1)
+    adam = Adam(max_steps=_FIRST_ORDER_STEPS, learning_rate=0.1)
     lbfgs = LBFGS(max_steps=_FIRST_ORDER_STEPS, relative_decrease=_DECREASE)
     found += [
-        Variant("Adam", "solvers", _solved_by(lambda problem: solve_adam(problem, adam))),
-        Variant("L-BFGS", "solvers", _solved_by(lambda problem: solve_lbfgs(problem, lbfgs))),
+        Variant("Adam", "solvers", _solved_by(adam)),
+        Variant("L-BFGS", "solvers", _solved_by(lbfgs)),
         Variant("68 landmarks", "landmarks", _only(_ibug68)),
         Variant("no outline", "landmarks", _only(_inner)),
         Variant("detector taken at its word", "landmarks", _exact),
@@ -174,7 +155,7 @@ def _weaker(sigmas: tuple[str, ...]) -> Change:
 
 
 def _solved_by(solver: Solver) -> Change:
-    return lambda trial: replace(trial, solver=solver)
+    return lambda trial: replace(trial, config=trial.config.solved_by(solver))
 
 
 def _only(choose: Callable[[MorphableModel], torch.Tensor]) -> Change:

@@ -2,7 +2,7 @@
 
 from fit3dmm.energy.detected import PointErrors as PointErrors
 from fit3dmm.energy.detected import detected_term as detected_term
-from fit3dmm.energy.detected import seen_px as seen_px
+from fit3dmm.energy.detected import expected_px as expected_px
 from fit3dmm.energy.detected import view_features as view_features
 from fit3dmm.energy.image import SmoothImage as SmoothImage
 from fit3dmm.energy.image import blurred as blurred
@@ -12,7 +12,6 @@ from fit3dmm.energy.landmarks import iris_term as iris_term
 from fit3dmm.energy.photometric import photometric_term as photometric_term
 from fit3dmm.energy.points import SHAPE as SHAPE
 from fit3dmm.energy.points import ModelPoints as ModelPoints
-from fit3dmm.energy.points import PhotoFrame as PhotoFrame
 from fit3dmm.energy.points import model_points as model_points
 from fit3dmm.energy.points import project as project
 from fit3dmm.energy.priors import distance_prior as distance_prior

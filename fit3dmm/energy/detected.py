@@ -19,7 +19,6 @@ from torch import Tensor
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.energy.points import (
     ModelPoints,
-    PhotoFrame,
     Projection,
     by_rotation,
     isotropic_whitening,
@@ -27,10 +26,9 @@ from fit3dmm.energy.points import (
 )
 from fit3dmm.energy.robust import Loss, charbonnier
 from fit3dmm.solve.problem import Residuals, Term, Values
+from fit3dmm.unknowns import PhotoIntrinsics
 
 N_VIEW_FEATURES = 6
-UNKNOWN = "detector"
-"""Name of z among the unknowns."""
 _REFERENCE_DISTANCE_MM = 1000.0
 
 
@@ -70,20 +68,22 @@ def detected_term(
     points: ModelPoints,
     observed_px: Float[Tensor, "points 2"],
     errors: PointErrors,
-    frame: PhotoFrame,
+    modes: str,
+    intrinsics: PhotoIntrinsics,
     loss: Loss | None = None,
 ) -> Term:
     """Distances of the points that the detector should see from those that it saw.
 
     Args:
+        modes: what z is called among the unknowns.
         loss: of each point's distance in sigmas.
     """
     loss = loss or charbonnier(turn=3.0)
     whitening = isotropic_whitening(errors.sigma_px)
 
     def term(values: Values) -> Residuals:
-        at = project(points, values, frame)
-        residual = (seen_px(at, values, errors) - observed_px) / errors.sigma_px[:, None]
+        at = project(points, values, intrinsics)
+        residual = (expected_px(at, values, errors, modes) - observed_px) / errors.sigma_px[:, None]
         energy, weight = loss(residual.square().sum(1))
 
         def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
@@ -109,8 +109,8 @@ def detected_term(
                 by_place = turn.new_zeros(N_VIEW_FEATURES, 3)
                 by_place[-1, 2] = _REFERENCE_DISTANCE_MM / distance_mm**2
                 parts["translation_mm"] = errors.by_view_px @ by_place
-            if UNKNOWN in free:
-                parts[UNKNOWN] = errors.modes_px
+            if modes in free:
+                parts[modes] = errors.modes_px
             return parts
 
         return Residuals(
@@ -120,7 +120,9 @@ def detected_term(
     return term
 
 
-def seen_px(at: Projection, values: Values, errors: PointErrors) -> Float[Tensor, "points 2"]:
+def expected_px(
+    at: Projection, values: Values, errors: PointErrors, modes: str
+) -> Float[Tensor, "points 2"]:
     """Where the detector should see the points."""
     turn, distance_mm = _view(at, values, errors)
     return (
@@ -128,7 +130,7 @@ def seen_px(at: Projection, values: Values, errors: PointErrors) -> Float[Tensor
         + errors.bias_px
         + errors.by_shape_px @ at.points.shape_coefficients(values)
         + errors.by_view_px @ view_features(turn, distance_mm)
-        + errors.modes_px @ values[UNKNOWN]
+        + errors.modes_px @ values[modes]
     )
 
 

@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm.energy.points import ModelPoints, PhotoFrame, isotropic_whitening, project
+from fit3dmm.energy.points import ModelPoints, isotropic_whitening, project
 from fit3dmm.energy.robust import Loss, charbonnier
-from fit3dmm.solve.problem import Residuals, Term, Values, plain
+from fit3dmm.solve.problem import Residuals, Term, Values, sum_of_squares
+from fit3dmm.unknowns import PhotoIntrinsics
 
 IRIS_DIAMETER_MM = 11.7
 IRIS_SIGMA_MM = 0.5
@@ -21,7 +22,7 @@ def gap_term(
     others: ModelPoints,
     observed_px: Float[Tensor, "pairs 2"],
     sigma_px: Float[Tensor, "pairs"],
-    frame: PhotoFrame,
+    intrinsics: PhotoIntrinsics,
     loss: Loss | None = None,
 ) -> Term:
     """Vectors between points across an opening: how far eyes and mouth are open.
@@ -39,7 +40,7 @@ def gap_term(
     loss = loss or charbonnier(turn=3.0)
 
     def term(values: Values) -> Residuals:
-        ends = [project(end, values, frame) for end in (points, others)]
+        ends = [project(end, values, intrinsics) for end in (points, others)]
         residual = (ends[0].px - ends[1].px - observed_px) / sigma_px[:, None]
         energy, weight = loss(residual.square().sum(1))
         whitening = isotropic_whitening(sigma_px)
@@ -62,7 +63,7 @@ def iris_term(
     irises: ModelPoints,
     diameter_px: Float[Tensor, ""],
     sigma_mm: float,
-    frame: PhotoFrame,
+    intrinsics: PhotoIntrinsics,
 ) -> Term:
     """The irises have the diameter that irises have, at the depth where the eyes are.
 
@@ -75,7 +76,7 @@ def iris_term(
     """
 
     def term(values: Values) -> Residuals:
-        at = project(irises, values, frame)
+        at = project(irises, values, intrinsics)
         focal_px = values["log_focal"].exp()
         depth_mm = -at.cam_mm[:, 2].mean()
         measured_mm = diameter_px * depth_mm / focal_px
@@ -91,7 +92,7 @@ def iris_term(
                 parts["log_focal"] = -(measured_mm / sigma_mm)[:, None]
             return parts
 
-        return plain(residual, jacobian)
+        return sum_of_squares(residual, jacobian)
 
     return term
 

@@ -10,12 +10,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.energy.image import SmoothImage
-from fit3dmm.energy.points import PhotoFrame, by_rotation, project
+from fit3dmm.energy.points import by_rotation, project
 from fit3dmm.energy.robust import Loss, charbonnier
 from fit3dmm.energy.skin_points import SkinPoints
 from fit3dmm.geometry.harmonics import sh_basis, sh_basis_jacobian
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.solve.problem import Residuals, Term, Values
+from fit3dmm.unknowns import PhotoIntrinsics
 
 
 def photometric_term(
@@ -23,7 +24,7 @@ def photometric_term(
     weight: Float[Tensor, "points"],
     image: SmoothImage,
     T_crop_photo: Similarity,
-    frame: PhotoFrame,
+    intrinsics: PhotoIntrinsics,
     sigma_linear: float,
     loss: Loss | None = None,
 ) -> Term:
@@ -41,7 +42,7 @@ def photometric_term(
     stacked = torch.cat([skin.points.basis_mm, skin.normal_basis], dim=1)
 
     def term(values: Values) -> Residuals:
-        at = project(skin.points, values, frame)
+        at = project(skin.points, values, intrinsics)
         seen, seen_by_crop = image.sample(T_crop_photo @ at.px)
         raw = skin.normal_mean + _moved(skin.normal_basis, skin.points.shape_coefficients(values))
         length = raw.norm(dim=1, keepdim=True).clamp_min(1e-12)

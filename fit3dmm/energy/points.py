@@ -13,11 +13,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
-from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import cross_matrix, left_jacobian, rotation_matrix
 from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.solve.problem import Values
+from fit3dmm.unknowns import PhotoIntrinsics
 
 SHAPE = ("identity", "detail", "expression")
 """The unknowns that shape the face, in the order of the columns of `ModelPoints.basis_mm`."""
@@ -102,20 +102,6 @@ def _lifted_rows(
 
 
 @dataclass(frozen=True)
-class PhotoFrame(TensorRecord):
-    """What is fixed about the camera of a photo; its focal length is an unknown."""
-
-    principal_point_px: Float[Tensor, "2"]
-    width_px: int
-    height_px: int
-
-    def camera(self, values: Values) -> Camera:
-        """With the focal length of `values`."""
-        focal_px = values["log_focal"][0].exp()
-        return Camera(focal_px, self.principal_point_px, self.width_px, self.height_px)
-
-
-@dataclass(frozen=True)
 class Projection:
     """Points of a model at some values of the unknowns."""
 
@@ -157,9 +143,9 @@ class Projection:
         return parts
 
 
-def project(points: ModelPoints, values: Values, frame: PhotoFrame) -> Projection:
+def project(points: ModelPoints, values: Values, intrinsics: PhotoIntrinsics) -> Projection:
     """Where the points are, and how they move."""
-    camera = frame.camera(values)
+    camera = intrinsics.camera(values)
     rotation = rotation_matrix(values["rotation_rad"])
     turned = points.positions_mm(values) @ rotation.T
     cam = turned + values["translation_mm"]
@@ -172,7 +158,7 @@ def project(points: ModelPoints, values: Values, frame: PhotoFrame) -> Projectio
         rotation,
         left_jacobian(values["rotation_rad"]),
         camera.project_jacobian(cam),
-        px - frame.principal_point_px,
+        px - intrinsics.principal_point_px,
     )
 
 

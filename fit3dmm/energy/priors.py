@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.geometry.harmonics import sh_basis
-from fit3dmm.solve.problem import Residuals, Term, Values, plain
+from fit3dmm.solve.problem import Residuals, Term, Values, sum_of_squares
 
 
 def normal_prior(
@@ -19,7 +19,9 @@ def normal_prior(
         value = values[name].flatten()
         spread = torch.as_tensor(sigma, dtype=value.dtype, device=value.device).expand_as(value)
         residual = (value - mean) / spread
-        return plain(residual, lambda free: {name: torch.diag(1 / spread)} if name in free else {})
+        return sum_of_squares(
+            residual, lambda free: {name: torch.diag(1 / spread)} if name in free else {}
+        )
 
     return term
 
@@ -42,7 +44,7 @@ def distance_prior(distance_mm: float, log_sigma: float) -> Term:
             row[2] = -1 / (depth_mm[0] * log_sigma)
             return {"translation_mm": row[None]}
 
-        return plain(residual, jacobian)
+        return sum_of_squares(residual, jacobian)
 
     return term
 
@@ -79,7 +81,7 @@ def light_prior(level: float, level_sigma: float, direct_sigma: float, tint_sigm
         light = values["irradiance_sh"]
         matrix = rows.to(light)
         residual = matrix @ light.flatten() - wanted.to(light)
-        return plain(
+        return sum_of_squares(
             residual, lambda free: {"irradiance_sh": matrix} if "irradiance_sh" in free else {}
         )
 

@@ -11,9 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.energy.image import SmoothImage
-from fit3dmm.energy.points import ModelPoints, PhotoFrame, project
+from fit3dmm.energy.points import ModelPoints, project
 from fit3dmm.energy.robust import Loss, geman_mcclure
 from fit3dmm.solve.problem import Residuals, Term, Values
+from fit3dmm.unknowns import PhotoIntrinsics
 
 # Half the length over which colours are averaged on either side of an edge, in steps of a line.
 _SIDE = 3
@@ -25,7 +26,7 @@ def silhouette_term(
     across: Float[Tensor, "points 2"],
     weight: Float[Tensor, "points"],
     sigma_px: Float[Tensor, "points"],
-    frame: PhotoFrame,
+    intrinsics: PhotoIntrinsics,
     loss: Loss | None = None,
 ) -> Term:
     """Distances, across the outline, of its points from edges of the photo.
@@ -41,7 +42,7 @@ def silhouette_term(
     rows = (across / sigma_px[:, None])[:, None]
 
     def term(values: Values) -> Residuals:
-        at = project(points, values, frame)
+        at = project(points, values, intrinsics)
         residual = (rows @ (at.px - edge_px)[..., None])[:, 0, 0]
         energy, robust = loss(residual.square())
         return Residuals(

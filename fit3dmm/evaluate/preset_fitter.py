@@ -12,7 +12,7 @@ from fit3dmm._content import code_digest, content_key
 from fit3dmm.evaluate.fitter import FittedFace, FittedScene
 from fit3dmm.evaluate.realy_keypoints import realy_keypoints
 from fit3dmm.evaluate.relief import relief_sigma_mm
-from fit3dmm.fitting.config import preset
+from fit3dmm.fitting.config import FitConfig, preset
 from fit3dmm.fitting.pipeline import fit_observation
 from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.result import FitResult
@@ -25,6 +25,7 @@ from fit3dmm.observe.detect import detect_faces
 from fit3dmm.observe.observation import Observation, observe_face
 from fit3dmm.observe.photo import read_photo
 from fit3dmm.scene import Scene
+from fit3dmm.solve.solvers import Solver
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class PresetFitter:
     preset: str = "default"
     model: str = "commons"
     """A model's name or file."""
+    solver: Solver | None = None
+    """Instead of each stage's own."""
 
     @property
     def fingerprint(self) -> str:
@@ -42,7 +45,7 @@ class PresetFitter:
         Raises:
             InputError: there is no such preset or model.
         """
-        return fingerprint(self.model, str(preset(self.preset)))
+        return fingerprint(self.model, str(self._config))
 
     def __call__(self, photo: Path) -> FittedFace | None:
         """Fit the largest face; None where the detector finds none.
@@ -50,13 +53,18 @@ class PresetFitter:
         Raises:
             InputError: the photo, the preset or the model can't be used.
         """
-        config = preset(self.preset)
+        config = self._config
         observation = observe_largest(photo, config.size_px)
         if observation is None:
             return None
         prepared = prepared_model(self.model, config.skin_points)
         face = fitted_face(fit_observation(observation, prepared, config), prepared.model)
         return replace(face, keypoints85=_keypoints85(self.model))
+
+    @property
+    def _config(self) -> FitConfig:
+        config = preset(self.preset)
+        return config if self.solver is None else config.solved_by(self.solver)
 
 
 def fingerprint(model: str, settings: str) -> str:

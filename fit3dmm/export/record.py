@@ -3,8 +3,8 @@
 Layout of version 1. Attributes of the file: `format` ("fit3dmm-result"), `format_version`, `model`
 and `frame`. The group `scene` is laid out as in a saved scene. Every other field of the result is a
 group where it holds tensors (each a data set), and else a data set of one string, JSON, in which
-NaN and Infinity may stand for numbers. A field that a file lacks takes its default, so that
-settings can be added without a new version.
+NaN and Infinity may stand for numbers; a record in it says its `kind`. A field that a file lacks
+takes its default, so that settings can be added without a new version.
 """
 
 import dataclasses
@@ -24,6 +24,8 @@ from torch import Tensor
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.export.former import config_today
+from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.scene import Scene
 from fit3dmm.scene_file import FRAME, read_scene, write_scene
@@ -31,6 +33,7 @@ from fit3dmm.scene_file import FRAME, read_scene, write_scene
 FORMAT = "fit3dmm-result"
 FORMAT_VERSION = 1
 _LARGE = 1024
+_KIND = "kind"
 
 
 def save_result(path: Path, result: FitResult) -> None:
@@ -115,7 +118,10 @@ def _read_record(group: Any, kind: type) -> Any:
         elif isinstance(stored, h5py.Group):
             values[field.name] = _read_record(stored, hint)
         elif h5py.check_string_dtype(stored.dtype) is not None:
-            values[field.name] = _typed(json.loads(stored.asstr()[()]), hint)
+            value = json.loads(stored.asstr()[()])
+            if hint is FitConfig:
+                value = config_today(value)
+            values[field.name] = _typed(value, hint)
         else:
             values[field.name] = torch.as_tensor(stored[()])
     return kind(**values)
@@ -126,7 +132,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return value.name
     if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        named = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {_KIND: type(value).__name__, **named}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -140,7 +147,10 @@ def _typed(value: Any, hint: Any) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None:
             return None
-        return _typed(value, next(a for a in arguments if a is not type(None)))
+        kinds = [a for a in arguments if a is not type(None)]
+        # Where a file does not say which of several records it holds, it is the first.
+        saved = value.get(_KIND) if isinstance(value, dict) else None
+        return _typed(value, next((a for a in kinds if a.__name__ == saved), kinds[0]))
     if origin is tuple:
         variadic = len(arguments) == 2 and arguments[1] is Ellipsis
         of_each = [arguments[0]] * len(value) if variadic else arguments

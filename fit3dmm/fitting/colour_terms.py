@@ -10,8 +10,8 @@ from fit3dmm.energy.image import SmoothImage, blurred
 from fit3dmm.energy.photometric import photometric_term
 from fit3dmm.energy.robust import cauchy
 from fit3dmm.fitting.context import Context
-from fit3dmm.fitting.unknowns import coefficients_of
 from fit3dmm.solve.problem import Term
+from fit3dmm.unknowns import coefficients_of
 
 # Surface that is seen at a grazing angle tells little of colour; below the first cosine nothing.
 _GRAZING = (0.1, 0.4)
@@ -97,7 +97,7 @@ class _TermMaker:
             self._weight,
             self._image,
             self._T_crop_photo,
-            self._context.frame,
+            self._context.intrinsics,
             sigma * self._light,
             self._loss,
         )

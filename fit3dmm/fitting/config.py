@@ -1,36 +1,61 @@
 """Settings of a fit: noise sigmas with units, and the stages that are run. Presets by name."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fit3dmm._errors import InputError
-from fit3dmm.energy.detected import UNKNOWN
+from fit3dmm._settings import Settings, ranged
+from fit3dmm.observe.crop import MAX_SIZE_PX, MIN_SIZE_PX
 from fit3dmm.solve.levenberg_marquardt import LevenbergMarquardt
+from fit3dmm.solve.solvers import Solver
+from fit3dmm.unknowns import (
+    ALBEDO,
+    DETAIL,
+    DETECTOR_MODES,
+    EXPRESSION,
+    IDENTITY,
+    IRRADIANCE,
+    LOG_FOCAL,
+    ROTATION,
+    TRANSLATION,
+    UNKNOWNS,
+)
 
-POSE = ("rotation_rad", "translation_mm")
-SHAPE = ("identity", "detail", "expression")
-COLOUR = ("albedo", "irradiance_sh")
-CAMERA = ("log_focal",)
-DETECTOR = (UNKNOWN,)
-"""What the detector makes of this photo (`energy.detected`)."""
+POSE = (ROTATION, TRANSLATION)
+SHAPE = (IDENTITY, DETAIL, EXPRESSION)
+COLOUR = (ALBEDO, IRRADIANCE)
+CAMERA = (LOG_FOCAL,)
+DETECTOR = (DETECTOR_MODES,)
+"""What the detectors make of this photo (`energy.detected`)."""
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Settings):
     """One minimisation: what moves, what it is compared with, and how sharp the photo is."""
 
     name: str
     free: tuple[str, ...]
-    """Unknowns that move; `log_focal` stays where the focal length is given."""
+    """Unknowns that move, of `unknowns.UNKNOWNS`; a family stands for all its members, and
+    `log_focal` stays where the focal length is given."""
     terms: tuple[str, ...]
     """Names of `fitting.terms.BUILDERS`."""
-    blur_px: float = 0.0
+    blur_px: float = ranged(0.0, 0.0)
     """Blur of the crop, in px of a crop of 224: coarse to fine."""
     bare_skin: bool = False
     """Whether colours count mainly where no hair grows: a first light must not explain a fringe."""
     leaves_out_occluded: bool = False
     """Whether colours count only where those around are explained at the start; before light has
     been fitted, none is."""
-    solver: LevenbergMarquardt = field(default_factory=LevenbergMarquardt)
+    solver: Solver = field(default_factory=LevenbergMarquardt)
+    """How it is minimised: the settings say also which solver it is."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        unknown = [name for name in self.free if name not in UNKNOWNS]
+        if unknown:
+            raise InputError(
+                f"The stage {self.name} moves {', '.join(unknown)}, which is no unknown: "
+                f"choose of {', '.join(UNKNOWNS)}."
+            )
 
 
 _POINTS = ("landmarks", "detector", "gaps", "blendshapes", "iris")
@@ -80,19 +105,19 @@ PHOTO_STAGES = (
 
 
 @dataclass(frozen=True)
-class FitConfig:
+class FitConfig(Settings):
     """All settings. Every weight is the sigma of a noise or of a prior, with its unit."""
 
     preset: str = "default"
     """What the settings are called in results."""
-    size_px: int = 224
+    size_px: int = ranged(224, MIN_SIZE_PX, MAX_SIZE_PX)
     """Side of the square crop that is compared, 64 to 1024; the face takes some 70 % of it."""
     stages: tuple[Stage, ...] = LANDMARK_STAGES + PHOTO_STAGES
 
     detector_scale: float = 1.8
     """How much more the detector errs, on many points alike, than on the renders that
     data/detector_errors.h5 was made of: hair, light and glasses are not on them."""
-    landmark_floor_mm: float = 1.5
+    landmark_floor_mm: float = ranged(1.5, 0.0)
     """What comes to the noise of each point, because no person's features lie quite where the
     model can put them."""
     landmark_scale: float = 2.0
@@ -114,7 +139,7 @@ class FitConfig:
     glasses and shadows must not become skin."""
     silhouette_sigma_mm: float = 2.0
     """Distance of the outline from the photo's edge."""
-    skin_floor: float = 0.2
+    skin_floor: float = ranged(0.2, 0.0, 1.0)
     """Least weight of a seen point whose colour looks like no skin."""
     skin_points: int = 2000
     """Points on the face at which colours are compared."""
@@ -142,13 +167,14 @@ class FitConfig:
     """Typical distance of the head from the camera."""
     distance_log_sigma: float = 0.4
     """Spread of it, as a natural logarithm."""
-    iris_noise_mm: float = 0.6
+    iris_noise_mm: float = ranged(0.6, 0.0)
     """Error of the detector's iris diameter, at the eye."""
 
     light_level: float = 1.0
     """What white that faces the camera reflects, on average, in a well exposed photo (linear
     RGB)."""
     light_level_sigma: float = 0.3
+    """Spread of it."""
     light_direct_sigma: float = 0.5
     """Spread of each harmonic of the light beyond the mean, in units of `light_level`."""
     light_tint_sigma: float = 0.12
@@ -159,17 +185,14 @@ class FitConfig:
     give each core its own photo."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "detector_scale",
-            "landmark_scale",
-            "photometric_correlation_mm",
-            "identity_sigma",
-            "distance_mm",
-        ):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be above 0, got {getattr(self, name)}.")
-        if self.focal_px is not None and not self.focal_px > 0:
-            raise InputError(f"The focal length must be above 0 px, got {self.focal_px}.")
+        super().__post_init__()
+        low, high = self.photometric_sigma_range
+        if not low < high:
+            raise InputError(f"photometric_sigma_range must rise, got {low} to {high}.")
+
+    def solved_by(self, solver: Solver) -> "FitConfig":
+        """The same with each stage solved by this solver instead of its own."""
+        return replace(self, stages=tuple(replace(one, solver=solver) for one in self.stages))
 
 
 def preset(name: str) -> FitConfig:

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from fit3dmm.energy.points import PhotoFrame
 from fit3dmm.fitting.config import FitConfig, Stage
+from fit3dmm.fitting.initialise import intrinsics_of
 from fit3dmm.fitting.prepared import PreparedModel
-from fit3dmm.fitting.unknowns import scene_of
 from fit3dmm.fitting.visibility import VisibleSurface, visible_surface
 from fit3dmm.observe.observation import Observation
 from fit3dmm.solve.problem import Values
+from fit3dmm.unknowns import LOG_FOCAL, TRANSLATION, PhotoIntrinsics, scene_of
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Context:
 
     prepared: PreparedModel
     observation: Observation
-    frame: PhotoFrame
+    intrinsics: PhotoIntrinsics
     config: FitConfig
     stage: Stage
     values: Values
@@ -26,17 +26,17 @@ class Context:
     @property
     def px_per_mm(self) -> float:
         """Scale of the face in the photo."""
-        return float(self.values["log_focal"].exp() / -self.values["translation_mm"][2])
+        return float(self.values[LOG_FOCAL].exp() / -self.values[TRANSLATION][2])
 
 
 def context_at(
     prepared: PreparedModel,
     observation: Observation,
-    frame: PhotoFrame,
     config: FitConfig,
     stage: Stage,
     values: Values,
 ) -> Context:
     """Render the surface as it is now, to see what is seen."""
-    surface = visible_surface(prepared.model, observation, scene_of(values, frame))
-    return Context(prepared, observation, frame, config, stage, values, surface)
+    intrinsics = intrinsics_of(observation, prepared.model.mean_mm)
+    surface = visible_surface(prepared.model, observation, scene_of(values, intrinsics))
+    return Context(prepared, observation, intrinsics, config, stage, values, surface)

@@ -6,41 +6,46 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm.energy.detected import UNKNOWN
-from fit3dmm.energy.points import PhotoFrame
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.prepared import PreparedModel
-from fit3dmm.fitting.unknowns import values_of
 from fit3dmm.geometry.rotation import rotation_vector
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.observation import Observation
+from fit3dmm.observe.observation import MEDIAPIPE, Observation
 from fit3dmm.scene import Lighting, Scene
+from fit3dmm.unknowns import (
+    EXPRESSION,
+    IRRADIANCE,
+    LOG_FOCAL,
+    ROTATION,
+    TRANSLATION,
+    PhotoIntrinsics,
+    modes_of,
+    starts,
+    values_of,
+)
 
 
 def initial_values(
-    prepared: PreparedModel, observation: Observation, frame: PhotoFrame, config: FitConfig
+    prepared: PreparedModel, observation: Observation, config: FitConfig
 ) -> dict[str, Tensor]:
     """All unknowns at the start of the first stage."""
     model, like = prepared.model, prepared.model.mean_mm
+    intrinsics = intrinsics_of(observation, like)
     rotation, px_per_mm, origin_px = solve_weak_perspective(
         prepared.landmarks.mean_mm, observation.points_px
     )
-    focal_px = initial_focal_px(px_per_mm, observation, frame, config)
+    focal_px = initial_focal_px(px_per_mm, observation, config)
     distance_mm = focal_px / px_per_mm
-    x_px, y_px = (origin_px - frame.principal_point_px).tolist()
+    x_px, y_px = (origin_px - intrinsics.principal_point_px).tolist()
     translation = [x_px / px_per_mm, -y_px / px_per_mm, -distance_mm]
-    scores = observed_expression(model, observation)[0]
-    zeros = model.zeros()
     return {
-        "identity": zeros.identity,
-        "detail": zeros.detail,
-        "expression": scores,
-        "albedo": zeros.albedo,
-        "rotation_rad": rotation_vector(rotation),
-        "translation_mm": like.new_tensor(translation),
-        "log_focal": like.new_tensor([math.log(focal_px)]),
-        "irradiance_sh": Lighting.ambient_white(config.light_level).irradiance_sh.to(like),
+        **starts(model),
         **_detector_at_rest(prepared),
+        EXPRESSION: observed_expression(model, observation)[0],
+        ROTATION: rotation_vector(rotation),
+        TRANSLATION: like.new_tensor(translation),
+        LOG_FOCAL: like.new_tensor([math.log(focal_px)]),
+        IRRADIANCE: Lighting.ambient_white(config.light_level).irradiance_sh.to(like),
     }
 
 
@@ -49,20 +54,24 @@ def values_at(scene: Scene, prepared: PreparedModel) -> dict[str, Tensor]:
     return {**values_of(scene), **_detector_at_rest(prepared)}
 
 
+def intrinsics_of(observation: Observation, like: Tensor) -> PhotoIntrinsics:
+    """What is fixed about the camera of a photo."""
+    return PhotoIntrinsics.centred(observation.photo_width_px, observation.photo_height_px, like)
+
+
 def _detector_at_rest(prepared: PreparedModel) -> dict[str, Tensor]:
-    return {UNKNOWN: prepared.model.mean_mm.new_zeros(prepared.detected.errors.n_modes)}
+    n_modes = prepared.detected.errors.n_modes
+    return {modes_of(MEDIAPIPE): prepared.model.mean_mm.new_zeros(n_modes)}
 
 
-def initial_focal_px(
-    px_per_mm: float, observation: Observation, frame: PhotoFrame, config: FitConfig
-) -> float:
+def initial_focal_px(px_per_mm: float, observation: Observation, config: FitConfig) -> float:
     """The given focal length, EXIF's, or the most likely one by the priors."""
     known = config.focal_px or observation.exif_focal_px
     if known is not None:
         return known
     # Focal length and distance are proportional, so the two normal priors of their logarithms
     # combine into one: the mean weighted by their precisions.
-    by_side = math.log(config.focal_to_side * max(frame.width_px, frame.height_px))
+    by_side = math.log(config.focal_to_side * observation.longer_side_px)
     by_distance = math.log(config.distance_mm * px_per_mm)
     a, b = config.focal_log_sigma**-2, config.distance_log_sigma**-2
     return math.exp((a * by_side + b * by_distance) / (a + b))

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from fit3dmm.energy.points import PhotoFrame
 from fit3dmm.fitting.config import FitConfig, Stage, preset
 from fit3dmm.fitting.context import Context, context_at
 from fit3dmm.fitting.initialise import initial_values, values_at
@@ -19,26 +18,18 @@ from fit3dmm.fitting.quality import judge
 from fit3dmm.fitting.result import FitResult, StageReport
 from fit3dmm.fitting.terms import stage_terms
 from fit3dmm.fitting.uncertainty import laplace
-from fit3dmm.fitting.unknowns import photo_frame, scene_of
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import FaceChoice, FaceDetector
 from fit3dmm.observe.observation import Observation, observe
 from fit3dmm.observe.photo import Photo, photo_from_array, read_photo
 from fit3dmm.scene import Scene
-from fit3dmm.solve.levenberg_marquardt import solve_levenberg_marquardt
 from fit3dmm.solve.problem import Problem, Solution, Values
+from fit3dmm.solve.solvers import solve
+from fit3dmm.unknowns import LOG_FOCAL, bounds_of, scene_of, steps_of
 
 ModelLike = str | Path | MorphableModel | PreparedModel
 
-# What a small step is for solvers without curvature (Problem.scale).
-_SCALE = {
-    "rotation_rad": 0.03,
-    "translation_mm": 3.0,
-    "log_focal": 0.03,
-    "irradiance_sh": 0.3,
-    "expression": 0.3,
-}
 _PACKAGES = ("fit3dmm", "torch", "numpy", "scipy", "mediapipe", "kornia", "numba")
 
 
@@ -112,28 +103,32 @@ def fit_observation(
     with torch.no_grad(), torch_threads(config.threads):
         like = prepared.model.mean_mm
         observation = observation.to(device=like.device, dtype=like.dtype)
-        frame = photo_frame(observation, like)
         if start is None:
-            values: Values = initial_values(prepared, observation, frame, config)
+            values: Values = initial_values(prepared, observation, config)
         else:
             values = values_at(start, prepared)
         reports = []
         for stage in config.stages:
             began = time.perf_counter()
-            problem = stage_problem(context_at(prepared, observation, frame, config, stage, values))
-            solution = solve_levenberg_marquardt(problem, stage.solver)
+            problem = stage_problem(context_at(prepared, observation, config, stage, values))
+            solution = solve(problem, stage.solver)
             values = solution.values
             reports.append(_report(stage, solution, time.perf_counter() - began))
-        return _result(prepared, observation, frame, config, values, tuple(reports))
+        return _result(prepared, observation, config, values, tuple(reports))
 
 
 def stage_problem(context: Context) -> Problem:
     """The minimisation that a stage stands for, from the context's values; any solver takes it."""
     values = context.values
-    fixed = ("log_focal",) if context.config.focal_px is not None else ()
-    free = tuple(name for name in context.stage.free if name not in fixed and values[name].numel())
-    bounds = {"expression": context.prepared.model.expression_bounds}
-    return Problem(values, free, stage_terms(context), bounds, _SCALE)
+    fixed = (LOG_FOCAL,) if context.config.focal_px is not None else ()
+    free = [
+        name
+        for family in context.stage.free
+        for name in values
+        if name.partition("/")[0] == family and name not in fixed and values[name].numel()
+    ]
+    bounds = bounds_of(values, context.prepared.model)
+    return Problem(values, tuple(free), stage_terms(context), bounds, steps_of(values))
 
 
 @contextlib.contextmanager
@@ -155,18 +150,17 @@ def _report(stage: Stage, solution: Solution, seconds: float) -> StageReport:
 def _result(
     prepared: PreparedModel,
     observation: Observation,
-    frame: PhotoFrame,
     config: FitConfig,
     values: Values,
     reports: tuple[StageReport, ...],
 ) -> FitResult:
     last = config.stages[-1]
-    context = context_at(prepared, observation, frame, config, last, values)
+    context = context_at(prepared, observation, config, last, values)
     # The end is judged with what is seen there, which the last stage decided at its start.
     problem = stage_problem(context)
     at = problem.evaluate(problem.flat_start())
     return FitResult(
-        scene=scene_of(values, frame),
+        scene=scene_of(values, context.intrinsics),
         observation=observation,
         model=prepared.model.info,
         level=prepared.model.surface.level,

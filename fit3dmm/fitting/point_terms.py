@@ -14,8 +14,9 @@ from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.prepared import DETECTOR_OUTLINE, DETECTOR_POINTS
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.observe.detect import FACE_OVAL
-from fit3dmm.observe.observation import Observation
+from fit3dmm.observe.observation import MEDIAPIPE, Observation
 from fit3dmm.solve.problem import Term
+from fit3dmm.unknowns import modes_of
 
 # Facing below which a point may be the edge of the head.
 _OUTLINE_FACING = 0.5
@@ -45,7 +46,8 @@ def build_landmarks(context: Context) -> Term:
         points,
         context.observation.points_px[: len(points)].to(errors.sigma_px),
         errors,
-        context.frame,
+        modes_of(MEDIAPIPE),
+        context.intrinsics,
         charbonnier(context.config.landmark_turn),
     )
 
@@ -75,7 +77,7 @@ def build_gaps(context: Context) -> Term:
         landmarks.select(lower),
         (observed_px[upper] - observed_px[lower]).to(landmarks.mean_mm),
         sigma_px.to(landmarks.mean_mm),
-        context.frame,
+        context.intrinsics,
         charbonnier(context.config.landmark_turn),
     )
 
@@ -118,7 +120,7 @@ def build_silhouette(context: Context) -> Term | None:
     config, observation = context.config, context.observation
     rows = torch.tensor(_LOWER_OVAL)
     points, normal, facing = _outline_points(context, rows)
-    at = project(points, context.values, context.frame)
+    at = project(points, context.values, context.intrinsics)
     across = _in_picture(normal)
     image = SmoothImage(blurred(observation.image_linear.to(at.px), _EDGE_BLUR_PX))
     crop_px_per_mm = context.px_per_mm * float(observation.T_crop_photo.scale)
@@ -129,7 +131,7 @@ def build_silhouette(context: Context) -> Term | None:
     clear = (contrast / _CLEAR_CONTRAST).clamp(max=1)
     limb = (1 - facing.abs() / _OUTLINE_FACING).clamp(0, 1)
     sigma_px = torch.full_like(clear, config.silhouette_sigma_mm * context.px_per_mm)
-    return silhouette_term(points, edge_px, across, clear * limb, sigma_px, context.frame)
+    return silhouette_term(points, edge_px, across, clear * limb, sigma_px, context.intrinsics)
 
 
 def iris_diameter_px(observation: Observation, rotation: Float[Tensor, "3 3"]) -> Tensor:
@@ -151,5 +153,5 @@ def build_iris(context: Context) -> Term:
         context.prepared.landmarks.select(torch.tensor(_IRIS_CENTRES)),
         iris_diameter_px(context.observation, rotation),
         iris_sigma_mm(context.config.iris_noise_mm),
-        context.frame,
+        context.intrinsics,
     )

@@ -2,13 +2,15 @@
 
 import math
 
-from fit3dmm.energy.detected import seen_px
+from fit3dmm.energy.detected import expected_px
 from fit3dmm.energy.points import project
 from fit3dmm.fitting.colour_terms import judge_colours
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.point_terms import detector_errors_here
 from fit3dmm.fitting.result import Quality
+from fit3dmm.observe.observation import MEDIAPIPE
 from fit3dmm.solve.problem import Evaluation, Reason
+from fit3dmm.unknowns import modes_of
 
 # Portraits have 0.35 to 0.65; of generated photos all whose landmarks came out more than 4 % wrong,
 # and few others, were above.
@@ -71,6 +73,7 @@ def judge(context: Context, at: Evaluation, reason: Reason) -> Quality:
 
 def _landmark_error_mm(context: Context) -> float:
     errors, points = detector_errors_here(context), context.prepared.detected.points
-    at = project(points, context.values, context.frame)
-    off_px = seen_px(at, context.values, errors) - context.observation.points_px[: len(points)]
+    at = project(points, context.values, context.intrinsics)
+    expected = expected_px(at, context.values, errors, modes_of(MEDIAPIPE))
+    off_px = expected - context.observation.points_px[: len(points)]
     return float(off_px.square().sum(1).mean().sqrt()) / context.px_per_mm

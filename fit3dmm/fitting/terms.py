@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from fit3dmm.energy.detected import UNKNOWN
 from fit3dmm.energy.priors import distance_prior, light_prior, normal_prior
 from fit3dmm.fitting.colour_terms import build_photometric
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.initialise import observed_expression
 from fit3dmm.fitting.point_terms import build_gaps, build_iris, build_landmarks, build_silhouette
+from fit3dmm.observe.observation import MEDIAPIPE
 from fit3dmm.solve.problem import Term
+from fit3dmm.unknowns import modes_of
 
 Builder = Callable[[Context], Term | None]
 """Makes a term, or None where the photo or the model has nothing to say about it."""
@@ -33,7 +34,7 @@ def _blendshapes(context: Context) -> Term | None:
 
 
 def _detector(context: Context) -> Term | None:
-    return _coefficients(context, UNKNOWN, 1.0)
+    return _coefficients(context, modes_of(MEDIAPIPE), 1.0)
 
 
 def _identity(context: Context) -> Term | None:
@@ -62,10 +63,10 @@ def _distance(context: Context) -> Term:
 
 
 def _focal(context: Context) -> Term:
-    config, frame, observation = context.config, context.frame, context.observation
+    config, observation = context.config, context.observation
     if observation.exif_focal_px is not None:
         return normal_prior("log_focal", math.log(observation.exif_focal_px), config.exif_log_sigma)
-    typical = config.focal_to_side * max(frame.width_px, frame.height_px)
+    typical = config.focal_to_side * observation.longer_side_px
     return normal_prior("log_focal", math.log(typical), config.focal_log_sigma)
 
 

@@ -14,6 +14,8 @@ from fit3dmm.observe.detect import DetectedFace, FaceChoice, FaceDetector, choos
 from fit3dmm.observe.photo import Photo
 from fit3dmm.observe.skin import skin_probability
 
+MEDIAPIPE = "mediapipe"
+"""What MediaPipe's detector is called."""
 DEFAULT_SIZE_PX = 224
 # The points reach from chin to hairline; the square leaves room for jaw, ears and background.
 CROP_MARGIN = 1.4
@@ -50,6 +52,11 @@ class Observation(TensorRecord):
     def size_px(self) -> int:
         """Side of the crop."""
         return self.image_linear.shape[0]
+
+    @property
+    def longer_side_px(self) -> int:
+        """Of the photo."""
+        return max(self.photo_width_px, self.photo_height_px)
 
     @property
     def points_crop_px(self) -> Float[Tensor, "478 2"]:

@@ -1,6 +1,5 @@
 """Adam and L-BFGS on the same problems: the reference, and the way for terms without Jacobians."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,45 +7,47 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
+from fit3dmm._settings import Settings, ranged
 from fit3dmm.solve.problem import Problem, Reason, Solution, Step
 
 
 @dataclass(frozen=True)
-class Adam:
-    """Settings. D. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015."""
+class Adam(Settings):
+    """A fixed number of steps along smoothed gradients; bounds are kept by projection.
+
+    D. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    """
 
     max_steps: int = 300
-    rate: float = 0.01
-    """Size of the first steps, in units of the problem's `scale`."""
-    final_rate: float = 0.05
-    """Share of `rate` that is left at the last step; the decay is exponential."""
-    decay_gradient: float = 0.9
-    decay_square: float = 0.999
+    learning_rate: float = 0.01
+    """Size of the first steps, in units of the problem's `steps`."""
+    final_share: float = ranged(0.05, 0.0, 1.0)
+    """Of `learning_rate` that is left at the last step; the decay is exponential."""
+    beta1: float = ranged(0.9, 0.0, 1.0)
+    """Decay of the mean of the gradients, a step."""
+    beta2: float = ranged(0.999, 0.0, 1.0)
+    """Decay of the mean of their squares, a step."""
 
 
 @dataclass(frozen=True)
-class LBFGS:
-    """Settings. R. Byrd, P. Lu, J. Nocedal, C. Zhu, "A limited memory algorithm for bound
-    constrained optimization", SIAM J. Sci. Comput. 16(5), 1995, in SciPy's implementation."""
+class LBFGS(Settings):
+    """Limited-memory BFGS within bounds.
+
+    R. Byrd, P. Lu, J. Nocedal, C. Zhu, "A limited memory algorithm for bound constrained
+    optimization", SIAM J. Sci. Comput. 16(5), 1995, in SciPy's implementation.
+    """
 
     max_steps: int = 200
-    relative_decrease: float = 1e-9
+    relative_decrease: float = ranged(1e-9, 0.0)
+    """Stop when a step lowers the energy by less than this share of it."""
     memory: int = 20
+    """Steps from which the curvature is estimated."""
 
 
-def solve_adam(
-    problem: Problem,
-    settings: Adam | None = None,
-    enough: Callable[[float], bool] = lambda energy: False,
-) -> Solution:
-    """Take a fixed number of steps; bounds are kept by projection.
-
-    Args:
-        enough: asked with the energy before each step; true ends the run as converged.
-    """
-    settings = settings or Adam()
+def solve_adam(problem: Problem, settings: Adam) -> Solution:
+    """Take the steps."""
     low, high = problem.flat_bounds()
-    scale = problem.flat_scale()
+    unit = problem.flat_steps()
     x = problem.flat_start()
     mean, square = torch.zeros_like(x), torch.zeros_like(x)
     history: list[Step] = []
@@ -57,37 +58,33 @@ def solve_adam(
         if not torch.isfinite(energy):
             reason = Reason.NOT_FINITE
             break
-        if enough(float(energy)):
-            reason = Reason.CONVERGED
-            break
-        # In units of the scale the derivative is scale times gradient.
-        scaled = gradient * scale
-        mean = settings.decay_gradient * mean + (1 - settings.decay_gradient) * scaled
-        square = settings.decay_square * square + (1 - settings.decay_square) * scaled**2
-        unbiased = mean / (1 - settings.decay_gradient**k)
-        spread = (square / (1 - settings.decay_square**k)).sqrt()
-        rate = settings.rate * settings.final_rate ** (k / settings.max_steps)
-        x = x - rate * scale * unbiased / (spread + 1e-12)
+        # With respect to x in these units the derivative is the unit times the gradient.
+        scaled = gradient * unit
+        mean = settings.beta1 * mean + (1 - settings.beta1) * scaled
+        square = settings.beta2 * square + (1 - settings.beta2) * scaled**2
+        unbiased = mean / (1 - settings.beta1**k)
+        spread = (square / (1 - settings.beta2**k)).sqrt()
+        rate = settings.learning_rate * settings.final_share ** (k / settings.max_steps)
+        x = x - rate * unit * unbiased / (spread + 1e-12)
         x = torch.minimum(torch.maximum(x, low), high)
     return _solution(problem, x, reason, history)
 
 
-def solve_lbfgs(problem: Problem, settings: LBFGS | None = None) -> Solution:
-    """Minimise with limited-memory BFGS within the bounds."""
-    settings = settings or LBFGS()
-    start, scale = problem.flat_start(), problem.flat_scale()
-    low, high = (((bound - start) / scale).double().numpy() for bound in problem.flat_bounds())
+def solve_lbfgs(problem: Problem, settings: LBFGS) -> Solution:
+    """Minimise within the bounds."""
+    start, unit = problem.flat_start(), problem.flat_steps()
+    low, high = (((bound - start) / unit).double().numpy() for bound in problem.flat_bounds())
     history: list[Step] = []
     evaluations = 0
 
     def at(z: np.ndarray) -> Tensor:
-        return start + scale * torch.from_numpy(z).to(start)
+        return start + unit * torch.from_numpy(z).to(start)
 
     def energy_and_gradient(z: np.ndarray) -> tuple[float, np.ndarray]:
         nonlocal evaluations
         evaluations += 1
         energy, gradient = problem.energy_and_gradient(at(z))
-        return float(energy), (gradient * scale).double().numpy()
+        return float(energy), (gradient * unit).double().numpy()
 
     def record(intermediate_result) -> None:
         history.append(Step(float(intermediate_result.fun), 0.0, float("nan"), evaluations))

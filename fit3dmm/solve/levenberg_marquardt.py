@@ -11,31 +11,30 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fit3dmm._settings import Settings, ranged
 from fit3dmm.solve.problem import Evaluation, Problem, Reason, Solution, Step
 
 
 @dataclass(frozen=True)
-class LevenbergMarquardt:
-    """Settings."""
+class LevenbergMarquardt(Settings):
+    """Damped Gauss-Newton steps with closed-form or automatic Jacobians."""
 
     max_steps: int = 30
     """Accepted steps."""
-    relative_decrease: float = 1e-4
+    relative_decrease: float = ranged(1e-4, 0.0)
     """Stop when a step lowers the energy by less than this share of it (and was predicted to)."""
-    gradient: float = 1e-8
+    gradient_tolerance: float = ranged(1e-8, 0.0)
     """Stop when no element of the gradient, times the reach of its unknown, is larger than this
     share of the energy."""
     initial_damping: float = 1e-3
     """In units of the curvature's diagonal."""
     max_damping: float = 1e8
+    """At which no step that lowers the energy is looked for any more."""
 
 
-def solve_levenberg_marquardt(
-    problem: Problem, settings: LevenbergMarquardt | None = None
-) -> Solution:
+def solve_levenberg_marquardt(problem: Problem, settings: LevenbergMarquardt) -> Solution:
     """Minimise. A failure is a reason in the solution and not an exception."""
-    settings = settings or LevenbergMarquardt()
-    bounds = problem.flat_bounds()
+    bounds, tolerance = problem.flat_bounds(), settings.gradient_tolerance
     with torch.no_grad():
         at = problem.evaluate(problem.flat_start())
     energy = float(at.energy)
@@ -47,7 +46,7 @@ def solve_levenberg_marquardt(
     while len(history) <= settings.max_steps:
         with torch.no_grad():
             curvature, gradient = problem.normal_equations(at)
-        if _is_flat(curvature, gradient, at.x, bounds, settings.gradient * max(energy, 1e-30)):
+        if _is_flat(curvature, gradient, at.x, bounds, tolerance * max(energy, 1e-30)):
             return _solution(at, Reason.FLAT, history)
         while True:
             step = bounded_step(curvature, gradient, at.x, bounds, damping)

@@ -22,13 +22,13 @@ class Residuals:
     """One term at one point."""
 
     residual: Float[Tensor, "rows"]
-    """In sigmas; differentiable by the values, so that first-order solvers can do without
-    `jacobian`."""
+    """In sigmas; differentiable with respect to the values, so that first-order solvers can do
+    without `jacobian`."""
     energy: Float[Tensor, ""]
-    """Half the sum of squares for a plain term; what replaces it for a robust one."""
+    """Half the sum of squares, or what a robust loss puts in its place."""
     weight: Float[Tensor, "rows"] | None = None
-    """Weight of each row in the quadratic model: the derivative of the energy by half the squared
-    residual. None for a plain term, where it is 1."""
+    """Weight of each row in the quadratic model: the derivative of the energy with respect to half
+    the squared residual. None for a sum of squares, where it is 1."""
     jacobian: Callable[[tuple[str, ...]], dict[str, Tensor]] | None = None
     """Gives, for the names asked, derivatives `(rows, size of the unknown)`; a name that the term
     does not depend on is left out. None has them found by automatic differentiation."""
@@ -37,7 +37,7 @@ class Residuals:
 Term = Callable[[Values], Residuals]
 
 
-def plain(
+def sum_of_squares(
     residual: Float[Tensor, "rows"],
     jacobian: Callable[[tuple[str, ...]], dict[str, Tensor]] | None = None,
 ) -> Residuals:
@@ -103,7 +103,7 @@ class Problem:
     terms: Mapping[str, Term]
     bounds: Mapping[str, Float[Tensor, "n 2"]] = field(default_factory=dict)
     """Lowest and highest admissible values of some unknowns, one row an element."""
-    scale: Mapping[str, float] = field(default_factory=dict)
+    steps: Mapping[str, float] = field(default_factory=dict)
     """What a small step is in each unknown's unit, for solvers that know no curvature; else 1."""
 
     def __post_init__(self) -> None:
@@ -149,10 +149,10 @@ class Problem:
         low, high = torch.cat(rows).unbind(-1)
         return low, high
 
-    def flat_scale(self) -> Float[Tensor, "free"]:
-        """`scale`, one number an element."""
+    def flat_steps(self) -> Float[Tensor, "free"]:
+        """`steps`, one number an element."""
         parts = [
-            self.start[name].new_full((size,), self.scale.get(name, 1.0))
+            self.start[name].new_full((size,), self.steps.get(name, 1.0))
             for name, size in zip(self.free, self.sizes, strict=True)
         ]
         return torch.cat(parts)
@@ -163,7 +163,7 @@ class Problem:
         return Evaluation(x, values, {name: term(values) for name, term in self.terms.items()})
 
     def energy_and_gradient(self, x: Float[Tensor, "free"]) -> tuple[Tensor, Float[Tensor, "free"]]:
-        """Energy and its derivative by automatic differentiation."""
+        """Energy and its gradient, by automatic differentiation."""
         at = x.detach().requires_grad_(True)
         with torch.enable_grad():
             energy = self.evaluate(at).energy
@@ -171,7 +171,7 @@ class Problem:
         return energy.detach(), gradient.detach()
 
     def jacobian(self, at: Evaluation, name: str) -> Float[Tensor, "rows free"]:
-        """Derivatives of a term's residuals by the flat vector."""
+        """Derivatives of a term's residuals with respect to the flat vector."""
         columns, part = self._touched(at, name)
         dense = part.new_zeros(len(part), len(at.x))
         dense[:, columns] = part
@@ -180,7 +180,7 @@ class Problem:
     def _touched(
         self, at: Evaluation, name: str
     ) -> tuple[Int[Tensor, "touched"], Float[Tensor, "rows touched"]]:
-        """Which elements of the flat vector a term depends on, and its derivatives by them."""
+        """Which elements of the flat vector a term depends on, and its derivatives."""
         term = at.terms[name]
         if term.jacobian is None:
             return torch.arange(len(at.x), device=at.x.device), self._automatic_jacobian(at.x, name)

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from fit3dmm.energy import (
-    PhotoFrame,
     PointErrors,
     SmoothImage,
     blurred,
@@ -29,9 +28,11 @@ from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import Coefficients
 from fit3dmm.scene import Lighting, Pose
 from fit3dmm.solve import Problem
+from fit3dmm.unknowns import PhotoIntrinsics
 from tests.toy import toy_model
 
-FRAME = PhotoFrame(torch.tensor([320.0, 240.0], dtype=torch.float64), 640, 480)
+FRAME = PhotoIntrinsics(torch.tensor([320.0, 240.0], dtype=torch.float64), 640, 480)
+MODES = "detector_modes/mediapipe"
 CROP = Similarity.in_plane(0.7, (-130.0, -60.0)).to(dtype=torch.float64)
 
 
@@ -51,7 +52,7 @@ def _values(model, seed: int = 0) -> dict[str, torch.Tensor]:
         "detail": face.detail,
         "expression": face.expression,
         "albedo": face.albedo,
-        "detector": torch.randn(3, generator=generator, dtype=torch.float64),
+        MODES: torch.randn(3, generator=generator, dtype=torch.float64),
         "rotation_rad": torch.tensor([0.1, -0.4, 0.2], dtype=torch.float64),
         "translation_mm": torch.tensor([20.0, -10.0, -700.0], dtype=torch.float64),
         "log_focal": torch.tensor([900.0], dtype=torch.float64).log(),
@@ -76,7 +77,7 @@ def _terms(model):
     irises = points.select(torch.tensor([468, 473]))
     rows = torch.arange(20)
     return {
-        "detected": detected_term(points, seen, _errors(points, sigma), FRAME),
+        "detected": detected_term(points, seen, _errors(points, sigma), MODES, FRAME),
         "gaps": gap_term(
             points.select(rows), points.select(rows + 30), seen[rows], sigma[rows], FRAME
         ),

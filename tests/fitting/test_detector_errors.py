@@ -8,7 +8,7 @@ import h5py
 import pytest
 import torch
 
-from fit3dmm.energy.detected import UNKNOWN, view_features
+from fit3dmm.energy.detected import view_features
 from fit3dmm.fitting import fit_observation, prepare, preset
 from fit3dmm.fitting.detector_errors import (
     detected_model,
@@ -172,7 +172,7 @@ def test_the_detectors_part_is_an_unknown_of_the_fit(prepared):
     truth = portrait(prepared.model, generator)
     observation = observe_scene(prepared.model, truth, 64)
     result = fit_observation(observation, prepared, preset("landmarks"))
-    sigma = result.uncertainty.sigma(UNKNOWN)
+    sigma = result.uncertainty.sigma("detector_modes/mediapipe")
     assert len(sigma) == prepared.detected.errors.n_modes
     # Every photo tells something of it, and none tells all.
     assert (sigma < 1.0001).all()

@@ -1,16 +1,22 @@
 """The pieces of the fit alone: start, uncertainty, settings."""
 
+import math
+from dataclasses import fields, replace
+
 import pytest
 import torch
 
 from fit3dmm._errors import InputError
-from fit3dmm.fitting import FitConfig, prepare, preset
+from fit3dmm.fitting import FitConfig, Stage, fit_observation, prepare, preset
+from fit3dmm.fitting.detector_errors import exact_detector
 from fit3dmm.fitting.initialise import solve_weak_perspective
 from fit3dmm.fitting.terms import BUILDERS
 from fit3dmm.fitting.uncertainty import laplace
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix
-from fit3dmm.solve import Problem, plain
+from fit3dmm.scene import Scene
+from fit3dmm.solve import LBFGS, Adam, LevenbergMarquardt, Problem, sum_of_squares
+from tests.fitting.synthetic import observe_scene
 from tests.toy import toy_model
 
 
@@ -33,8 +39,8 @@ def test_laplace_of_a_linear_problem():
     matrix = torch.tensor([[2.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
     start = {"x": torch.zeros(2, dtype=torch.float64), "y": torch.zeros(1, dtype=torch.float64)}
     terms = {
-        "x": lambda v: plain(matrix @ v["x"] - 1),
-        "y": lambda v: plain(v["y"] / 3),
+        "x": lambda v: sum_of_squares(matrix @ v["x"] - 1),
+        "y": lambda v: sum_of_squares(v["y"] / 3),
     }
     problem = Problem(start, ("x", "y"), terms)
     found = laplace(problem, problem.evaluate(problem.flat_start()))
@@ -56,11 +62,56 @@ def test_presets_name_terms_that_exist():
         preset("best")
 
 
-def test_settings_are_checked():
-    with pytest.raises(InputError, match="landmark_scale must be above 0"):
-        FitConfig(landmark_scale=0.0)
-    with pytest.raises(InputError, match="focal length"):
+def _numbers(settings) -> list[str]:
+    return [
+        one.name
+        for one in fields(settings)
+        if isinstance(getattr(settings, one.name), int | float)
+        and not isinstance(getattr(settings, one.name), bool)
+    ]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [FitConfig(), FitConfig().stages[0], LevenbergMarquardt(), LBFGS(), Adam()],
+    ids=lambda settings: type(settings).__name__,
+)
+def test_every_number_of_the_settings_is_checked(settings):
+    assert _numbers(settings)
+    for name in _numbers(settings):
+        whole = isinstance(getattr(settings, name), int)
+        for wrong in (-1,) if whole else (-1.0, math.nan, math.inf):
+            with pytest.raises(InputError, match=f"{name} must be .*, got {wrong}"):
+                replace(settings, **{name: wrong})
+
+
+def test_settings_that_mean_nothing_are_refused():
+    for sigma in [name for name in _numbers(FitConfig()) if "sigma" in name or "scale" in name]:
+        with pytest.raises(InputError, match=f"{sigma} must be above 0"):
+            FitConfig(**{sigma: 0.0})
+    with pytest.raises(InputError, match="size_px must be 64 to 1024"):
+        FitConfig(size_px=63)
+    with pytest.raises(InputError, match="must rise"):
+        FitConfig(photometric_sigma_range=(0.3, 0.03))
+    with pytest.raises(InputError, match="focal_px must be above 0"):
         FitConfig(focal_px=-3.0)
+    with pytest.raises(InputError, match="stage odd moves nose, which is no unknown"):
+        Stage("odd", ("nose",), ("landmarks",))
+
+
+def test_another_solver_is_another_setting():
+    """The landmarks' stage by each solver, on a problem small enough for all of them."""
+    model = toy_model()
+    prepared = prepare(model, 100, exact_detector(468, 0.5))
+    truth = Scene.portrait(model.zeros().replace(identity=torch.ones(6)), 400, 400)
+    seen = observe_scene(model, truth, 64)
+    config = FitConfig(stages=preset("landmarks").stages[1:], iris_noise_mm=1e3)
+    solvers = (LevenbergMarquardt(), LBFGS(20), Adam(max_steps=20, learning_rate=0.1))
+    for solver in solvers:
+        (stage,) = fit_observation(seen, prepared, config.solved_by(solver)).stages
+        assert stage.history[-1].energy < 0.5 * stage.history[0].energy, solver
+        # Only Levenberg-Marquardt has a damping to tell of.
+        assert (stage.history[0].damping > 0) == (solver == solvers[0])
 
 
 def test_a_model_without_the_detectors_points_is_refused():
