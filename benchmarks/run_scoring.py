@@ -20,10 +20,10 @@ from pathlib import Path
 import numba
 import numpy as np
 
-from fit3dmm.evaluate.mesh_files import write_obj
 from fit3dmm.evaluate.now import Now
 from fit3dmm.evaluate.predictions import save_mesh_and_landmarks
 from fit3dmm.evaluate.protocol import Case
+from fit3dmm.geometry.obj_files import write_obj
 from fit3dmm.geometry.triangle_mesh import Mesh
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel

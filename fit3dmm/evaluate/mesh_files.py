@@ -1,11 +1,10 @@
-"""Read meshes as other systems write them (OBJ, PLY, WRL, NPZ, NPY), and write OBJ.
+"""Read meshes as other systems write them: OBJ, PLY, WRL, NPZ, NPY.
 
 Nothing in a file is executed or unpickled, and vertex order is kept: predictions are matched to
 landmark lists by it.
 """
 
 import re
-import warnings
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,7 +12,10 @@ import numpy as np
 from jaxtyping import Float
 
 from fit3dmm._errors import InputError
-from fit3dmm._files import atomic_path
+from fit3dmm.geometry.number_text import parse_numbers, without_mark
+from fit3dmm.geometry.obj_files import read_obj
+from fit3dmm.geometry.ply_files import read_ply
+from fit3dmm.geometry.polygons import fan_triangles
 from fit3dmm.geometry.triangle_mesh import Mesh
 
 SUFFIXES = (".obj", ".ply", ".npz", ".npy", ".wrl")
@@ -112,18 +114,6 @@ def read_array(path: Path, shape: tuple[int | None, ...]) -> np.ndarray:
     return array
 
 
-def write_obj(path: Path, mesh: Mesh) -> None:
-    """Write positions and triangles only: NoW's loader breaks on vertex colours.
-
-    Raises:
-        InputError: the file can't be written.
-    """
-    lines = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in mesh.vertices.tolist()]
-    lines += [f"f {a} {b} {c}" for a, b, c in (mesh.triangles + 1).tolist()]
-    with atomic_path(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="ascii")
-
-
 def _checked(path: Path, vertices: np.ndarray, triangles: np.ndarray) -> Mesh:
     if vertices.ndim != 2 or vertices.shape[1] != 3 or len(vertices) == 0:
         raise InputError(f"Expected vertices with three coordinates in {path}, got none.")
@@ -140,75 +130,13 @@ def _checked(path: Path, vertices: np.ndarray, triangles: np.ndarray) -> Mesh:
 
 
 def _read_obj(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    text = path.read_bytes().replace(b"\\\r\n", b" ").replace(b"\\\n", b" ").replace(b"\r", b"\n")
-    vertices = _table(re.findall(rb"^[ \t]*v[ \t]+([^#\n]+)", text, re.MULTILINE))
-    if vertices.shape[1] < 3:
-        raise ValueError("its vertices have fewer than three coordinates")
-    rows = re.findall(rb"^[ \t]*f[ \t]+([^#\n]+)", text, re.MULTILINE)
-    # Texture and normal indices follow slashes. No index is 0, so it can stand between faces.
-    corners = _numbers(re.sub(rb"/[^ \t\n]*", b"", b"\n0 ".join([*rows, b""])), np.int64)
-    if np.count_nonzero(corners == 0) != len(rows):
-        raise ValueError("a face has the index 0, but indices count from 1")
-    index = _fans(corners, 0)
-    # Positive indices count from 1; negative ones count back from the last vertex so far, which
-    # is the last vertex wherever vertices come first.
-    return vertices[:, :3], np.where(index > 0, index - 1, index + len(vertices))
-
-
-def _table(rows: list[bytes]) -> np.ndarray:
-    """Numbers of lines that all have equally many."""
-    if not rows:
-        raise ValueError("it has no vertex")
-    columns = len(rows[0].split())
-    values = _numbers(b"\n".join(rows), np.float64)
-    if len(values) != columns * len(rows):
-        raise ValueError("its vertices have unequal numbers of coordinates")
-    return values.reshape(len(rows), columns)
-
-
-def _numbers(text: bytes, dtype: type[np.number]) -> np.ndarray:
-    """Numbers with white space between them.
-
-    Raises:
-        ValueError: there is something else.
-    """
-    if not text.strip():
-        return np.zeros(0, dtype)
-    with warnings.catch_warnings():
-        # At what is no number NumPy stops and warns; later versions raise.
-        warnings.simplefilter("error")
-        try:
-            return np.fromstring(text, dtype=dtype, sep=" ")
-        except (DeprecationWarning, ValueError) as error:
-            raise ValueError("there is text where a number should be") from error
-
-
-def _fans(corners: np.ndarray, separator: int) -> np.ndarray:
-    """Triangles of polygons that each end in the separator, those with the fewest corners first."""
-    ends = np.flatnonzero(corners == separator)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    sizes = ends - starts
-    triangles = [np.zeros((0, 3), dtype=np.int64)]
-    # OBJ allows faces of one or two corners; they have no surface.
-    for size in np.unique(sizes[sizes >= 3]):
-        polygons = corners[starts[sizes == size][:, None] + np.arange(size)]
-        for k in range(1, size - 1):
-            triangles.append(polygons[:, [0, k, k + 1]])
-    return np.concatenate(triangles)
+    found = read_obj(path)
+    return found.vertices, found.triangles()
 
 
 def _read_ply(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    from trimesh.exchange.ply import load_ply
-
-    with path.open("rb") as file:
-        loaded = load_ply(file, skip_materials=True)
-    faces = loaded.get("faces")
-    if faces is None:
-        faces = np.zeros((0, 3), dtype=np.int64)
-    faces = np.asarray(faces)
-    if faces.ndim == 2 and faces.shape[1] == 4:
-        faces = np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]])
-    return np.asarray(loaded["vertices"], dtype=np.float64), faces
+    found = read_ply(path)
+    return found.vertices, found.triangles
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -233,14 +161,22 @@ def _read_npy(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _read_wrl(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """VRML as BU-3DFE has it: one list of points, one of faces that end in -1."""
-    text = path.read_bytes()
-    points = re.search(rb"point\s*\[([^\]]*)\]", text)
-    faces = re.search(rb"coordIndex\s*\[([^\]]*)\]", text)
-    if points is None or faces is None:
-        raise ValueError("expected a `point [...]` and a `coordIndex [...]` list")
-    vertices = _numbers(points.group(1).replace(b",", b" "), np.float64)
-    corners = _numbers(faces.group(1).replace(b",", b" ") + b" -1", np.int64)
-    return vertices.reshape(-1, 3), _fans(corners, -1)
+    text = re.sub(rb"#[^\r\n]*", b"", without_mark(path.read_bytes()))
+    # Textures have lists of points and of indices too.
+    points = re.findall(rb"\bCoordinate3?\s*\{\s*point\s*\[([^\]]*)\]", text)
+    faces = re.findall(rb"\bcoordIndex\s*\[([^\]]*)\]", text)
+    if len(points) != 1 or len(faces) != 1:
+        raise ValueError(
+            "expected one `Coordinate { point [...] }` and one `coordIndex [...]`, got "
+            f"{len(points)} and {len(faces)}"
+        )
+    vertices = parse_numbers(points[0].replace(b",", b" "), np.float64)
+    corners = parse_numbers(faces[0].replace(b",", b" ") + b" -1", np.int64)
+    if (corners < -1).any():
+        raise ValueError("a face has a negative index")
+    polygon = np.cumsum(corners == -1)
+    sizes = np.bincount(polygon[corners >= 0], minlength=1)
+    return vertices.reshape(-1, 3), fan_triangles(corners[corners >= 0], sizes)
 
 
 def as_points(values: np.ndarray) -> Float[np.ndarray, "points 3"]:

@@ -21,6 +21,9 @@ from fit3dmm.evaluate.statistics import describe_errors
 from fit3dmm.geometry.closest_point import closest_points, index_surface
 from fit3dmm.geometry.triangle_mesh import Mesh, keep_vertices
 
+_MOST_TIMES = 10
+"""Meshes whose sizes differ more are in different units."""
+
 Alignment: TypeAlias = Literal["similarity", "rigid", "none"]
 
 
@@ -37,8 +40,8 @@ class MeshPair:
     align: Alignment = "similarity"
     """What is fitted first: position, rotation and size; all but the size; or nothing."""
     truth_landmarks: Path | None = None
-    """Points of the truth to start the alignment from; without both lists it starts from where the
-    meshes lie."""
+    """Points of the truth to start the alignment from. Without both lists it starts from where the
+    meshes lie, or, where they lie apart or differ ten times in size, from one box on the other."""
     prediction_landmarks: Path | None = None
     """The same points of the prediction."""
     now_crop: bool = False
@@ -93,11 +96,29 @@ def _align(align: Alignment, part: Mesh, prediction: Mesh, points) -> Similarity
     if align == "none":
         return IDENTITY
     with_scale = align == "similarity"
-    start = IDENTITY
     if points is not None:
         start = solve_similarity(points[1], points[0], with_scale=with_scale)
+    else:
+        start = _start_without_landmarks(part.vertices, prediction.vertices, with_scale)
     surface = index_surface(prediction.vertices, prediction.triangles)
     return refine_alignment(surface, part.vertices, start, with_scale=with_scale).alignment
+
+
+def _start_without_landmarks(
+    truth: np.ndarray, prediction: np.ndarray, with_scale: bool
+) -> Similarity:
+    """Where the meshes lie, if they lie on each other; else the middle of one box on the other's.
+
+    Far from the surface all its points are about as near, and the nearest ones say nothing.
+    """
+    low, high = (np.stack([f(truth, axis=0), f(prediction, axis=0)]) for f in (np.min, np.max))
+    size = np.linalg.norm(high - low, axis=1).clip(min=1e-300)
+    middle = (low + high) / 2
+    apart = (low.max(axis=0) > high.min(axis=0)).any()
+    if not apart and 1 / _MOST_TIMES < size[0] / size[1] < _MOST_TIMES:
+        return IDENTITY
+    scale = float(size[0] / size[1]) if with_scale else 1.0
+    return Similarity(scale, np.eye(3), middle[0] - scale * middle[1])
 
 
 def _landmarks(pair: MeshPair):

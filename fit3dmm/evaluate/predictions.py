@@ -8,7 +8,8 @@ from jaxtyping import Float
 from fit3dmm._files import atomic_path
 from fit3dmm.evaluate.fitter import FittedFace
 from fit3dmm.evaluate.landmark_files import find_landmarks, read_landmarks
-from fit3dmm.evaluate.mesh_files import find_mesh, read_mesh, write_obj
+from fit3dmm.evaluate.mesh_files import find_mesh, read_mesh
+from fit3dmm.geometry.obj_files import write_obj
 from fit3dmm.geometry.triangle_mesh import Mesh
 from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 

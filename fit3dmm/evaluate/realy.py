@@ -11,7 +11,7 @@ import numpy as np
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
 from fit3dmm.evaluate.fitter import FittedFace
-from fit3dmm.evaluate.mesh_files import find_mesh, read_mesh, read_mesh_once, write_obj
+from fit3dmm.evaluate.mesh_files import find_mesh, read_mesh, read_mesh_once
 from fit3dmm.evaluate.now_error import face_axes
 from fit3dmm.evaluate.protocol import (
     Case,
@@ -26,6 +26,7 @@ from fit3dmm.evaluate.protocol import (
     scored,
 )
 from fit3dmm.evaluate.realy_error import REGIONS, align_globally, keypoints_on, region_error
+from fit3dmm.geometry.obj_files import write_obj
 from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.geometry.triangle_mesh import Mesh
 from fit3dmm.model.landmarks import NOW7_IN_IBUG68

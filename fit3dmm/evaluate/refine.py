@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from fit3dmm._errors import InputError
 from fit3dmm.evaluate.align import Similarity
 from fit3dmm.geometry.closest_point import (
     ClosestPoints,
@@ -18,6 +19,12 @@ _LEAST_DAMPING = 1e-9
 # With more points than this, most steps are taken with a quarter of them, and so on down.
 _MANY_POINTS = 5000
 _COARSE_TOLERANCE = 1e-6
+# The model of a step is linear: a step that would change the size by more says nothing.
+_MOST_LOG_SCALE = 1.0
+# Steps that are tried for each one that may be accepted, on the whole: two are usual.
+_TRIALS_PER_STEP = 3
+_LEAST_RATIO, _MOST_RATIO = 0.01, 100.0
+"""Between the sizes of mesh and scan: beyond these the mesh has shrunk to a point, or the scan."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,9 @@ def refine_alignment(
         with_scale: also refine the scale.
         max_steps: most steps to accept.
         tolerance: converged when a step lowers the sum by less than this share of it.
+
+    Raises:
+        InputError: there is no minimum of use: the mesh shrinks to a point, or outgrows the scan.
     """
     if len(points) > _MANY_POINTS:
         coarse = refine_alignment(
@@ -75,12 +85,20 @@ def refine_alignment(
         start = coarse.alignment
     state = _measure(mesh, points, start)
     centre = points.mean(axis=0)
-    damping, steps, converged = _FIRST_DAMPING, 0, False
-    while steps < max_steps and not converged:
+    size = _extent(mesh.boxes[0].reshape(2, 3)) / max(_extent(points), 1e-300)
+    start_ratio = size * abs(start.scale)
+    smallest = min(start_ratio, _LEAST_RATIO) / 10
+    largest = max(start_ratio, _MOST_RATIO) * 10
+    damping, steps, trials, converged = _FIRST_DAMPING, 0, 0, False
+    while steps < max_steps and trials < _TRIALS_PER_STEP * max_steps and not converged:
         gradient, curvature = _normal_equations(points, state, centre, with_scale)
         for _ in range(12):
             damped = curvature + damping * np.diag(np.diag(curvature).clip(min=1e-300))
             step = -np.linalg.solve(damped, gradient)
+            if with_scale and abs(step[0]) > _MOST_LOG_SCALE:
+                damping *= 4
+                continue
+            trials += 1
             moved = _stepped(state.alignment, step, centre, with_scale)
             trial = _measure(mesh, points, moved, state.found.near)
             before, after = (state.distance**2).sum(), (trial.distance**2).sum()
@@ -93,6 +111,14 @@ def refine_alignment(
         damping = max(damping / 10, _LEAST_DAMPING)
         converged = before - after <= tolerance * before
         state, steps = trial, steps + 1
+        if not smallest < size * abs(state.alignment.scale) < largest:
+            break
+    if not _LEAST_RATIO < size * abs(state.alignment.scale) < _MOST_RATIO:
+        raise InputError(
+            "The meshes can't be aligned from where they lie: the nearest points are matched best "
+            "where one of the two has shrunk to a point. Give landmarks of both, and check that "
+            "both show a face, the same way round."
+        )
     return Refinement(
         state.alignment, state.distance, state.nearest, state.found.triangle, steps, bool(converged)
     )
@@ -105,6 +131,11 @@ class _State:
     nearest: np.ndarray
     found: ClosestPoints
     """In the mesh's frame."""
+
+
+def _extent(points: np.ndarray) -> float:
+    """Length of the diagonal of the box about some points."""
+    return float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
 
 
 def _measure(

@@ -9,7 +9,7 @@ import torch
 from fit3dmm.export.depth import depth_map, write_depth
 from fit3dmm.export.glb import write_glb
 from fit3dmm.export.mark import PhotoIdentity, place_digest
-from fit3dmm.export.mesh import neutral_mesh, posed_mesh, write_material, write_obj
+from fit3dmm.export.mesh import neutral_mesh, posed_mesh, write_material, write_textured_obj
 from fit3dmm.export.picture import write_png
 from fit3dmm.export.preview import preview
 from fit3dmm.export.record import save_result
@@ -85,8 +85,8 @@ def write_face(
         write_png(texture, folder / "texture.png")
         png = (folder / "texture.png").read_bytes()
         write_glb(model, scene.coefficients, png, folder / "face.glb")
-        write_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
-        write_obj(posed_mesh(model, scene), folder / "posed.obj", "face.mtl")
+        write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
+        write_textured_obj(posed_mesh(model, scene), folder / "posed.obj", "face.mtl")
         write_material(folder / "face.mtl", "texture.png")
         depth = depth_map(model, scene)
         write_depth(depth, folder / "depth.npy")

@@ -227,7 +227,11 @@ def _search(
     depth = 1
     while depth > 0:
         depth -= 1
-        if waiting_distance[depth] >= limit:
+        # No more than so many triangles are remembered, however wide the margin: without this, a
+        # point that has moved far would look at all.
+        if waiting_distance[depth] >= limit or (
+            n_near == _NEAR and waiting_distance[depth] >= near_distance[_NEAR - 1]
+        ):
             others = min(others, waiting_distance[depth])
             continue
         first, end = children[waiting[depth], 0], children[waiting[depth], 1]

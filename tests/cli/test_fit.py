@@ -280,7 +280,7 @@ def test_interrupted_half_way(quick, monkeypatch, tmp_path, capfd):
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(folder, "write_obj", interrupted)
+    monkeypatch.setattr(folder, "write_textured_obj", interrupted)
     assert main([*arguments, str(earlier)]) == 130
     assert main([*arguments, str(tmp_path / "out")]) == 130
     assert "nothing half-written" in capfd.readouterr().err

@@ -8,8 +8,8 @@ from fit3dmm.evaluate.mesh_files import (
     read_array,
     read_mesh,
     read_mesh_once,
-    write_obj,
 )
+from fit3dmm.geometry.obj_files import write_obj
 from fit3dmm.geometry.triangle_mesh import Mesh
 
 
@@ -64,7 +64,9 @@ def test_npz_and_npy_with_shared_triangles(ball, tmp_path):
 
 def test_vrml(tmp_path):
     (tmp_path / "a.wrl").write_text(
-        "#VRML V2.0\nShape { geometry IndexedFaceSet { coord Coordinate { point [ 0 0 0,\n 1 0 0,"
+        "#VRML V2.0\nShape { geometry IndexedFaceSet {"
+        " texCoord TextureCoordinate { point [ 0 0, 1 1 ] }"
+        " coord Coordinate { point [ 0 0 0,\n 1 0 0,"
         " 1 1 0, 0 1 0 ] } coordIndex [ 0, 1, 2, -1, 0, 2, 3, -1 ] texCoordIndex [ 0 1 ] } }"
     )
     mesh = read_mesh(tmp_path / "a.wrl")
@@ -88,6 +90,8 @@ def test_vrml(tmp_path):
         ("a.ply", b"not a ply", "export it again"),
         ("a.npz", b"PK", "export it again"),
         ("a.wrl", b"#VRML", "export it again"),
+        ("a.wrl", 2 * b"Coordinate { point [ 0 0 0 ] } coordIndex [ 0 0 0 ]", "got 2 and 2"),
+        ("a.wrl", b"Coordinate { point [ 0 0 0 ] } coordIndex [ 0 0 -2 ]", "negative"),
         ("a.stl", b"solid", "convert it"),
     ],
 )

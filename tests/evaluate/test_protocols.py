@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 from fit3dmm.cli.main import main
-from fit3dmm.evaluate.mesh_files import read_mesh, write_obj
+from fit3dmm.evaluate.mesh_files import read_mesh
 from fit3dmm.evaluate.now_error import now_errors_mm
+from fit3dmm.geometry.obj_files import write_obj
 from fit3dmm.geometry.triangle_mesh import Mesh
 from tests.evaluate import tiny_sets
 
@@ -300,3 +301,33 @@ def test_mesh_pair_prints_both_directions(tmp_path, capsys):
     assert "both meshes or of neither" in capsys.readouterr().err
     assert run("--align", "none") == 0
     assert summary_of(tmp_path / "out")["prediction_to_truth"]["scale"] == 1.0
+
+
+@pytest.mark.parametrize(("factor", "shift"), [(0.001, 0.0), (1.0, 3000.0), (500.0, -1e5)])
+def test_mesh_pair_finds_meshes_that_lie_apart(tmp_path, capsys, factor, shift):
+    """Other units and origins without landmarks: once an endless run."""
+    face = tiny_sets.face(1)
+    write_obj(tmp_path / "truth.obj", face)
+    # A float of six decimals keeps half a micrometre of a face in metres.
+    write_obj(tmp_path / "other.obj", Mesh(face.vertices * factor + shift, face.triangles))
+    pair = ["--truth", tmp_path / "truth.obj", "--prediction", tmp_path / "other.obj"]
+    out = ["--out", tmp_path / "out"]
+    assert main(["evaluate", "mesh-pair", *map(str, [*pair, *out])]) == 0
+    found = summary_of(tmp_path / "out")
+    assert found["prediction_to_truth"]["scale"] == pytest.approx(1 / factor, rel=1e-4)
+    assert found["table"][0]["mean"] < 2e-3
+
+
+def test_mesh_pair_ends_on_a_hopeless_alignment(tmp_path, capsys):
+    face = tiny_sets.face(1)
+    write_obj(tmp_path / "truth.obj", face)
+    write_obj(tmp_path / "other.obj", Mesh(face.vertices * 0.001, face.triangles))
+    tiny_sets.write_points(tmp_path / "truth.txt", tiny_sets.seven(face))
+    # Landmarks that have nothing to do with the mesh put it far away, and tiny.
+    tiny_sets.write_points(tmp_path / "other.txt", tiny_sets.seven(face) + 5000.0)
+    pair = ["--truth", tmp_path / "truth.obj", "--prediction", tmp_path / "other.obj"]
+    points = ["--truth-landmarks", tmp_path / "truth.txt"]
+    points += ["--prediction-landmarks", tmp_path / "other.txt", "--out", tmp_path / "out"]
+    assert main(["evaluate", "mesh-pair", *map(str, [*pair, *points])]) == 2
+    assert "can't be aligned" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -12,7 +12,6 @@ from scipy.sparse.csgraph import connected_components
 from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
 from fit3dmm.cli.main import main
-from fit3dmm.evaluate.mesh_files import write_obj
 from fit3dmm.evaluate.realy_error import (
     ALIGNING_KEYPOINTS,
     DEFORMING_KEYPOINTS,
@@ -22,6 +21,7 @@ from fit3dmm.evaluate.realy_error import (
 )
 from fit3dmm.evaluate.realy_keypoints import places_of_17, realy_keypoints
 from fit3dmm.geometry.closest_point import closest_points, index_surface
+from fit3dmm.geometry.obj_files import write_obj
 from fit3dmm.geometry.triangle_mesh import Mesh, crop_to_sphere, keep_vertices
 from fit3dmm.model.files import load_model
 from tests.shared_data import shared

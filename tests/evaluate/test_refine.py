@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import trimesh
 
-from fit3dmm.evaluate.align import Similarity, solve_similarity
+from fit3dmm._errors import InputError
+from fit3dmm.evaluate import refine
+from fit3dmm.evaluate.align import IDENTITY, Similarity, solve_similarity
 from fit3dmm.evaluate.refine import refine_alignment
 from fit3dmm.geometry.closest_point import closest_points, index_surface
 
@@ -85,3 +87,25 @@ def test_the_unit_of_the_mesh_does_not_matter(egg):
         Similarity(1000.0, np.eye(3), np.zeros(3)),
     )
     np.testing.assert_allclose(in_mm.distance, in_m.distance, atol=1e-6)
+
+
+def test_a_hopeless_start_ends_with_a_sentence(egg):
+    """From far off, the squares are least where the whole mesh is one point among the scan's."""
+    vertices, triangles = egg
+    surface = index_surface(1e-4 * vertices + 5000.0, triangles)
+    with pytest.raises(InputError, match="shrunk to a point"):
+        refine_alignment(surface, vertices, IDENTITY)
+
+
+def test_a_wild_start_takes_a_bounded_number_of_steps(egg, monkeypatch):
+    vertices, triangles = egg
+    calls = []
+
+    def counted(*args):
+        calls.append(args)
+        return closest_points(*args)
+
+    monkeypatch.setattr(refine, "closest_points", counted)
+    upside_down = index_surface(vertices * [1, -1, -1] + 300.0, triangles)
+    refine_alignment(upside_down, vertices, IDENTITY, with_scale=False, max_steps=10)
+    assert len(calls) <= 1 + 3 * 10 + 12

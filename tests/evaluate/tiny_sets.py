@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from fit3dmm.evaluate.fitter import FittedFace
-from fit3dmm.evaluate.mesh_files import write_obj
+from fit3dmm.geometry.obj_files import write_obj
 from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.geometry.triangle_mesh import Mesh
 

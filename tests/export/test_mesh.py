@@ -7,7 +7,7 @@ import pytest
 import trimesh
 
 from fit3dmm import InputError
-from fit3dmm.export.mesh import neutral_mesh, posed_mesh, write_material, write_obj
+from fit3dmm.export.mesh import neutral_mesh, posed_mesh, write_material, write_textured_obj
 from tests.export.faces import known_face
 
 
@@ -21,7 +21,7 @@ def test_the_neutral_mesh_is_identity_alone(tmp_path):
     known = known_face()
     mesh = neutral_mesh(known.model, known.scene)
     rest = known.model.shape_mm(known.scene.coefficients.neutral()).numpy()
-    write_obj(mesh, tmp_path / "neutral.obj")
+    write_textured_obj(mesh, tmp_path / "neutral.obj")
     lines = (tmp_path / "neutral.obj").read_text().splitlines()
     vertices = np.array([line.split()[1:] for line in lines if line.startswith("v ")], float)
     # Four digits after the point are written.
@@ -33,7 +33,7 @@ def test_the_neutral_mesh_is_identity_alone(tmp_path):
 
 def test_the_camera_matrix_projects_the_posed_mesh_onto_the_photo(tmp_path):
     known = known_face()
-    write_obj(posed_mesh(known.model, known.scene), tmp_path / "posed.obj")
+    write_textured_obj(posed_mesh(known.model, known.scene), tmp_path / "posed.obj")
     lines = (tmp_path / "posed.obj").read_text().splitlines()
     vertices = np.array([line.split()[1:] for line in lines if line.startswith("v ")], float)
     K = known.scene.camera.opencv_matrix().numpy()
@@ -47,7 +47,7 @@ def test_the_camera_matrix_projects_the_posed_mesh_onto_the_photo(tmp_path):
 def test_texture_coordinates_material_and_orientation_arrive(tmp_path):
     known = known_face()
     mesh = neutral_mesh(known.model, known.scene)
-    write_obj(mesh, tmp_path / "a.obj", "face.mtl")
+    write_textured_obj(mesh, tmp_path / "a.obj", "face.mtl")
     write_material(tmp_path / "face.mtl", "texture.png")
     seen = loaded(tmp_path / "a.obj")
     assert len(seen.faces) == len(mesh.triangles)
@@ -57,7 +57,7 @@ def test_texture_coordinates_material_and_orientation_arrive(tmp_path):
     )
     # Counter-clockwise from outside: a closed head has a positive volume, in either frame.
     assert seen.volume > 1e6
-    write_obj(posed_mesh(known.model, known.scene), tmp_path / "b.obj")
+    write_textured_obj(posed_mesh(known.model, known.scene), tmp_path / "b.obj")
     assert loaded(tmp_path / "b.obj").volume > 1e6
 
 
@@ -65,4 +65,4 @@ def test_a_folder_that_cannot_be_written_to(tmp_path):
     (tmp_path / "file").write_text("")
     known = known_face()
     with pytest.raises(InputError, match="Can't write"):
-        write_obj(neutral_mesh(known.model, known.scene), tmp_path / "file" / "a.obj")
+        write_textured_obj(neutral_mesh(known.model, known.scene), tmp_path / "file" / "a.obj")

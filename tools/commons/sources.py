@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fit3dmm.geometry.obj_files import read_obj
+
 DM_TO_MM = 100.0
 N_BASE_MESH = 19158
 
@@ -86,32 +88,19 @@ class BaseMesh:
 
 
 def read_base_mesh(sources: Sources) -> BaseMesh:
-    vertices, uv, quads, uv_quads, group = [], [], [], [], []
-    current = ""
-    for line in (sources.mpfb2 / "3dobjs" / "base.obj").read_text().splitlines():
-        word, *rest = line.split() or [""]
-        if word == "v":
-            vertices.append([float(x) for x in rest[:3]])
-        elif word == "vt":
-            uv.append([float(x) for x in rest[:2]])
-        elif word == "g":
-            current = rest[0]
-        elif word == "f":
-            corners = [corner.split("/") for corner in rest]
-            quads.append([int(c[0]) - 1 for c in corners])
-            uv_quads.append([int(c[1]) - 1 for c in corners])
-            group.append(current)
-    mirror = np.arange(len(vertices))
+    mesh = read_obj(sources.mpfb2 / "3dobjs" / "base.obj")
+    quads, uv_quads = mesh.faces(most=4)
+    mirror = np.arange(len(mesh.vertices))
     for line in (sources.mpfb2 / "mesh_metadata" / "hm08.mirror").read_text().splitlines():
         if line.strip():
             a, b, *_ = line.split()
             mirror[int(a)] = int(b)
     return BaseMesh(
-        vertices_mm=np.array(vertices) * DM_TO_MM,
-        quads=np.array(quads),
-        uv=np.array(uv),
-        uv_quads=np.array(uv_quads),
-        group=np.array(group),
+        vertices_mm=mesh.vertices * DM_TO_MM,
+        quads=quads,
+        uv=mesh.uv,
+        uv_quads=uv_quads,
+        group=mesh.groups,
         mirror=mirror,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fit3dmm._errors import InputError
+from fit3dmm.geometry.obj_files import ObjMesh, read_obj
 from fit3dmm.model.formats.source import EXPRESSION_SIGMA, SourceModel, read_json, reading
 from fit3dmm.model.formats.topology import (
     compacted,
@@ -143,31 +144,27 @@ def _read_modes(paths: list[Path], neutral_cm: np.ndarray, kept: np.ndarray) -> 
 
 
 def _read_vertices(path: Path) -> np.ndarray:
-    with reading(path, "an OBJ file"):
-        lines = [line for line in path.read_text().splitlines() if line.startswith("v ")]
-        vertices = np.loadtxt(lines, usecols=(1, 2, 3), ndmin=2) if lines else np.zeros((0, 3))
-    if vertices.shape != (_N_VERTICES, 3):
+    return _checked(path).vertices
+
+
+def _checked(path: Path) -> ObjMesh:
+    mesh = read_obj(path)
+    if len(mesh.vertices) != _N_VERTICES:
         raise InputError(
-            f"{path} has {len(vertices)} vertices where ICT-FaceKit Light has {_N_VERTICES}: "
+            f"{path} has {len(mesh.vertices)} vertices where ICT-FaceKit Light has {_N_VERTICES}: "
             f"it is incomplete or of another model; get it again from {WHERE}."
         )
-    return vertices
+    return mesh
 
 
 def _read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Vertices, faces (the fourth corner -1 for triangles), UVs and UV faces of an OBJ file."""
-    vertices = _read_vertices(path)
-    with reading(path, "an OBJ file"):
-        lines = path.read_text(encoding="ascii").splitlines()
-        uv = np.array([line.split()[1:3] for line in lines if line.startswith("vt ")], float)
-        corners = [line.split()[1:] for line in lines if line.startswith("f ")]
-        numbers = np.full((len(corners), 4, 2), 0)
-        for row, face in zip(numbers, corners, strict=True):
-            row[: len(face)] = [corner.split("/")[:2] for corner in face]
-    faces, uv_faces = numbers[..., 0] - 1, numbers[..., 1] - 1
-    if faces.max(initial=-1) >= len(vertices) or uv_faces.max(initial=-1) >= len(uv):
-        raise InputError(f"{path} has faces that use vertices it lacks; get it again from {WHERE}.")
-    return vertices, faces, uv, uv_faces
+    mesh = _checked(path)
+    with reading(path, "ICT-FaceKit's neutral mesh"):
+        faces, uv_faces = mesh.faces(most=4)
+        if ((uv_faces < 0) != (faces < 0)).any():
+            raise ValueError("a face lacks texture coordinates")
+    return mesh.vertices, faces, mesh.uv, uv_faces
 
 
 def _require(paths: list[Path]) -> None:
