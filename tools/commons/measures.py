@@ -10,8 +10,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 
 from commons.head import Head
+from fit3dmm.geometry.subdivision import composed_operator, refine_levels
 
 # Anatomical points as vertices of MakeHuman's base mesh, on the midline or on the subject's left.
 _POINTS = {
@@ -69,30 +71,56 @@ _MEASURES: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "tragion_to_top_of_head": ("vertex_of_head", "tragion", (1,)),
     "tragion_to_back_of_head": ("opisthocranion", "tragion", (2,)),
 }
-# How far a vertex of a mesh without skull can stand for a palpated or pressed-in bony point.
-_POINT_ERROR_MM = 1.5
+# How far a vertex of a mesh without skull can stand for a point of the skin, and for a palpated or
+# pressed-in bony one.
+_POINT_ERROR_MM = 0.7
+_BONY_ERROR_MM = 2.5
 # The middle of a lid opening lies this much nearer to the nose than the pupil.
 _PUPIL_OUTWARD_MM = 1.8
-_BONY_ERROR_MM = 4.0
+_SURFACE_LEVEL = 2
 _BONY = ("bigonial_breadth", "minimum_frontal_breadth", "ectoorbitale_breadth", "head_length")
 
 
 @dataclass(frozen=True)
 class Survey:
-    """Means and covariance of the measures in people, men and women in equal parts."""
+    """What was measured in people: men and women, each with a mean and one spread for both.
+
+    Together, in equal parts, their variance is that within a sex and the square of half the gap.
+    """
 
     names: tuple[str, ...]
-    mean_mm: np.ndarray
+    men_mm: np.ndarray
     """(measures,)"""
-    sd_mm: np.ndarray
-    """(measures,) of both sexes together."""
-    correlation: np.ndarray
-    """(measures, measures) of both sexes together; NaN where nobody published it."""
+    women_mm: np.ndarray
+    sd_within_mm: np.ndarray
+    """(measures,) of one sex."""
+    correlation_within: np.ndarray
+    """(measures, measures) of one sex; NaN where nobody published it."""
     error_mm: np.ndarray
     """(measures,) sigma of the difference between the survey's definition and the mesh's."""
-    men_mm: np.ndarray
-    women_mm: np.ndarray
     sources: tuple[tuple[str, ...], ...]
+
+    @property
+    def mean_mm(self) -> np.ndarray:
+        """(measures,) of men and women in equal parts."""
+        return (self.men_mm + self.women_mm) / 2
+
+    @property
+    def half_gap_mm(self) -> np.ndarray:
+        """(measures,) from that mean to the men's; the women's lies as far on the other side."""
+        return (self.men_mm - self.women_mm) / 2
+
+    @property
+    def sd_mm(self) -> np.ndarray:
+        """(measures,) of both sexes together."""
+        return np.hypot(self.sd_within_mm, self.half_gap_mm)
+
+
+def on_surface(head: Head) -> sp.csr_matrix:
+    """(base, base) where the smooth surface passes the base vertices: up to a millimetre inside
+    them, and people were measured on their surface."""
+    n = len(head.vertex)
+    return composed_operator(refine_levels(head.quads, n, _SURFACE_LEVEL), n)[:n]
 
 
 def points_of(head: Head, shape_mm: np.ndarray) -> dict[str, np.ndarray]:
@@ -151,7 +179,7 @@ def measure(
 
 
 def read_survey() -> Survey:
-    """The preferred source of each measure; men and women in equal parts."""
+    """The preferred source of each measure."""
     table = _table()
     names = tuple(name for name in _MEASURES if name in table["measurements"])
     sex = {s: [_preferred(name, s) for name in names] for s in ("men", "women")}
@@ -162,22 +190,16 @@ def read_survey() -> Survey:
         np.where(np.isnan(men), women / ratio, men),
         np.where(np.isnan(women), men * ratio, women),
     )
-    sd_within = np.nanmean([[p[1] for p in sex[s]] for s in ("men", "women")], axis=0)
     pupils = names.index("interpupillary_breadth")
     men[pupils] -= 2 * _PUPIL_OUTWARD_MM
     women[pupils] -= 2 * _PUPIL_OUTWARD_MM
-    half_gap = (men - women) / 2
-    sd = np.sqrt(sd_within**2 + half_gap**2)
-    within = _correlations(table, names)
-    together = within * np.outer(sd_within, sd_within) + np.outer(half_gap, half_gap)
     return Survey(
         names=names,
-        mean_mm=(men + women) / 2,
-        sd_mm=sd,
-        correlation=together / np.outer(sd, sd),
-        error_mm=np.array([_BONY_ERROR_MM if n in _BONY else _POINT_ERROR_MM for n in names]),
         men_mm=men,
         women_mm=women,
+        sd_within_mm=np.nanmean([[p[1] for p in sex[s]] for s in ("men", "women")], axis=0),
+        correlation_within=_correlations(table, names),
+        error_mm=np.array([_BONY_ERROR_MM if n in _BONY else _POINT_ERROR_MM for n in names]),
         sources=tuple(tuple(sorted({sex[s][i][2] for s in sex} - {""})) for i in range(len(names))),
     )
 

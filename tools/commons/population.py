@@ -15,7 +15,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from commons.controls import Phenotype, local_controls_mm, phenotype_shapes_mm
 from commons.head import Head
-from commons.measures import Survey, measure, points_of
+from commons.measures import Survey, measure, on_surface, points_of
 from commons.sources import BaseMesh, Sources
 
 _SEED = 20190320
@@ -190,25 +190,28 @@ def _similar(figures: PointFigures, target: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def conditioned_on_survey(prior: Gaussian, survey: Survey, head: Head) -> Gaussian:
-    """Condition on the distances that surveys measured; correlations nobody published stay ours."""
-    points = points_of(head, prior.mean_mm)
-    mean = prior.mean_mm
+    """Condition on the distances that surveys measured; correlations nobody published stay ours.
+
+    People are women and men in equal parts. The first row of the result's factor is half the way
+    from the mean woman to the mean man, the others are how people of one sex vary.
+    """
+    surface = on_surface(head)
+    points = points_of(head, surface @ prior.mean_mm)
+    mean, towards_men = prior.mean_mm, np.zeros_like(prior.mean_mm)
     for _ in range(4):
-        values, jacobian = measure(points, survey.names, mean)
+        values, by_surface = measure(points, survey.names, surface @ mean)
+        jacobian = np.stack([by_surface[..., k] @ surface for k in range(3)], axis=-1)
         flat = jacobian.reshape(len(values), -1)
         seen = prior.factor_mm.reshape(len(prior.factor_mm), -1) @ flat.T
         own = np.corrcoef(seen.T)
-        correlation = np.where(np.isnan(survey.correlation), own, survey.correlation)
-        covariance = _positive(correlation) * np.outer(survey.sd_mm, survey.sd_mm)
-        result = conditioned(
-            prior,
-            flat,
-            survey.mean_mm - values - flat @ (prior.mean_mm - mean).ravel(),
-            covariance,
-            survey.error_mm,
-        )
-        mean = result.mean_mm
-    return _symmetric(result, head)
+        correlation = np.where(np.isnan(survey.correlation_within), own, survey.correlation_within)
+        covariance = _positive(correlation) * np.outer(survey.sd_within_mm, survey.sd_within_mm)
+        offset = survey.mean_mm - values - flat @ (prior.mean_mm - mean).ravel()
+        within = conditioned(prior, flat, offset, covariance, survey.error_mm)
+        men = conditioned(prior, flat, offset + survey.half_gap_mm, covariance, survey.error_mm)
+        mean, towards_men = within.mean_mm, men.mean_mm - within.mean_mm
+    sexes = (towards_men + mirrored(towards_men, head)) / 2
+    return _symmetric(Gaussian(mean, np.concatenate([sexes[None], within.factor_mm])), head)
 
 
 def _positive(correlation: np.ndarray) -> np.ndarray:
@@ -225,19 +228,24 @@ def _symmetric(gaussian: Gaussian, head: Head) -> Gaussian:
 
 
 def principal_components(gaussian: Gaussian, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n, base, 3) components in sigmas, the largest on the weighted vertices first, and variances.
+    """(n, base, 3) components in sigmas, and variances on the weighted vertices.
 
-    The covariance is unchanged; only the order of importance depends on the weights.
+    The first component is the factor's first row as it is, the sexes; of the others the largest on
+    the weighted vertices come first. The covariance is unchanged; only the order of importance
+    depends on the weights.
     """
-    flat = gaussian.factor_mm.reshape(len(gaussian.factor_mm), -1)
+    first, rest = gaussian.factor_mm[:1], gaussian.factor_mm[1:]
+    flat = rest.reshape(len(rest), -1)
     gram = (flat * np.repeat(weight, 3)) @ flat.T
     values, vectors = np.linalg.eigh(gram)
     order = np.argsort(values)[::-1]
-    components = (vectors[:, order].T @ flat).reshape(gaussian.factor_mm.shape)
+    components = (vectors[:, order].T @ flat).reshape(rest.shape)
     # The sign of a component is arbitrary: the largest coordinate is made positive.
     peak = np.take_along_axis(
         components.reshape(len(components), -1),
         np.abs(components).reshape(len(components), -1).argmax(axis=1)[:, None],
         axis=1,
     )
-    return components * np.where(peak < 0, -1.0, 1.0)[:, :, None], values[order]
+    components = components * np.where(peak < 0, -1.0, 1.0)[:, :, None]
+    of_sexes = (first**2).sum(axis=2) @ weight
+    return np.concatenate([first, components]), np.concatenate([of_sexes, values[order]])
