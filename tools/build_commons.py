@@ -127,7 +127,7 @@ def build(cache: Path) -> StoredModel:
     weight = np.where(regions["face"] > 0.5, 1.0, _WEIGHT_ELSEWHERE) * head.in_part("skin")
     components, _ = principal_components(population, weight)
     components = following_the_skin(components[: _N_IDENTITY + _N_DETAIL], mean, head)
-    names, expressions, sigmas = read_expressions(sources, head, mean)
+    names, expressions, sigmas, factor = read_expressions(sources, head, mean)
     albedo = build_albedo(sources, head, mean, _SEED)
     return StoredModel(
         info=INFO,
@@ -149,6 +149,7 @@ def build(cache: Path) -> StoredModel:
         contours=contours,
         regions=regions,
         default_level=2,
+        expression_covariance_factor=factor,
     )
 
 

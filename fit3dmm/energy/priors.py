@@ -26,6 +26,23 @@ def normal_prior(
     return term
 
 
+def correlated_prior(name: str, factor: Float[Tensor, "n n"]) -> Term:
+    """An unknown is normally distributed around zero.
+
+    Args:
+        factor: lower triangular L; the covariance is L L^T.
+    """
+    identity = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
+    whitening = torch.linalg.solve_triangular(factor, identity, upper=False)
+
+    def term(values: Values) -> Residuals:
+        return sum_of_squares(
+            whitening @ values[name], lambda free: {name: whitening} if name in free else {}
+        )
+
+    return term
+
+
 def distance_prior(distance_mm: float, log_sigma: float) -> Term:
     """The head is about so far from the camera: log-normal.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from fit3dmm.energy.priors import distance_prior, light_prior, normal_prior
+from fit3dmm.energy.priors import correlated_prior, distance_prior, light_prior, normal_prior
 from fit3dmm.fitting.colour_terms import build_photometric
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.initialise import observed_expression
@@ -50,8 +50,10 @@ def _albedo(context: Context) -> Term | None:
 
 
 def _expression(context: Context) -> Term | None:
-    sigma = context.prepared.model.expression_sigma * context.config.expression_sigma
-    return _coefficients(context, "expression", sigma)
+    factor = context.prepared.model.expression_covariance_factor
+    if not len(factor):
+        return None
+    return correlated_prior("expression", factor * context.config.expression_sigma)
 
 
 def _coefficients(context: Context, name: str, sigma: Tensor | float) -> Term | None:

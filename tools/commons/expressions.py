@@ -1,7 +1,14 @@
-"""The ARKit-named expression units: the Face Units, with MakeHuman's own smile and pucker."""
+"""The ARKit-named expression units: the Face Units, with MakeHuman's own smile and pucker, and what
+people's smiles showed that they lack."""
 
 import numpy as np
 
+from commons.expression_figures import (
+    lacking_units_mm,
+    left_share,
+    read_expression_figures,
+    spread_of_activations,
+)
 from commons.head import Head
 from commons.population import mirrored
 from commons.sources import Sources, read_target_mm
@@ -15,11 +22,10 @@ _REPLACED = {
     "mouthPucker": ("mouth-pursing", 0.9),
 }
 _ANCESTRIES = ("african", "asian", "caucasian")
-# Half-width of the band about the midline in which the left and the right half of a smile blend.
-_BLEND_MM = 22.0
 
-# Prior deviations of the activations in everyday photos. Units that correct others, or that hardly
-# anybody does, are small, so that a fit does not use them to explain identity.
+# Usual deviations of the activations in everyday photos, of which the figures make the prior. Units
+# that correct others, or that hardly anybody does, are small, so that a fit does not use them to
+# explain identity.
 _SIGMA = 0.25
 _SIGMAS = {
     "mouthClose": 0.08,
@@ -45,24 +51,28 @@ _SIGMAS = {
 
 def read_expressions(
     sources: Sources, head: Head, mean_mm: np.ndarray
-) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Names, (units, base, 3) displacements at full activation, and prior sigmas."""
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]:
+    """Names, (units, base, 3) displacements at full activation, prior sigmas, and the lower
+    triangular factor of their prior covariance."""
     units = {
         path.stem: read_target_mm(path)[head.vertex]
         for path in sorted(sources.face_units.glob("*.target"))
         if path.stem not in _LEFT_OUT
     }
-    left = np.clip(mean_mm[:, 0] / (2 * _BLEND_MM) + 0.5, 0, 1)[:, None]
-    left = left**2 * (3 - 2 * left)
+    left = left_share(mean_mm)
     for name, (target, strength) in _REPLACED.items():
         whole = strength * _mean_unit(sources, head, target)
         if name in units:
             units[name] = whole
         else:
             units[f"{name}Left"], units[f"{name}Right"] = left * whole, (1 - left) * whole
+    figures = read_expression_figures()
+    for name, lacking in lacking_units_mm(figures, head, mean_mm).items():
+        units[name] = units[name] + lacking
     names = tuple(units)
     basis = np.stack([units[name] for name in names])
-    return names, _paired(names, basis, head), np.array([_SIGMAS.get(n, _SIGMA) for n in names])
+    usual = np.array([_SIGMAS.get(name, _SIGMA) for name in names])
+    return names, _paired(names, basis, head), *spread_of_activations(figures, names, usual)
 
 
 def _mean_unit(sources: Sources, head: Head, target: str) -> np.ndarray:

@@ -30,6 +30,16 @@ _STYLE_SHARE = 0.7
 # Irises are brown or light, with few in between: softened for the same reason, since brown is
 # less than two sigma from the mean and what lies beyond it would be red.
 _IRIS_SHARE = 0.65
+# Colours of lipsticks, in linear RGB, and the share of women who wear one.
+LIPSTICKS_LINEAR = np.array(
+    [
+        (0.42, 0.045, 0.045), (0.33, 0.030, 0.055), (0.50, 0.145, 0.165),
+        (0.40, 0.170, 0.140), (0.19, 0.025, 0.035), (0.30, 0.085, 0.060),
+    ]
+)  # fmt: skip
+_WEARING_SHARE = 0.45
+# Of the skin's own colour, what short hair leaves of it at most.
+_LIGHTEST_SCALP = 0.55
 FLUSHES = ("cheeks", "nose", "around_mouth", "ears", "forehead")
 SHADOWS = ("under_eyes", "upper_lids", "around_mouth", "forehead", "cheeks")
 
@@ -74,6 +84,10 @@ class People:
     stubble: np.ndarray
     lip_log: np.ndarray
     """(people, 3) added to the logarithm of the lips' colour."""
+    lipstick_linear: np.ndarray
+    """(people, 3)"""
+    lipstick: np.ndarray
+    """(people,) its opacity, 0 on bare lips."""
     iris_shares: np.ndarray
     iris_lightness: np.ndarray
     eye_whiteness: np.ndarray
@@ -122,10 +136,16 @@ def draw_people(n: int, rng: np.random.Generator, paints: Paints) -> People:
     lips = np.outer(rng.normal(0.14, 0.18, n), _BLOOD) + np.outer(
         rng.normal(0.10, 0.10, n), _MELANIN
     )
+    blood = rng.normal([0.22, 0.16, 0.04, 0.15, 0.0], 0.11, (n, len(FLUSHES)))
+    # Ears redden with the cheeks.
+    cheeks, ears = FLUSHES.index("cheeks"), FLUSHES.index("ears")
+    blood[:, ears] = 0.15 + 0.5 * (blood[:, cheeks] - 0.22) + 0.3 * (blood[:, ears] - 0.15)
+    wears = ~man & (rng.uniform(size=n) < _WEARING_SHARE)
+    shades = rng.dirichlet(np.full(len(LIPSTICKS_LINEAR), 0.4), n)
     return People(
         skin_linear=skin_linear(tone, draw_undertones(rng, n)),
         skin_shares=shares,
-        blood=shown * rng.normal([0.22, 0.16, 0.04, 0.15, 0.0], 0.11, (n, len(FLUSHES))),
+        blood=shown * blood,
         melanin=rng.normal(0, 1, (n, len(SHADOWS))) * [0.09, 0.07, 0.05, 0.04, 0.04]
         + np.array([0.10, 0.06, 0.02, 0.02, 0.0]),
         blotch_blood=shown * rng.normal(0, 0.007, (n, n_blotches)),
@@ -142,6 +162,8 @@ def draw_people(n: int, rng: np.random.Generator, paints: Paints) -> People:
         scalp_density=np.clip(rng.normal(0.65, 0.12, n), 0, 1),
         stubble=np.where(man, rng.beta(0.9, 4.5, n), 0.0) * 0.9,
         lip_log=lips,
+        lipstick_linear=np.exp(shades @ np.log(LIPSTICKS_LINEAR)),
+        lipstick=np.where(wears, rng.uniform(0.35, 0.9, n), 0.0),
         iris_shares=_draw_irises(rng, tone),
         iris_lightness=np.exp(rng.normal(-0.1, 0.2, n)),
         eye_whiteness=rng.normal(0.82 + 0.18 * light, 0.05),
@@ -170,13 +192,17 @@ def paint(person: int, people: People, paints: Paints) -> np.ndarray:
     melanin = p.melanin[person] @ paints.shadows + p.blotch_melanin[person] @ paints.blotches
     pigment = np.outer(blood, _BLOOD) + np.outer(melanin, _MELANIN)
     log = np.log(p.skin_linear[person]) + pattern + (1 - lips) * pigment + lips * p.lip_log[person]
-    haired = _with_hair(np.exp(log), person, p, paints)
+    colour = _over(np.exp(log), p.lipstick_linear[person], p.lipstick[person] * paints.skins.lips)
+    haired = _with_hair(colour, person, p, paints)
     return _with_eyes_and_mouth(haired, person, p, paints)
 
 
 def _with_hair(colour: np.ndarray, person: int, p: People, paints: Paints) -> np.ndarray:
     hair, zones = p.hair_linear[person], paints.zones
-    colour = _over(colour, hair, p.scalp_density[person] * paints.skins.hair)
+    # Cropped hair shades the scalp: even where it is light, its roots are darker than the skin. A
+    # linear model would else give dark people pale scalps.
+    shade = np.minimum(hair, _LIGHTEST_SCALP * p.skin_linear[person])
+    colour = _over(colour, shade, p.scalp_density[person] * paints.skins.hair)
     # Hairs under the skin show blue-grey before they show their colour.
     stubble = p.stubble[person] * zones.beard
     grey = 0.35 * hair + 0.65 * colour * [0.60, 0.64, 0.68]

@@ -21,9 +21,10 @@ _TONES = np.array(
 )  # fmt: skip
 # Spread of ln(R/G) and ln(G/B) among people of one tone: pink, olive, golden.
 _UNDERTONE_SIGMA = (0.026, 0.046)
-# The luminance is normal in linear light, because a linear model can draw no other. Both ends of
-# the scale lie 2.3 sigma from the mean: wider, and draws would often be darker than black.
-_LUMINANCE_MEAN, _LUMINANCE_SIGMA = 0.285, 0.11
+# The luminance is normal in linear light, because a linear model can draw no other. The dark end of
+# the scale lies 2.7 sigma from the mean, so that a draw of three is still skin: wider, and it would
+# be darker than black, with blotches where the other components go below.
+_LUMINANCE_MEAN, _LUMINANCE_SIGMA = 0.285, 0.09
 
 HAIR_LINEAR = {
     "black": (0.012, 0.010, 0.009),
