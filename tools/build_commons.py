@@ -57,7 +57,7 @@ _SEED = 20190320
 INFO = ModelInfo(
     name="commons",
     family="commons",
-    version="1.0",
+    version="2.0",
     licence="CC0-1.0",
     provenance=(
         "Geometry, controls and expressions: MakeHuman base mesh and targets, and the Face Units "

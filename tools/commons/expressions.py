@@ -46,6 +46,7 @@ _SIGMAS = {
     "jawOpen": 0.30,
     "mouthSmileLeft": 0.35,
     "mouthSmileRight": 0.35,
+    "tongueOut": 0.1,
 }
 
 

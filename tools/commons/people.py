@@ -192,9 +192,9 @@ def paint(person: int, people: People, paints: Paints) -> np.ndarray:
     melanin = p.melanin[person] @ paints.shadows + p.blotch_melanin[person] @ paints.blotches
     pigment = np.outer(blood, _BLOOD) + np.outer(melanin, _MELANIN)
     log = np.log(p.skin_linear[person]) + pattern + (1 - lips) * pigment + lips * p.lip_log[person]
-    colour = _over(np.exp(log), p.lipstick_linear[person], p.lipstick[person] * paints.skins.lips)
-    haired = _with_hair(colour, person, p, paints)
-    return _with_eyes_and_mouth(haired, person, p, paints)
+    haired = _with_hair(np.exp(log), person, p, paints)
+    natural = _with_eyes_and_mouth(haired, person, p, paints)
+    return _over(natural, p.lipstick_linear[person], p.lipstick[person] * paints.skins.lips)
 
 
 def _with_hair(colour: np.ndarray, person: int, p: People, paints: Paints) -> np.ndarray:
