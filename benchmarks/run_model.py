@@ -106,22 +106,28 @@ def measure_expression_energy(model: MorphableModel) -> Iterator[Metric]:
 
 
 def measure_anthropometry(model: MorphableModel) -> Iterator[Metric]:
-    """Each measure's mean and deviation, people's and the model's."""
+    """Each measure of men and women and its deviation, people's and the model's on its surface."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-    from commons.measures import measure_points
+    from commons.measures import compare_points
 
-    coarse = load_model(level=0)
-    landmarks, triangles = coarse.landmarks["anthropometry"], coarse.surface.triangles
-    components = torch.cat([coarse.identity_basis_mm, coarse.detail_basis_mm])
-    for name, people, ours in measure_points(
-        landmarks.names,
-        landmarks.locate(coarse.mean_mm, triangles).numpy().astype(float),
+    landmarks, triangles = model.landmarks["anthropometry"], model.surface.triangles
+    components = model.surface.lift(torch.cat([model.identity_basis_mm, model.detail_basis_mm]))
+    names = landmarks.names
+    mean_mm = landmarks.locate(model.shape_mm(model.zeros()), triangles)
+    ratios = []
+    for found in compare_points(
+        names,
+        mean_mm.numpy().astype(float),
         landmarks.locate(components, triangles).numpy().astype(float),
     ):
-        yield Metric(f"{name}: people, mean", people[0], "mm", None)
-        yield Metric(f"{name}: model, mean", ours[0], "mm", None)
-        yield Metric(f"{name}: people, sigma", people[1], "mm", None)
-        yield Metric(f"{name}: model, sigma", ours[1], "mm", None)
+        groups = {"men": found.men_mm, "women": found.women_mm, "sigma": found.sd_mm}
+        for group, (people, ours) in groups.items():
+            yield Metric(f"{found.name}: people, {group}", people, "mm", None)
+            yield Metric(f"{found.name}: model, {group}", ours, "mm", None)
+        ratios.append([found.men_mm[1] / found.men_mm[0], found.women_mm[1] / found.women_mm[0]])
+    men, women = np.median(ratios, axis=0)
+    yield Metric("size: model over people, men", float(men), "times", None)
+    yield Metric("size: model over people, women", float(women), "times", None)
 
 
 def measure_mean(scan: Path) -> Iterator[Metric]:

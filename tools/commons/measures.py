@@ -233,22 +233,40 @@ def _correlations(table: dict, names: tuple[str, ...]) -> np.ndarray:
     return correlation
 
 
-def measure_points(
+@dataclass(frozen=True)
+class Comparison:
+    """One measure of people and of a model, in mm."""
+
+    name: str
+    men_mm: tuple[float, float]
+    """People's mean, and the model's with its first component, the sexes, at 1."""
+    women_mm: tuple[float, float]
+    """The same with it at -1."""
+    sd_mm: tuple[float, float]
+    """Of both sexes together."""
+
+
+def compare_points(
     names: tuple[str, ...], mean_mm: np.ndarray, components_mm: np.ndarray
-) -> Iterator[tuple[str, tuple[float, float], tuple[float, float]]]:
-    """Each measure with mean and deviation, of people and of a model that has the points.
+) -> Iterator[Comparison]:
+    """Each measure of people beside that of a model that has the points.
 
     Args:
         names: of the points, as in the landmark set `anthropometry`.
         mean_mm: (points, 3)
-        components_mm: (components, points, 3), each one standard deviation.
+        components_mm: (components, points, 3), each one standard deviation, the sexes first.
     """
     survey = read_survey()
     points = {name: np.array([i]) for i, name in enumerate(names)}
     points |= _pupils(points)
-    values, jacobian = measure(points, survey.names, mean_mm)
-    spread = components_mm.reshape(len(components_mm), -1) @ jacobian.reshape(len(values), -1).T
+    _, jacobian = measure(points, survey.names, mean_mm)
+    spread = components_mm.reshape(len(components_mm), -1) @ jacobian.reshape(len(jacobian), -1).T
+    men, women = (measure(points, survey.names, mean_mm + s * components_mm[0])[0] for s in (1, -1))
     deviations = np.sqrt((spread**2).sum(axis=0))
     for i, name in enumerate(survey.names):
-        people = (float(survey.mean_mm[i]), float(survey.sd_mm[i]))
-        yield name, people, (float(values[i]), float(deviations[i]))
+        yield Comparison(
+            name,
+            (float(survey.men_mm[i]), float(men[i])),
+            (float(survey.women_mm[i]), float(women[i])),
+            (float(survey.sd_mm[i]), float(deviations[i])),
+        )
