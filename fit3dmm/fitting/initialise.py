@@ -24,6 +24,12 @@ from fit3dmm.unknowns import (
     values_of,
 )
 
+# Units that MediaPipe has names for and never scores (exactly 0 on some 300 portraits, smiling and
+# not): its silence is no observation.
+_NEVER_SCORED = (
+    "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight",
+)  # fmt: skip
+
 
 def initial_values(
     prepared: PreparedModel, observation: Observation, config: FitConfig
@@ -102,7 +108,8 @@ def observed_expression(
     model: MorphableModel, observation: Observation
 ) -> tuple[Float[Tensor, "expression"], Float[Tensor, "expression"]]:
     """The detector's score of each of the model's units, and 1 where there is one (else 0)."""
-    scores = dict(zip(observation.blendshape_names, observation.blendshapes.tolist(), strict=True))
+    found = zip(observation.blendshape_names, observation.blendshapes.tolist(), strict=True)
+    scores = {name: score for name, score in found if name not in _NEVER_SCORED}
     like = model.expression_sigma
     value = like.new_tensor([scores.get(name, 0.0) for name in model.expression_names])
     known = like.new_tensor([float(name in scores) for name in model.expression_names])
