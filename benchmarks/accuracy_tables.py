@@ -1,7 +1,5 @@
 """What reports on accuracy and ablation say in the documentation."""
 
-from collections.abc import Sequence
-
 from markdown_cells import markdown, number_text
 from paired import chance, with_error
 from report import Metric, Report
@@ -41,13 +39,14 @@ def accuracy_numbers_table(report: Report) -> str:
 
 def accuracy_groups_table(report: Report) -> str:
     """Our fit by skin tone, turn of the head, focal length, occlusion and expression."""
-    return _error_rows("our fit", report.groups()["by group"], {})
-
-
-def accuracy_scan_table(report: Report) -> str:
-    """NoW's distances on the scanned head."""
-    metrics = report.groups()["scan"]
-    return _error_rows("Lee Perry-Smith's head", metrics, {"default": "our fit"})
+    rows: dict[str, dict[str, str]] = {}
+    for metric in report.groups()["by group"]:
+        row, _, number = metric.name.partition(": ")
+        text = _with_error(metric) if metric.cases else number_text(metric.value)
+        rows.setdefault(row, {})[number] = text
+    numbers = [number for number in next(iter(rows.values())) if number != "cases"]
+    cells = [[row, *(of[number] for number in numbers), of["cases"]] for row, of in rows.items()]
+    return markdown(["our fit", *(f"`{number}`" for number in numbers), "faces"], cells)
 
 
 def ablation_table(report: Report) -> str:
@@ -83,17 +82,6 @@ def _methods(report: Report) -> list[tuple[str, str]]:
     """What was compared on the held-out set, and what to call it."""
     names = {metric.name.partition(": ")[0] for metric in report.groups()["held-out"]}
     return [(key, title) for key, title in _METHODS.items() if key in names]
-
-
-def _error_rows(title: str, metrics: Sequence[Metric], names: dict[str, str]) -> str:
-    rows: dict[str, dict[str, str]] = {}
-    for metric in metrics:
-        row, _, number = metric.name.partition(": ")
-        text = _with_error(metric) if metric.cases else number_text(metric.value)
-        rows.setdefault(names.get(row, row), {})[number] = text
-    numbers = [number for number in next(iter(rows.values())) if number != "cases"]
-    cells = [[row, *(of[number] for number in numbers), of["cases"]] for row, of in rows.items()]
-    return markdown([title, *(f"`{number}`" for number in numbers), "faces"], cells)
 
 
 def _with_error(metric: Metric) -> str:

@@ -7,13 +7,14 @@ either error. Standard errors are bootstrapped, which serves means and medians a
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import t as student_t
 
 from report import Metric, Statistic
 
+DIFFERENCE, ITS_ERROR = "difference", "standard error of the difference"
 _RESAMPLES = 2000
 _KEPT_DIGITS = 5
 _STATISTICS: dict[Statistic, Callable[..., np.ndarray]] = {"mean": np.mean, "median": np.median}
@@ -83,6 +84,16 @@ def paired_difference(before: Metric, now: Metric) -> Difference | None:
     at_before, at_now = _STATISTICS[now.statistic](values, axis=1)
     error = _standard_error(values, now.statistic)
     return Difference(len(common), float(at_before), float(at_now), error)
+
+
+def against(metric: Metric, default: Metric) -> Metric:
+    """The metric with its difference from the default's, case by case, where they share cases."""
+    paired = paired_difference(default, metric)
+    if paired is None or paired.cases < 2:
+        return metric
+    found = {DIFFERENCE: paired.value, ITS_ERROR: paired.standard_error}
+    note = f"{with_error(paired.value, paired.standard_error, '+')} against the default"
+    return replace(metric, details={**metric.details, **found}, note=note)
 
 
 def chance(standard_error: float, cases: int) -> float:

@@ -28,7 +28,7 @@ from fit3dmm.observe.photo import read_photo
 from fit3dmm.synthetic.specification import Kind
 from fit3dmm.synthetic.truth import read_truth
 from harness import Metric, run, time_metric
-from paired import paired_difference, with_error
+from paired import against
 from run_accuracy import add_set_arguments, number_metric
 from variants import DEFAULT, VARIANTS, Trial
 
@@ -41,7 +41,6 @@ NUMBERS = (
     "distance_percent",
 )
 SECONDS = "seconds"
-DIFFERENCE, ITS_ERROR = "difference", "standard error of the difference"
 _QUICK = (DEFAULT, "no photometric", "Adam", "68 landmarks", "focal known")
 _QUICK_CASES = 4
 
@@ -63,7 +62,7 @@ def measure(options: Namespace) -> Iterator[Metric]:
             if name == DEFAULT:
                 defaults[number] = metric
             elif metric.cases:
-                metric = _against(metric, defaults[number])
+                metric = against(metric, defaults[number])
             yield metric
 
 
@@ -92,7 +91,7 @@ def _all_results(names: Sequence[str], options: Namespace) -> dict[str, Results]
 def try_variants(case: Case, names: Sequence[str]) -> Results:
     """Photo, detection and truth are read once for all variants; nothing where no face is found."""
     default = load_trial(case)
-    if default is None:
+    if default is None or default.truth is None:
         return {}
     results: dict[str, Mapping[str, float]] = {}
     for name in names:
@@ -113,16 +112,18 @@ def load_trial(case: Case) -> Trial | None:
     """The default fit of a case before it is run; None where no face is found."""
     assert case.photo is not None
     photo, config = read_photo(case.photo), FitConfig()
+    truth = read_truth(case.truth[0])
     faces = detect_faces(photo)
     if not faces:
         return None
     return Trial(
         photo,
         faces[0],
-        read_truth(case.truth[0]),
+        truth,
         observe_face(photo, faces[0], config.size_px),
         prepared_model("commons", config.skin_points),
         config,
+        focal_px=truth.focal_px,
     )
 
 
@@ -137,16 +138,6 @@ def _of_variant(name: str, results: Mapping[str, Results]) -> Iterator[Metric]:
         yield number_metric(name, number, cases, name == DEFAULT, group)
     taken = time_metric(f"{name}: {SECONDS}", [numbers[SECONDS] for numbers in of_case.values()])
     yield replace(taken, group=group, lower_is_better=True if name == DEFAULT else None)
-
-
-def _against(metric: Metric, default: Metric) -> Metric:
-    """The metric with its difference from the default's, case by case."""
-    paired = paired_difference(default, metric)
-    if paired is None or paired.cases < 2:
-        return metric
-    found = {DIFFERENCE: paired.value, ITS_ERROR: paired.standard_error}
-    note = f"{with_error(paired.value, paired.standard_error, '+')} against the default"
-    return replace(metric, details={**metric.details, **found}, note=note)
 
 
 if __name__ == "__main__":

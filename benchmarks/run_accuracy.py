@@ -1,11 +1,11 @@
 """How accurate the shipped defaults are where the truth is known, beside other ways to fit.
 
-    python benchmarks/run_accuracy.py [--cases 24] [--on held-out in-model scan]
+    python benchmarks/run_accuracy.py [--cases 24] [--on held-out in-model]
 
 `held-out` is the report half of the synthetic set (docs/evaluation.md), whose people the model
-can't represent; `in-model` its second set; `scan` 15 pictures of a scanned head, where they are on
-this machine. Every number comes with that of each case: runs are compared case by case. Photos and
-fits are kept in --out and not made again.
+can't represent; `in-model` its second set. Real people are for run_real. Every number comes with
+that of each case: runs are compared case by case. Photos and fits are kept in --out and not made
+again.
 """
 
 import sys
@@ -22,9 +22,8 @@ from fit3dmm.synthetic.specification import Kind
 from harness import Metric, run
 from paired import case_metric
 from report import REPOSITORY
-from scan import find_scan, score_mean_face, score_views
 
-SETS = ("held-out", "in-model", "scan")
+SETS = ("held-out", "in-model")
 DEFAULT_OUT = REPOSITORY / "out" / "benchmarks"
 _UNITS = {"_mm": "mm", "_percent": "%", "_deg": "deg", "_in_1": "share", "_in_2": "share"}
 
@@ -36,8 +35,6 @@ def measure(options: Namespace) -> Iterator[Metric]:
         yield from _synthetic("held-out", options.cases, options)
     if "in-model" in options.on:
         yield from _synthetic("in-model", options.in_model_cases, options)
-    if "scan" in options.on:
-        yield from _scan(options)
 
 
 def _options(parser: ArgumentParser) -> None:
@@ -128,20 +125,6 @@ def _numbers(outcomes: Sequence[Outcome], group: str | None = None) -> dict[str,
             if unit_of(number):
                 found.setdefault(number, {})[case.name] = float(value)
     return found
-
-
-def _scan(options: Namespace) -> Iterator[Metric]:
-    scan = find_scan()
-    if scan is None:
-        print("The scan was left out: FIT3DMM_SHARED does not lead to lee_perry_smith/.")
-        return
-    views = dict(sorted(score_views(scan, options.fit, options.model, options.jobs)))
-    mean_face = score_mean_face(scan, options.model)
-    for method, of_view in ((options.fit, views), ("mean face", dict.fromkeys(views, mean_face))):
-        yield Metric(f"{method}: cases", len(of_view), "cases", None, noise=0.0, group="scan")
-        for number in mean_face:
-            cases = {view: numbers[number] for view, numbers in of_view.items()}
-            yield number_metric(method, number, cases, method == options.fit, "scan")
 
 
 if __name__ == "__main__":

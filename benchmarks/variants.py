@@ -10,7 +10,14 @@ from dataclasses import dataclass, fields, replace
 
 import torch
 
-from fit3dmm.fitting import FitConfig, PreparedModel, Stage, fit_observation
+from fit3dmm.fitting import (
+    FitConfig,
+    FitResult,
+    PreparedModel,
+    Stage,
+    fit_observation,
+    preset,
+)
 from fit3dmm.fitting.detector_errors import detected_model, exact_detector
 from fit3dmm.fitting.prepared import DETECTOR_POINTS
 from fit3dmm.geometry.camera import Camera
@@ -58,14 +65,21 @@ class Trial:
 
     photo: Photo
     face: DetectedFace
-    truth: Truth
+    truth: Truth | None
+    """None for a photo of a real person."""
     observation: Observation
     prepared: PreparedModel
     config: FitConfig
+    focal_px: float | None = None
+    """Of the photo, where it is known; a fit is not told."""
+
+    def result(self) -> FitResult:
+        """Fit."""
+        return fit_observation(self.observation, self.prepared, self.config)
 
     def run(self) -> tuple[Scene, float]:
         """Fit; returns also the seconds that the stages took."""
-        result = fit_observation(self.observation, self.prepared, self.config)
+        result = self.result()
         return result.scene, result.seconds
 
 
@@ -79,12 +93,17 @@ class Variant:
     name: str
     group: str
     change: Change
+    needs_truth: bool = False
+    """Whether it is for generated photos alone."""
 
 
 def variants() -> dict[str, Variant]:
     """By name; the default first."""
     config = FitConfig()
-    found = [Variant(DEFAULT, "default", lambda trial: trial)]
+    found = [
+        Variant(DEFAULT, "default", lambda trial: trial),
+        Variant("landmarks only", "stages", _stages_of("landmarks")),
+    ]
     terms = dict.fromkeys(term for stage in config.stages for term in stage.terms)
     for term in terms:
         if term == "landmarks":
@@ -103,9 +122,9 @@ def variants() -> dict[str, Variant]:
         Variant("68 landmarks", "landmarks", _only(_ibug68)),
         Variant("no outline", "landmarks", _only(_inner)),
         Variant("detector taken at its word", "landmarks", _exact),
-        Variant("true points", "landmarks", _true_points),
+        Variant("true points", "landmarks", _true_points, needs_truth=True),
         Variant("focal known", "focal length", _focal_known),
-        Variant("focal by EXIF", "focal length", _focal_by_exif),
+        Variant("focal by EXIF", "focal length", _focal_by_exif, needs_truth=True),
     ]
     for size_px in _SIZES_PX:
         if size_px != config.size_px:
@@ -113,6 +132,11 @@ def variants() -> dict[str, Variant]:
     for flag in _flags(config):
         found.append(Variant(_FLAGS_OFF.get(flag, f"no {flag}"), "stages", _flag_off(flag)))
     return {variant.name: variant for variant in found}
+
+
+def _stages_of(name: str) -> Change:
+    stages = preset(name).stages
+    return lambda trial: replace(trial, config=replace(trial.config, stages=stages))
 
 
 def _without(term: str) -> Change:
@@ -191,6 +215,7 @@ def _exact(trial: Trial) -> Trial:
 def _true_points(trial: Trial) -> Trial:
     """What a perfect detector would see: the most that better points could bring."""
     truth, seen = trial.truth, trial.observation
+    assert truth is not None
     cam = torch.from_numpy(truth.points478_cam_mm)
     camera = Camera.centred(truth.focal_px, seen.photo_width_px, seen.photo_height_px)
     points_px = camera.to(dtype=torch.float64).project(cam).to(seen.points_px)
@@ -208,10 +233,13 @@ def _ibug68(model: MorphableModel) -> torch.Tensor:
 
 
 def _focal_known(trial: Trial) -> Trial:
-    return replace(trial, config=replace(trial.config, focal_px=trial.truth.focal_px))
+    if trial.focal_px is None:
+        raise ValueError("Nothing is known of the focal length of this photo.")
+    return replace(trial, config=replace(trial.config, focal_px=trial.focal_px))
 
 
 def _focal_by_exif(trial: Trial) -> Trial:
+    assert trial.truth is not None
     error = _EXIF_LOG_ERROR * trial.truth.case.generator("exif").normal()
     focal_px = trial.truth.focal_px * math.exp(error)
     return replace(trial, observation=trial.observation.replace(exif_focal_px=focal_px))

@@ -17,10 +17,10 @@ from accuracy_tables import (
     ablation_table,
     accuracy_groups_table,
     accuracy_numbers_table,
-    accuracy_scan_table,
     accuracy_table,
 )
 from markdown_cells import markdown, metric_text, number_text
+from real_tables import real_heads_table, real_people_table, real_views_table
 from report import REPOSITORY, Metric, Report, read_report
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -122,10 +122,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "accuracy": lambda: accuracy_table(_result("accuracy")),
     "accuracy-groups": lambda: accuracy_groups_table(_result("accuracy")),
     "accuracy-numbers": lambda: accuracy_numbers_table(_result("accuracy")),
-    "accuracy-scan": lambda: accuracy_scan_table(_result("accuracy")),
     "fit": fit_table,
     "model": model_table,
     "outlines": outline_table,
+    "real-heads": lambda: real_heads_table(_result("real")),
+    "real-people": lambda: real_people_table(_result("real")),
+    "real-views": lambda: real_views_table(_result("real")),
     "render": render_table,
     "scoring": scoring_table,
 }

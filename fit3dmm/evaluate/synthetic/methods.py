@@ -31,7 +31,7 @@ class MeanFaceFitter:
     @property
     def fingerprint(self) -> str:
         """Everything that decides a result, but for the photo."""
-        return fingerprint(self.model, f"mean face; {_POSE_ONLY}")
+        return fingerprint(self.model, f"mean face; {POSE_ONLY}")
 
     def __call__(self, photo: Path) -> FittedFace | None:
         """Place it by the largest face; None where the detector finds none.
@@ -39,11 +39,11 @@ class MeanFaceFitter:
         Raises:
             InputError: the photo or the model can't be used.
         """
-        observation = observe_largest(photo, _POSE_ONLY.size_px)
+        observation = observe_largest(photo, POSE_ONLY.size_px)
         if observation is None:
             return None
-        prepared = prepared_model(self.model, _POSE_ONLY.skin_points)
-        scene = fit_observation(observation, prepared, _POSE_ONLY).scene
+        prepared = prepared_model(self.model, POSE_ONLY.skin_points)
+        scene = fit_observation(observation, prepared, POSE_ONLY).scene
         placed = scene.replace(coefficients=prepared.model.zeros())
         return face_of_scene(placed, prepared.model, has_light=False)
 
@@ -51,12 +51,13 @@ class MeanFaceFitter:
 # Of the rates 0.03, 0.1 and 0.3 the best compromise between the stages; with twice the steps the
 # last energies differ by a few percent, up or down.
 _ADAM = Adam(max_steps=150, learning_rate=0.1)
-_POSE_ONLY = FitConfig(
+POSE_ONLY = FitConfig(
     preset="mean face",
     stages=(
         Stage("pose", POSE + CAMERA + DETECTOR, ("landmarks", "detector", "distance", "focal")),
     ),
 )
+"""Where the detector's points put a face, and nothing about the face itself."""
 
 
 def make_fitters(methods: Sequence[str], fit: str, model: str) -> dict[str, Fitter]:
