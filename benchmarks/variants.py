@@ -22,7 +22,7 @@ from fit3dmm.fitting.detector_errors import detected_model, exact_detector
 from fit3dmm.fitting.prepared import DETECTOR_POINTS
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.detect import FACE_OVAL, N_POINTS, DetectedFace
+from fit3dmm.observe.face import FACE_OVAL, N_POINTS, DetectedFace
 from fit3dmm.observe.observation import Observation, observe_face
 from fit3dmm.observe.photo import Photo
 from fit3dmm.scene import Scene

@@ -20,7 +20,8 @@ from fit3dmm.fitting.terms import stage_terms
 from fit3dmm.fitting.uncertainty import laplace
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.detect import FaceChoice, FaceDetector
+from fit3dmm.observe.choice import FaceChoice
+from fit3dmm.observe.detect import FaceDetector
 from fit3dmm.observe.observation import Observation, observe
 from fit3dmm.observe.photo import Photo, photo_from_array, read_photo
 from fit3dmm.scene import Scene

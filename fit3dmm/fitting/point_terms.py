@@ -13,7 +13,7 @@ from fit3dmm.energy.silhouette import find_edges, silhouette_term
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.prepared import DETECTOR_OUTLINE, DETECTOR_POINTS
 from fit3dmm.geometry.rotation import rotation_matrix
-from fit3dmm.observe.detect import FACE_OVAL
+from fit3dmm.observe.face import FACE_OVAL
 from fit3dmm.observe.observation import MEDIAPIPE, Observation
 from fit3dmm.solve.problem import Term
 from fit3dmm.unknowns import modes_of

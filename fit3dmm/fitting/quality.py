@@ -8,6 +8,7 @@ from fit3dmm.fitting.colour_terms import judge_colours
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.point_terms import detector_errors_here
 from fit3dmm.fitting.result import Quality
+from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.observe.observation import MEDIAPIPE
 from fit3dmm.solve.problem import Evaluation, Reason
 from fit3dmm.unknowns import modes_of
@@ -36,7 +37,10 @@ def judge(context: Context, at: Evaluation, reason: Reason) -> Quality:
     seen_share = float((seen.in_front & seen.inside & (seen.facing > 0)).float().mean())
     low, high = observation.points_px.amin(0), observation.points_px.amax(0)
     face_px = float((high - low).max())
-    turn_deg = math.degrees(float(values["rotation_rad"].norm()))
+    # A head that leans to its shoulder shows as much of itself as an upright one, so only the angle
+    # out of the picture's plane counts: that between the head's and the camera's axes.
+    facing = rotation_matrix(values["rotation_rad"])[2, 2].clamp(-1, 1)
+    turn_deg = math.degrees(math.acos(float(facing)))
     identity = values["identity"]
     strange = float(identity.square().mean().sqrt()) if identity.numel() else 0.0
 

@@ -1,10 +1,10 @@
 """From a photo to what a fit takes: pixels, faces, points, crops, skin."""
 
-from fit3dmm.observe.detect import DetectedFace as DetectedFace
-from fit3dmm.observe.detect import FaceChoice as FaceChoice
+from fit3dmm.observe.choice import FaceChoice as FaceChoice
+from fit3dmm.observe.choice import choose_faces as choose_faces
 from fit3dmm.observe.detect import FaceDetector as FaceDetector
-from fit3dmm.observe.detect import choose_faces as choose_faces
 from fit3dmm.observe.detect import detect_faces as detect_faces
+from fit3dmm.observe.face import DetectedFace as DetectedFace
 from fit3dmm.observe.observation import Observation as Observation
 from fit3dmm.observe.observation import observe as observe
 from fit3dmm.observe.observation import observe_face as observe_face

@@ -8,10 +8,13 @@ from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.transform import Similarity
+from fit3dmm.observe.choice import FaceChoice, choose_faces
 from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.observe.crop import crop_around, extract_crop
-from fit3dmm.observe.detect import DetectedFace, FaceChoice, FaceDetector, choose_faces
+from fit3dmm.observe.detect import FaceDetector
+from fit3dmm.observe.face import DetectedFace, Turn, turn_to_upright
 from fit3dmm.observe.photo import Photo
+from fit3dmm.observe.search import describe_search
 from fit3dmm.observe.skin import skin_probability
 
 MEDIAPIPE = "mediapipe"
@@ -59,6 +62,11 @@ class Observation(TensorRecord):
         return max(self.photo_width_px, self.photo_height_px)
 
     @property
+    def turn_deg(self) -> Turn:
+        """The quarter turn of the photo, clockwise, that brings the face nearest to upright."""
+        return turn_to_upright(self.points_px)
+
+    @property
     def points_crop_px(self) -> Float[Tensor, "478 2"]:
         """The points in `crop` pixels."""
         return self.T_crop_photo @ self.points_px
@@ -74,7 +82,8 @@ def observe(
 
     Args:
         size_px: side of the square crop that is fitted, 224 to 512 for faces of that size.
-        face: which of several faces; `all` also looks for small ones beside large ones.
+        face: which of several faces; with `largest` those count too that the border cuts, and
+            `all` also looks for small ones beside large ones.
         detector: one that is open already; else one is opened and closed.
 
     Raises:
@@ -83,10 +92,11 @@ def observe(
     small = face == "all" or (isinstance(face, int) and face > 1)
     if detector is None:
         with FaceDetector() as own:
-            faces = own.detect(photo, small)
+            faces = own.detect(photo, small, several=face != "only")
     else:
-        faces = detector.detect(photo, small)
-    chosen = choose_faces(faces, face, f"the photo {photo.name}")
+        faces = detector.detect(photo, small, several=face != "only")
+    searched = describe_search(photo.width_px, photo.height_px)
+    chosen = choose_faces(faces, face, f"the photo {photo.name}", searched)
     return tuple(observe_face(photo, one, size_px) for one in chosen)
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
 from fit3dmm.observe import FaceDetector, choose_faces, observe, photo_from_array, read_photo
+from fit3dmm.observe.consistency import mesh_misfit
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +74,59 @@ def test_several_faces_are_listed_and_chosen(detector, astronaut):
         choose_faces(faces, 3, "it")
 
 
-def test_no_face_ends_with_a_sentence(detector):
+def test_no_face_ends_with_a_sentence_that_says_what_was_searched(detector):
     noise = np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8)
-    with pytest.raises(InputError, match="No face was found in the photo noise"):
+    sentence = r"No face was found in the photo noise \(400 x 300 px, .* down to 300 px, .* 48 px"
+    with pytest.raises(InputError, match=sentence):
         observe(photo_from_array(noise, "noise"), detector=detector)
+
+
+@pytest.mark.parametrize(
+    ("size", "side"), [((2400, 1600), 75), ((3600, 500), 120), ((500, 3600), 120)]
+)
+def test_small_faces_are_found_in_large_and_long_pictures(detector, astronaut, size, side):
+    """The face is half of what is pasted: 37 and 60 px."""
+    x, y = size[0] * 7 // 10, size[1] * 7 // 10
+    (face,) = detector.detect(photo_from_array(_canvas(astronaut, [(x, y, side)], size)))
+    left, top, right, bottom = face.box_px
+    assert x < left < right < x + side
+    assert y < top < bottom < y + side
+
+
+@pytest.mark.parametrize("turn_deg", [90, 180, 270])
+def test_turned_photos_are_seen_as_upright_ones(detector, astronaut, turn_deg):
+    (upright,) = detector.detect(astronaut)
+    # numpy turns anticlockwise, so that the turn that is found turns the photo back.
+    turned = np.rot90(astronaut.pixels_srgb.numpy(), turn_deg // 90)
+    (face,) = detector.detect(photo_from_array(np.ascontiguousarray(turned)))
+    assert face.turn_deg == turn_deg
+    assert upright.turn_deg == 0
+    back = (360 - turn_deg) % 360
+    again = face.unturned(back, astronaut.width_px, astronaut.height_px)
+    # The networks look at another crop of the face, so points move by a little: 2 of 90 px.
+    assert (again.points_px - upright.points_px).norm(dim=1).mean() < 2
+    # The pose is that before another camera, so it differs by up to ten degrees.
+    difference = again.T_cam_canonical[:3, :3] - upright.T_cam_canonical[:3, :3]
+    assert difference.abs().max() < 0.25
+
+
+def test_large_face_cut_by_the_border_is_not_passed_over(detector, astronaut):
+    picture = photo_from_array(_canvas(astronaut, [(590, 580, 300), (-330, -200, 900)]))
+    (whole,) = detector.first_look(picture)
+    cut, same = detector.detect(picture, several=True)
+    assert same.box_px == whole.box_px
+    left, _, right, _ = cut.box_px
+    assert left < 0
+    assert right - left > 250
+
+
+def test_upright_faces_are_consistent_and_inverted_ones_are_not(detector, astronaut):
+    (upright,) = detector.first_look(astronaut)
+    upside_down = torch.stack([upright.points_px[:, 0], -upright.points_px[:, 1]], dim=1)
+    assert mesh_misfit(upright) < 0.02
+    assert mesh_misfit(upright.placed(3.0, -20.0, 90.0)) == pytest.approx(mesh_misfit(upright))
+    # A mirrored face is no face's: only rotations may lay it on the mean.
+    assert mesh_misfit(upright.replace(points_px=upside_down)) > 0.1
 
 
 def test_enlarging_the_photo_scales_the_points(detector, astronaut):

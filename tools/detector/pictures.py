@@ -15,7 +15,8 @@ from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.colour import linear_to_srgb
-from fit3dmm.observe.detect import DetectedFace, FaceDetector
+from fit3dmm.observe.detect import FaceDetector
+from fit3dmm.observe.face import DetectedFace
 from fit3dmm.observe.photo import photo_from_array
 from fit3dmm.render.synthesise import synthesise
 from fit3dmm.scene import Lighting, Pose, Scene
