@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from fit3dmm.evaluate.align import solve_similarity
+from fit3dmm.geometry.alignment import solve_similarity
 
 MOUTH_CORNERS = (48, 54)
 """Among the 68 of iBUG."""
@@ -49,9 +49,9 @@ def leakage(
         around_mouth: which vertices are.
     """
     aligned = solve_similarity(smiling.vertices_mm, neutral.vertices_mm, with_scale=False)
-    apart = np.linalg.norm(aligned.apply(smiling.vertices_mm) - neutral.vertices_mm, axis=1)
+    apart = np.linalg.norm((aligned @ smiling.vertices_mm) - neutral.vertices_mm, axis=1)
     before = neutral.landmarks68_mm[list(MOUTH_CORNERS)]
-    after = aligned.apply(smiling.landmarks68_mm)[list(MOUTH_CORNERS)]
+    after = (aligned @ smiling.landmarks68_mm)[list(MOUTH_CORNERS)]
     return Leakage(
         float(apart.mean()),
         float(apart[around_mouth].mean()),
@@ -74,7 +74,7 @@ def shape_distances_mm(
 
     def apart_mm(a: np.ndarray, b: np.ndarray) -> float:
         onto = solve_similarity(a, b, with_scale=False)
-        return float(np.linalg.norm(onto.apply(a) - b, axis=1).mean())
+        return float(np.linalg.norm(onto @ a - b, axis=1).mean())
 
     others = [resized(face) for face in gallery]
     return np.array([[apart_mm(resized(face), other) for other in others] for face in probes])

@@ -19,11 +19,12 @@ import scipy.sparse as sp
 import torch
 
 from fit3dmm._files import data_path
-from fit3dmm.evaluate.align import solve_similarity
 from fit3dmm.evaluate.now_error import now_errors_mm
+from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.geometry.nearest import NearestSurface
-from fit3dmm.geometry.registration import register, vertex_normals
+from fit3dmm.geometry.registration import register
 from fit3dmm.geometry.subdivision import quads_to_triangles
+from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
 from fit3dmm.model import MorphableModel
 from fit3dmm.model.files import load_model
 from fit3dmm.model.formats import read_source
@@ -222,12 +223,12 @@ def _residuals(
         for _ in range(_ROUNDS if len(basis) else 1):
             placed = solve_similarity(shape, fitted)
             if solve is not None:
-                change = (placed.apply(shape) - mean).ravel()
+                change = (placed @ shape - mean).ravel()
                 fitted = mean + (flat @ (solve @ change)).reshape(-1, 3)
         placed = solve_similarity(shape, fitted)
-        gap = (placed.apply(shape) - fitted) / placed.scale
+        gap = (placed @ shape - fitted) / float(placed.scale)
         at_points.append(np.sqrt((gap**2).sum(axis=1).mean()))
-        normals = vertex_normals(fitted, triangles)
+        normals = vertex_normals(Mesh(fitted, triangles))
         along_normals.append(np.sqrt(((gap * normals).sum(axis=1) ** 2).mean()))
     yield Metric(f"{name}: points", float(np.mean(at_points)), "mm")
     yield Metric(f"{name}: normals", float(np.mean(along_normals)), "mm")

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from fit3dmm.geometry.rotation import rotation_matrix, rotation_vector
+from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
 from fit3dmm.model.files import load_model
 from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.render import synthesise
@@ -59,10 +59,8 @@ def main() -> None:
 
 
 def _turned(degrees: tuple[float, float, float]) -> torch.Tensor:
-    """Pitch first, then yaw, then roll, each about an axis of the camera."""
-    pitch, yaw, roll = torch.tensor(degrees, dtype=torch.float32).deg2rad().diag()
-    turns = rotation_matrix(roll) @ rotation_matrix(yaw) @ rotation_matrix(pitch)
-    return rotation_vector(turns)
+    """By pitch, yaw and roll."""
+    return rotation_vector(torch.from_numpy(rotation_from_angles(*degrees))).float()
 
 
 if __name__ == "__main__":

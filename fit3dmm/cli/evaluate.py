@@ -174,7 +174,7 @@ class RunMeshPair:
         result = compare_meshes(self.pair)
         console = Console()
         console.print(_table("mesh-pair", result.rows))
-        console.print(f"Scale of the alignment {result.alignment.scale:.6f}.")
+        console.print(f"Scale of the alignment {float(result.T_truth_prediction.scale):.6f}.")
         console.print(f"Results are in {self.pair.out}.")
 
 

@@ -17,7 +17,7 @@ from fit3dmm._errors import InputError
 from fit3dmm.export import record
 from fit3dmm.export.contact_sheet import write_sheet
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.geometry.rotation import rotation_matrix, rotation_vector
+from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
 from fit3dmm.model.files import load_model
 from fit3dmm.model.library import SHIPPED
 from fit3dmm.model.morphable import Coefficients, MorphableModel
@@ -135,14 +135,8 @@ class Render:
         given = (self.pitch_deg, self.yaw_deg, self.roll_deg)
         if given == (None, None, None):
             return start
-        pitch, yaw, roll = (torch.tensor(float(angle or 0)).deg2rad() for angle in given)
-        zero = torch.zeros(())
-        # Pitch first, then yaw, then roll, each about an axis of the camera.
-        turns = [
-            rotation_matrix(torch.stack(axis))
-            for axis in ([pitch, zero, zero], [zero, yaw, zero], [zero, zero, roll])
-        ]
-        return start.replace(rotation_rad=rotation_vector(turns[2] @ turns[1] @ turns[0]))
+        rotation = torch.from_numpy(rotation_from_angles(*(angle or 0.0 for angle in given)))
+        return start.replace(rotation_rad=rotation_vector(rotation).to(start.rotation_rad))
 
 
 def _saved_scene(path: Path) -> tuple[MorphableModel, Scene] | None:

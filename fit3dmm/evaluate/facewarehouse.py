@@ -7,13 +7,13 @@ from typing import ClassVar
 import numpy as np
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.align import solve_similarity
 from fit3dmm.evaluate.mesh_files import read_mesh
 from fit3dmm.evaluate.now_error import face_axes
 from fit3dmm.evaluate.predictions import read_mesh_and_landmarks
 from fit3dmm.evaluate.protocol import Case, Score, require_path
 from fit3dmm.evaluate.surface_error import score_of, surface_error
 from fit3dmm.evaluate.surface_protocol import SurfaceProtocol
+from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.geometry.triangle_mesh import Mesh
 
 LAYOUT = """\
@@ -75,7 +75,7 @@ class FaceWarehouse(SurfaceProtocol):
         score = score_of(error, face_axes(points[:7]))
         if len(prediction.vertices) == len(truth.vertices):
             pairs = prediction.vertices[inside], truth.vertices[inside]
-            moved = solve_similarity(*pairs).apply(pairs[0])
+            moved = solve_similarity(*pairs) @ pairs[0]
             score.numbers["corresponding_mm"] = float(
                 np.linalg.norm(moved - pairs[1], axis=1).mean()
             )

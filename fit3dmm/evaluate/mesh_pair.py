@@ -1,15 +1,15 @@
 """Any two meshes: how far one lies from the other, aligned or as they are."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
+import torch
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
-from fit3dmm.evaluate.align import IDENTITY, Similarity, solve_similarity
 from fit3dmm.evaluate.contact_sheet import draw_surface
 from fit3dmm.evaluate.curve import write_curve
 from fit3dmm.evaluate.landmark_files import read_landmarks
@@ -18,7 +18,9 @@ from fit3dmm.evaluate.now_error import face_axes, face_sphere
 from fit3dmm.evaluate.protocol import Curves, Row, SurfacePicture
 from fit3dmm.evaluate.refine import refine_alignment
 from fit3dmm.evaluate.statistics import describe_errors
+from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.geometry.closest_point import closest_points, index_surface
+from fit3dmm.geometry.transform import Similarity
 from fit3dmm.geometry.triangle_mesh import Mesh, keep_vertices
 
 _MOST_TIMES = 10
@@ -54,7 +56,7 @@ class PairResult:
 
     rows: list[Row]
     """A row a direction."""
-    alignment: Similarity
+    T_truth_prediction: Similarity
     """Prediction to truth."""
 
 
@@ -75,10 +77,11 @@ def compare_meshes(pair: MeshPair) -> PairResult:
     part = keep_vertices(truth, np.flatnonzero(inside))
     if len(part.vertices) == 0:
         raise InputError("Nothing of the truth lies within the crop; are its landmarks its own?")
-    alignment = _align(pair.align, part, prediction, points)
+    T_truth_prediction = _align(pair.align, part, prediction, points)
     surface = index_surface(prediction.vertices, prediction.triangles)
-    there = closest_points(surface, alignment.invert(part.vertices)).distance * alignment.scale
-    moved = Mesh(alignment.apply(prediction.vertices), prediction.triangles)
+    there = closest_points(surface, T_truth_prediction.inverse() @ part.vertices).distance
+    there = there * float(T_truth_prediction.scale)
+    moved = Mesh(T_truth_prediction @ prediction.vertices, prediction.triangles)
     errors = {"truth to prediction": there}
     if len(truth.triangles):
         back = closest_points(index_surface(truth.vertices, truth.triangles), moved.vertices)
@@ -88,20 +91,20 @@ def compare_meshes(pair: MeshPair) -> PairResult:
     rows: list[Row] = [
         {"direction": name, **describe_errors(values).as_dict()} for name, values in errors.items()
     ]
-    _write(pair, rows, alignment, errors, part, points, there)
-    return PairResult(rows, alignment)
+    _write(pair, rows, T_truth_prediction, errors, part, points, there)
+    return PairResult(rows, T_truth_prediction)
 
 
 def _align(align: Alignment, part: Mesh, prediction: Mesh, points) -> Similarity:
     if align == "none":
-        return IDENTITY
+        return Similarity.identity(dtype=torch.float64)
     with_scale = align == "similarity"
     if points is not None:
         start = solve_similarity(points[1], points[0], with_scale=with_scale)
     else:
         start = _start_without_landmarks(part.vertices, prediction.vertices, with_scale)
     surface = index_surface(prediction.vertices, prediction.triangles)
-    return refine_alignment(surface, part.vertices, start, with_scale=with_scale).alignment
+    return refine_alignment(surface, part.vertices, start, with_scale=with_scale).T_scan_mesh
 
 
 def _start_without_landmarks(
@@ -116,9 +119,12 @@ def _start_without_landmarks(
     middle = (low + high) / 2
     apart = (low.max(axis=0) > high.min(axis=0)).any()
     if not apart and 1 / _MOST_TIMES < size[0] / size[1] < _MOST_TIMES:
-        return IDENTITY
-    scale = float(size[0] / size[1]) if with_scale else 1.0
-    return Similarity(scale, np.eye(3), middle[0] - scale * middle[1])
+        return Similarity.identity(dtype=torch.float64)
+    scale = size[0] / size[1] if with_scale else 1.0
+    shift = torch.from_numpy(middle[0] - scale * middle[1])
+    return Similarity.identity(dtype=torch.float64).replace(
+        translation=shift, scale=shift.new_tensor(scale)
+    )
 
 
 def _landmarks(pair: MeshPair):
@@ -131,15 +137,18 @@ def _landmarks(pair: MeshPair):
     return truth, read_landmarks(files[1], len(truth))
 
 
-def _write(pair: MeshPair, rows, alignment, errors, part, points, there) -> None:
+def _write(
+    pair: MeshPair, rows, T_truth_prediction: Similarity, errors, part, points, there
+) -> None:
     summary = {
         "format": "fit3dmm-mesh-pair-1",
         "align": pair.align,
         "unit": "that of the truth",
         "table": rows,
         "prediction_to_truth": {
-            key: value.tolist() if isinstance(value, np.ndarray) else value
-            for key, value in asdict(alignment).items()
+            "scale": float(T_truth_prediction.scale),
+            "rotation": T_truth_prediction.rotation.tolist(),
+            "translation": T_truth_prediction.translation.tolist(),
         },
     }
     with atomic_path(pair.out / "summary.json") as temporary:

@@ -11,15 +11,10 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import SuperLU, splu
 
 from fit3dmm._errors import InputError
+from fit3dmm.geometry.edge_graph import edge_graph, laplacian
 
 _MOST_STEPS = 12
 _TOLERANCE = 1e-8
-
-
-def edges_of(triangles: Int[np.ndarray, "triangles 3"]) -> Int[np.ndarray, "edges 2"]:
-    """Each edge once, smaller row first."""
-    sides = triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
-    return np.unique(np.sort(sides, axis=1), axis=0)
 
 
 class Deformation:
@@ -35,16 +30,14 @@ class Deformation:
         Raises:
             InputError: the mesh is in several pieces, so that a piece could move freely.
         """
-        ones = np.ones(len(edges))
-        graph = sp.coo_matrix((ones, (edges[:, 0], edges[:, 1])), shape=(n_vertices, n_vertices))
+        graph = edge_graph(edges, n_vertices)
         pieces, _ = connected_components(graph, directed=False)
         if pieces != 1:
             raise InputError(
                 f"Expected a scan region in one connected piece, got {pieces}; keep the largest "
                 "and drop vertices without triangles."
             )
-        graph = (graph + graph.T).tocsr()
-        self._laplacian = sp.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph
+        self._laplacian = laplacian(graph)
         self._n = n_vertices
         self._factors: SuperLU | None = None
 

@@ -108,7 +108,7 @@ class Now:
                 "mean_mm": statistics.mean,
                 "std_mm": statistics.std,
                 "points": statistics.count,
-                "scale": aligned.alignment.scale,
+                "scale": float(aligned.T_scan_mesh.scale),
             },
             aligned.distance,
             SurfacePicture(

@@ -6,12 +6,14 @@ code, which may not be used commercially, was the oracle of the tests only.
 """
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.align import Similarity, solve_similarity
 from fit3dmm.evaluate.refine import Refinement, refine_alignment
+from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.geometry.closest_point import index_surface
+from fit3dmm.geometry.transform import Similarity
 from fit3dmm.geometry.triangle_mesh import Mesh, crop_to_sphere
 
 LANDMARKS = (
@@ -82,7 +84,7 @@ def landmark_start(
     if unit_mm is None:
         return fitted
     # The official code keeps the translation of the scaled fit. Only the start depends on it.
-    return Similarity(unit_mm, fitted.rotation, fitted.translation)
+    return fitted.replace(scale=torch.full_like(fitted.scale, unit_mm))
 
 
 def align_prediction(

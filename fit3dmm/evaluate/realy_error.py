@@ -8,13 +8,16 @@ rules follow the authors' published procedure, because the numbers depend on the
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.align import solve_similarity, solve_similarity_l1
-from fit3dmm.evaluate.nonrigid import Deformation, edges_of
+from fit3dmm.evaluate.nonrigid import Deformation
+from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.geometry.closest_point import closest_points, index_surface
+from fit3dmm.geometry.subdivision import unique_edges
+from fit3dmm.geometry.transform import Similarity
 from fit3dmm.geometry.triangle_mesh import Mesh
 from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 
@@ -65,8 +68,26 @@ def align_globally(
 ) -> tuple[Float[np.ndarray, "vertices 3"], Float[np.ndarray, "85 3"]]:
     """Step 1, gICP: the similarity of seven points, with the scale of summed absolute values."""
     rows = list(NOW7_IN_IBUG68)
-    alignment = solve_similarity_l1(keypoints[rows], scan_keypoints[rows])
-    return alignment.apply(vertices), alignment.apply(keypoints)
+    T_scan_prediction = solve_similarity_l1(keypoints[rows], scan_keypoints[rows])
+    return T_scan_prediction @ vertices, T_scan_prediction @ keypoints
+
+
+def solve_similarity_l1(
+    source: Float[np.ndarray, "points 3"], target: Float[np.ndarray, "points 3"]
+) -> Similarity:
+    """REALY's variant: its scale is the ratio of summed absolute coordinates, not least squares.
+
+    The rotation is the least-squares one with the determinant left free.
+
+    Raises:
+        InputError: as for `solve_similarity`.
+    """
+    turn = solve_similarity(source, target, with_scale=False, may_mirror=True)
+    offset = turn @ source - (turn @ source).mean(axis=0)
+    scale = float(np.abs(target - target.mean(axis=0)).sum() / np.abs(offset).sum())
+    grown = turn.replace(scale=torch.full_like(turn.scale, scale))
+    shift = target.mean(axis=0) - (grown @ source).mean(axis=0)
+    return grown.replace(translation=grown.translation + torch.from_numpy(shift))
 
 
 def region_error(
@@ -108,26 +129,26 @@ def _align_to_region(region, scan: Mesh, scan_keypoints, prediction: Mesh, keypo
     wanted = np.repeat(scan_keypoints[rows], int(repeats), axis=0)
     target = np.concatenate([scan.vertices, wanted])
     surface = index_surface(prediction.vertices, prediction.triangles)
-    moved = solve_similarity(keypoints[rows], keypoints[rows], with_scale=False)
+    T_scan_prediction = Similarity.identity(dtype=torch.float64)
     before = 0.0
     for _ in range(_RIGID_STEPS):
         # The surface stays and the scan goes to it: a rigid motion keeps nearest points nearest.
-        nearest = moved.apply(closest_points(surface, moved.invert(scan.vertices)).points)
-        own = np.repeat(moved.apply(keypoints[rows]), int(repeats), axis=0)
-        source = np.concatenate([nearest, own])
+        found = closest_points(surface, T_scan_prediction.inverse() @ scan.vertices)
+        own = np.repeat(T_scan_prediction @ keypoints[rows], int(repeats), axis=0)
+        source = np.concatenate([T_scan_prediction @ found.points, own])
         step = solve_similarity(source, target, with_scale=False, may_mirror=True)
-        error = float(((step.apply(source) - target) ** 2).sum(axis=1).mean())
+        error = float(((step @ source - target) ** 2).sum(axis=1).mean())
         if abs(error - before) < _RIGID_TOLERANCE:
             break  # the authors leave this last step out
-        before, moved = error, step.after(moved)
-    return moved.apply(prediction.vertices), moved.apply(keypoints)
+        before, T_scan_prediction = error, step @ T_scan_prediction
+    return T_scan_prediction @ prediction.vertices, T_scan_prediction @ keypoints
 
 
 def _deform(region, scan: Mesh, scan_keypoints, targets, keypoints):
     """Step 3, bICP: bend the scan's region onto its targets, ever less stiff."""
     rows = list(DEFORMING_KEYPOINTS[region])
     guides, guided_to = _guides(scan.vertices, scan_keypoints[rows], keypoints[rows])
-    bend = Deformation(len(scan.vertices), edges_of(scan.triangles))
+    bend = Deformation(len(scan.vertices), unique_edges(scan.triangles)[0])
     tree = KDTree(targets)
     source = scan.vertices
     change, count = np.inf, 0

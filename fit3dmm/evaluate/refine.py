@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.align import Similarity
 from fit3dmm.geometry.closest_point import (
     ClosestPoints,
     Neighbourhoods,
     SurfaceIndex,
     closest_points,
 )
+from fit3dmm.geometry.rotation import rotation_matrix
+from fit3dmm.geometry.transform import Similarity
 
 _FIRST_DAMPING = 1e-3
 _LEAST_DAMPING = 1e-9
@@ -31,8 +33,7 @@ _LEAST_RATIO, _MOST_RATIO = 0.01, 100.0
 class Refinement:
     """Where a refinement ended."""
 
-    alignment: Similarity
-    """Mesh to scan."""
+    T_scan_mesh: Similarity
     distance: Float[np.ndarray, "points"]
     """Of each scan point to the aligned mesh, in the scan's unit."""
     nearest: Float[np.ndarray, "points 3"]
@@ -82,11 +83,11 @@ def refine_alignment(
             max_steps=max_steps,
             tolerance=_COARSE_TOLERANCE,
         )
-        start = coarse.alignment
+        start = coarse.T_scan_mesh
     state = _measure(mesh, points, start)
     centre = points.mean(axis=0)
     size = _extent(mesh.boxes[0].reshape(2, 3)) / max(_extent(points), 1e-300)
-    start_ratio = size * abs(start.scale)
+    start_ratio = size * abs(float(start.scale))
     smallest = min(start_ratio, _LEAST_RATIO) / 10
     largest = max(start_ratio, _MOST_RATIO) * 10
     damping, steps, trials, converged = _FIRST_DAMPING, 0, 0, False
@@ -99,7 +100,7 @@ def refine_alignment(
                 damping *= 4
                 continue
             trials += 1
-            moved = _stepped(state.alignment, step, centre, with_scale)
+            moved = _stepped(state.T_scan_mesh, step, centre, with_scale)
             trial = _measure(mesh, points, moved, state.found.near)
             before, after = (state.distance**2).sum(), (trial.distance**2).sum()
             if after < before:
@@ -111,22 +112,27 @@ def refine_alignment(
         damping = max(damping / 10, _LEAST_DAMPING)
         converged = before - after <= tolerance * before
         state, steps = trial, steps + 1
-        if not smallest < size * abs(state.alignment.scale) < largest:
+        if not smallest < size * abs(float(state.T_scan_mesh.scale)) < largest:
             break
-    if not _LEAST_RATIO < size * abs(state.alignment.scale) < _MOST_RATIO:
+    if not _LEAST_RATIO < size * abs(float(state.T_scan_mesh.scale)) < _MOST_RATIO:
         raise InputError(
             "The meshes can't be aligned from where they lie: the nearest points are matched best "
             "where one of the two has shrunk to a point. Give landmarks of both, and check that "
             "both show a face, the same way round."
         )
     return Refinement(
-        state.alignment, state.distance, state.nearest, state.found.triangle, steps, bool(converged)
+        state.T_scan_mesh,
+        state.distance,
+        state.nearest,
+        state.found.triangle,
+        steps,
+        bool(converged),
     )
 
 
 @dataclass(frozen=True)
 class _State:
-    alignment: Similarity
+    T_scan_mesh: Similarity
     distance: np.ndarray
     nearest: np.ndarray
     found: ClosestPoints
@@ -141,13 +147,12 @@ def _extent(points: np.ndarray) -> float:
 def _measure(
     mesh: SurfaceIndex,
     points: np.ndarray,
-    alignment: Similarity,
+    T_scan_mesh: Similarity,
     before: Neighbourhoods | None = None,
 ) -> _State:
-    found = closest_points(mesh, alignment.invert(points), before)
-    return _State(
-        alignment, found.distance * abs(alignment.scale), alignment.apply(found.points), found
-    )
+    found = closest_points(mesh, T_scan_mesh.inverse() @ points, before)
+    distance = found.distance * abs(float(T_scan_mesh.scale))
+    return _State(T_scan_mesh, distance, T_scan_mesh @ found.points, found)
 
 
 def _normal_equations(points, state: _State, centre, with_scale):
@@ -165,20 +170,9 @@ def _normal_equations(points, state: _State, centre, with_scale):
     return jacobian.T @ state.distance, jacobian.T @ jacobian
 
 
-def _stepped(alignment: Similarity, step, centre, with_scale) -> Similarity:
-    log_scale, motion = (step[0], step[1:]) if with_scale else (0.0, step)
-    rotation, scale = _rotation(motion[:3]), float(np.exp(log_scale))
-    about_centre = Similarity(scale, rotation, centre - scale * rotation @ centre + motion[3:])
-    return about_centre.after(alignment)
-
-
-def _rotation(rotation_rad: np.ndarray) -> np.ndarray:
-    """Rodrigues' formula; the series below 1e-4 rad is exact to rounding there."""
-    angle = float(np.linalg.norm(rotation_rad))
-    x, y, z = rotation_rad
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    if angle < 1e-4:
-        first, second = 1 - angle**2 / 6, 0.5 - angle**2 / 24
-    else:
-        first, second = np.sin(angle) / angle, (1 - np.cos(angle)) / angle**2
-    return np.eye(3) + first * cross + second * cross @ cross
+def _stepped(T_scan_mesh: Similarity, step, centre, with_scale) -> Similarity:
+    log_scale, motion = (step[:1], step[1:]) if with_scale else (np.zeros(1), step)
+    log_scale, motion, centre = (torch.from_numpy(v) for v in (log_scale, motion, centre))
+    rotation, scale = rotation_matrix(motion[:3]), log_scale[0].exp()
+    shift = centre - scale * rotation @ centre + motion[3:]
+    return Similarity(rotation, shift, scale) @ T_scan_mesh

@@ -12,7 +12,6 @@ import numpy as np
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
-from fit3dmm.evaluate.align import solve_similarity
 from fit3dmm.evaluate.fitter import FittedFace
 from fit3dmm.evaluate.landmark_files import read_landmarks
 from fit3dmm.evaluate.mesh_files import read_mesh_once
@@ -34,6 +33,7 @@ from fit3dmm.evaluate.protocol import (
     scored,
 )
 from fit3dmm.evaluate.statistics import describe_errors
+from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.geometry.closest_point import closest_points, index_surface
 
 LAYOUT = """\
@@ -98,8 +98,8 @@ class Stirling:
         else:
             start = solve_similarity(predicted_points, points, may_mirror=True)
             surface = index_surface(prediction.vertices, prediction.triangles)
-            found = closest_points(surface, start.invert(part.vertices))
-            distance = found.distance * start.scale
+            found = closest_points(surface, start.inverse() @ part.vertices)
+            distance = found.distance * float(start.scale)
         statistics = describe_errors(distance)
         return Score(
             {

@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.align import Similarity, solve_similarity
 from fit3dmm.evaluate.now_error import face_axes
 from fit3dmm.evaluate.protocol import (
     Case,
@@ -26,7 +25,10 @@ from fit3dmm.evaluate.protocol import (
     scored,
 )
 from fit3dmm.evaluate.refine import refine_alignment
+from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.geometry.closest_point import closest_points, index_surface
+from fit3dmm.geometry.subdivision import unique_edges
+from fit3dmm.geometry.transform import Similarity
 from fit3dmm.geometry.triangle_mesh import Mesh, keep_vertices, triangle_normals, vertex_normals
 
 VARIANTS = ("truth_plane", "prediction_plane", "surface")
@@ -59,7 +61,7 @@ class SurfaceError:
 
     truth_to_prediction: Direction
     prediction_to_truth: Direction
-    alignment: Similarity
+    T_truth_prediction: Similarity
     crop: Mesh
     """The part of the truth that counted."""
 
@@ -104,13 +106,13 @@ def surface_error(
         start,
         with_scale=with_scale,
     )
-    moved = Mesh(refined.alignment.apply(prediction.vertices), prediction.triangles)
+    moved = Mesh(refined.T_scan_mesh @ prediction.vertices, prediction.triangles)
     moved_normals = triangle_normals(moved)
 
     gap = crop.vertices - refined.nearest
     towards = _measured(gap, vertex_normals(truth_mm)[kept], moved_normals[refined.triangle])
     back = _from_prediction(truth_mm, inside, moved)
-    return SurfaceError(towards, back, refined.alignment, crop)
+    return SurfaceError(towards, back, refined.T_scan_mesh, crop)
 
 
 def _from_prediction(truth: Mesh, inside: np.ndarray, moved: Mesh) -> Direction:
@@ -132,9 +134,8 @@ def _measured(gap: np.ndarray, truth_normals: np.ndarray, predicted_normals: np.
 
 def _at_rim(mesh: Mesh) -> Bool[np.ndarray, "triangles"]:
     """Triangles with an edge that no other triangle has."""
-    sides = np.sort(mesh.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-    _, edge, uses = np.unique(sides, axis=0, return_inverse=True, return_counts=True)
-    return (uses[edge.ravel()] == 1).reshape(-1, 3).any(axis=1)
+    _, edge_of_side, uses = unique_edges(mesh.triangles)
+    return (uses[edge_of_side] == 1).any(axis=1)
 
 
 def score_of(error: SurfaceError, axes: Float[np.ndarray, "3 3"]) -> Score:
@@ -146,7 +147,7 @@ def score_of(error: SurfaceError, axes: Float[np.ndarray, "3 3"]) -> Score:
             numbers[f"{direction}_{variant}_mm"] = float(values.mean()) if len(values) else np.nan
     numbers["truth_points"] = len(error.truth_to_prediction.surface)
     numbers["prediction_points"] = len(error.prediction_to_truth.surface)
-    numbers["scale"] = error.alignment.scale
+    numbers["scale"] = float(error.T_truth_prediction.scale)
     picture = SurfacePicture(
         error.crop.vertices @ axes.T, error.crop.triangles, error.truth_to_prediction.truth_plane
     )

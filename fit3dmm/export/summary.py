@@ -11,7 +11,7 @@ from torch import Tensor
 from fit3dmm._files import atomic_path
 from fit3dmm.export.depth import DepthMap
 from fit3dmm.fitting.result import FitResult
-from fit3dmm.geometry.rotation import rotation_matrix
+from fit3dmm.geometry.rotation import angles_of_rotation, rotation_matrix
 from fit3dmm.model.morphable import MorphableModel
 
 FORMAT = "fit3dmm-summary"
@@ -114,13 +114,8 @@ def _landmarks(result: FitResult, model: MorphableModel) -> dict[str, Any]:
 
 
 def _turn_deg(rotation_rad: Tensor) -> dict[str, float]:
-    """Angles of the rotation pitch first, then yaw, then roll, about the axes of the camera."""
-    R = rotation_matrix(rotation_rad.double()).tolist()
-    pitch = math.atan2(R[2][1], R[2][2])
-    yaw = math.asin(max(-1.0, min(1.0, -R[2][0])))
-    roll = math.atan2(R[1][0], R[0][0])
-    angles = {"pitch": pitch, "yaw": yaw, "roll": roll}
-    return {name: round(math.degrees(angle), 4) for name, angle in angles.items()}
+    R_cam_model = rotation_matrix(rotation_rad.detach().cpu().double()).numpy()
+    return {name: round(angle, 4) for name, angle in angles_of_rotation(R_cam_model).items()}
 
 
 def _rows(values: Tensor) -> Any:

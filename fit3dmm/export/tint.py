@@ -5,6 +5,7 @@ import scipy.sparse as sp
 from jaxtyping import Float
 from scipy.sparse.linalg import splu
 
+from fit3dmm.geometry.edge_graph import edge_graph, laplacian
 from fit3dmm.geometry.subdivision import unique_edges
 from fit3dmm.model.surface import Surface
 
@@ -35,7 +36,9 @@ def smooth_tint(
     """
     lift = _lift_matrix(surface)
     per_base = len(weight) / surface.n_base
-    membrane = _REACH_EDGES**2 * _laplacian(surface) + _TETHER * sp.identity(surface.n_base)
+    edges = unique_edges(surface.base_faces.cpu().numpy())[0]
+    stiffness = laplacian(edge_graph(edges, surface.n_base))
+    membrane = _REACH_EDGES**2 * stiffness + _TETHER * sp.eye_array(surface.n_base)
     # From the median of all: hair over a whole forehead must not count as its tint.
     seen = log_ratio[weight > 0.5 * weight.max(initial=0)]
     start = np.median(seen, axis=0) if len(seen) else np.zeros(log_ratio.shape[1])
@@ -56,14 +59,3 @@ def _lift_matrix(surface: Surface) -> sp.csr_matrix:
     values, columns, starts = operator.values(), operator.col_indices(), operator.crow_indices()
     arrays = (values.double().numpy(), columns.numpy(), starts.numpy())
     return sp.csr_matrix(arrays, shape=tuple(operator.shape))
-
-
-def _laplacian(surface: Surface) -> sp.csr_matrix:
-    faces = surface.base_faces.cpu().numpy()
-    edges = unique_edges(faces)[0]
-    n = surface.n_base
-    a, b = edges.T
-    one = np.ones(len(edges))
-    links = sp.csr_matrix((one, (a, b)), shape=(n, n))
-    links = links + links.T
-    return sp.csr_matrix(sp.diags_array(np.asarray(links.sum(1)).ravel()) - links)

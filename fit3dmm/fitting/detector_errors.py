@@ -21,6 +21,7 @@ from fit3dmm._files import data_path
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.energy.detected import N_VIEW_FEATURES, PointErrors
 from fit3dmm.energy.points import ModelPoints
+from fit3dmm.geometry.alignment import solve_similarity
 
 TABLE = "detector_errors.h5"
 FORMAT, FORMAT_VERSION = "fit3dmm detector errors", 1
@@ -202,8 +203,5 @@ def _turn_between(
     source: Float[Tensor, "points 3"], target: Float[Tensor, "points 3"]
 ) -> Float[Tensor, "3 3"]:
     """The rotation that lays one set of points best on another."""
-    a, b = (points.double() - points.double().mean(0) for points in (source, target))
-    u, _, vt = torch.linalg.svd(b.T @ a)
-    sign = torch.ones_like(u[0])
-    sign[2] = torch.linalg.det(u @ vt)
-    return ((u * sign) @ vt).to(target)
+    pair = (points.double().cpu().numpy() for points in (source, target))
+    return solve_similarity(*pair, with_scale=False).rotation.to(target)

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.geometry.subdivision import unique_edges
 
 
 @dataclass(frozen=True)
@@ -34,21 +36,16 @@ def build_topology(triangles: Int[Tensor, "triangles 3"], n_vertices: int) -> To
             f"Triangles must index 0..{n_vertices - 1}, got {int(corners.min())}.."
             f"{int(corners.max())}: files that count from 1 need 1 subtracted."
         )
-    edges, edge_triangles = _edges(corners, n_vertices)
-    return Topology(n_vertices, corners.int().contiguous(), edges.int(), edge_triangles.int())
-
-
-def _edges(corners: Tensor, n_vertices: int) -> tuple[Tensor, Tensor]:
-    n = len(corners)
-    sides = corners[:, [1, 2, 2, 0, 0, 1]].reshape(-1, 2).sort(dim=1).values
-    keys = sides[:, 0] * n_vertices + sides[:, 1]
-    order = torch.argsort(keys, stable=True)
-    keys, counts = torch.unique_consecutive(keys[order], return_counts=True)
-    first = counts.cumsum(0) - counts
-    triangle = torch.arange(n, device=corners.device).repeat_interleave(3)[order]
-    second = torch.where(counts > 1, triangle[(first + 1).clamp(max=max(3 * n - 1, 0))], -1)
-    edges = torch.stack([keys // n_vertices, keys % n_vertices], -1)
-    return edges, torch.stack([triangle[first], second], -1)
+    edges, edge_of_side, uses = unique_edges(corners.cpu().numpy())
+    sides = np.argsort(edge_of_side.ravel(), kind="stable")
+    first = np.cumsum(uses) - uses
+    second = np.where(uses > 1, sides[np.minimum(first + 1, len(sides) - 1)] // 3, -1)
+    edge_triangles = np.stack([sides[first] // 3, second], axis=1)
+    return Topology(
+        n_vertices,
+        corners.int().contiguous(),
+        *(torch.from_numpy(rows).int().to(corners.device) for rows in (edges, edge_triangles)),
+    )
 
 
 def triangle_normals(

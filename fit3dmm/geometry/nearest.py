@@ -2,7 +2,7 @@
 
 For registration: candidates come from a tree of triangle centres and the point in each is exact, so
 the nearest triangle is missed only where triangles differ much in size. Scores of the benchmarks
-use the exact search of `evaluate`.
+use the exact search of `closest_point`.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.spatial import KDTree
 
 from fit3dmm.geometry.subdivision import unique_edges
+from fit3dmm.geometry.triangle_mesh import Mesh, triangle_normals
 
 _CANDIDATES = 12
 _SAME_WAY = 0.4
@@ -43,10 +44,7 @@ class NearestSurface:
         self._triangles = triangles
         self._corners = vertices_mm[triangles]
         self._part = np.zeros(len(triangles), dtype=np.int64) if part is None else part
-        area = np.cross(
-            self._corners[:, 1] - self._corners[:, 0], self._corners[:, 2] - self._corners[:, 0]
-        )
-        self._normals = area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-12)
+        self._normals = triangle_normals(Mesh(vertices_mm, triangles))
         self._trees: dict[int, tuple[KDTree, np.ndarray]] = {}
         for label in np.unique(self._part):
             rows = np.flatnonzero(self._part == label)

@@ -14,8 +14,11 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
 
+from fit3dmm.geometry.alignment import solve_similarity
+from fit3dmm.geometry.edge_graph import edge_graph, laplacian
 from fit3dmm.geometry.nearest import NearestSurface
 from fit3dmm.geometry.subdivision import unique_edges
+from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,9 @@ def register(
         anchors_target_mm: where the anchors lie on the target; at least 3, not on a line.
     """
     settings = settings or RegistrationSettings()
-    start = _similar(template_mm, anchors @ template_mm, anchors_target_mm)
-    laplacian = _laplacian(start, template_triangles)
-    smoothness = (laplacian + 0.2 * laplacian.T @ laplacian).tocsr()
+    start = solve_similarity(anchors @ template_mm, anchors_target_mm) @ template_mm
+    stretch = _stiffness(start, template_triangles)
+    smoothness = (stretch + 0.2 * stretch.T @ stretch).tocsr()
     to_anchor = anchors_target_mm - anchors @ start
     moved = start
     for k in range(settings.rounds):
@@ -71,27 +74,17 @@ def register(
             # The first round bends the template by the anchors alone.
             drawn, pull = np.zeros(len(start)), np.zeros_like(start)
         else:
-            match = target.closest(moved, vertex_normals(moved, template_triangles), template_part)
+            match = target.closest(
+                moved, vertex_normals(Mesh(moved, template_triangles)), template_part
+            )
             drawn = ((match.distance_mm < reach) & ~match.at_border).astype(float)
             pull = drawn[:, None] * (np.where(drawn[:, None] > 0, match.points_mm, 0) - start)
         system = sp.diags(drawn) + weight * anchors.T @ anchors + stiffness * smoothness
         # A trace of the identity holds pieces that nothing draws.
         system = (system + 1e-6 * sp.identity(len(start))).tocsc()
         moved = start + _solved(system, pull + weight * (anchors.T @ to_anchor))
-    match = target.closest(moved, vertex_normals(moved, template_triangles), template_part)
+    match = target.closest(moved, vertex_normals(Mesh(moved, template_triangles)), template_part)
     return Registration(moved, np.where(match.at_border, np.inf, match.distance_mm))
-
-
-def vertex_normals(
-    vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"]
-) -> Float[np.ndarray, "vertices 3"]:
-    """Area-weighted unit normals."""
-    corners = vertices[triangles]
-    area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros_like(vertices)
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], area)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
 def _solved(system: sp.csc_matrix, right_side: np.ndarray) -> np.ndarray:
@@ -109,26 +102,18 @@ def _between(ends: tuple[float, float], fraction: float, geometric: bool = False
     return first + (last - first) * fraction
 
 
-def _similar(points: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Points under the similarity that takes source to target (S. Umeyama, PAMI 1991)."""
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    u, s, vt = np.linalg.svd((target - target_mean).T @ (source - source_mean))
-    sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
-    scale = (s * sign).sum() / np.square(source - source_mean).sum()
-    return scale * (points - source_mean) @ ((u * sign) @ vt).T + target_mean
-
-
-def _laplacian(vertices: np.ndarray, triangles: np.ndarray) -> sp.csr_matrix:
-    """Of the edge graph; loose pieces (eyeballs) are tied to the nearest points of the largest."""
+def _stiffness(vertices: np.ndarray, triangles: np.ndarray) -> sp.csr_array:
+    """Laplacian of the edges; loose pieces (eyeballs) are tied to the nearest points of the
+    largest."""
     n = len(vertices)
     edges = unique_edges(triangles)[0]
-    graph = sp.coo_matrix((np.ones(len(edges)), edges.T), shape=(n, n)).tocsr()
+    graph = edge_graph(edges, n)
     _, piece = connected_components(graph, directed=False)
     largest = piece == np.bincount(piece).argmax()
     loose = np.flatnonzero(~largest)
     if len(loose) > 0:
         _, near = KDTree(vertices[largest]).query(vertices[loose], k=3)
         ties = (np.repeat(loose, 3), np.flatnonzero(largest)[near.ravel()])
-        graph = graph + sp.coo_matrix((np.full(len(ties[0]), 0.3), ties), shape=(n, n)).tocsr()
-    graph = graph + graph.T
-    return sp.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph
+        tied = sp.coo_array((np.full(len(ties[0]), 0.3), ties), shape=(n, n)).tocsr()
+        graph = graph + tied + tied.T
+    return laplacian(graph)

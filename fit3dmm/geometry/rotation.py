@@ -4,8 +4,12 @@ Formulas: J. Sola, J. Deray, D. Atchuthan, "A micro Lie theory for state estimat
 2018, appendix B (equations 132, 133 and 145).
 """
 
+import warnings
+
+import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 # Below this squared angle the Taylor series is more exact than the quotient in float32 (the next
@@ -54,6 +58,28 @@ def rotation_vector(rotation: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*ba
     ratio = squared / (w * w).clamp_min(0.5)
     series = 2 / w.clamp_min(0.5) * (1 - ratio / 3 + ratio**2 / 5)
     return v * torch.where(small, series, 2 * torch.atan2(length, w) / length)
+
+
+def rotation_from_angles(
+    pitch_deg: float, yaw_deg: float, roll_deg: float
+) -> Float[np.ndarray, "3 3"]:
+    """The rotation of a head: pitch first, then yaw, then roll, each about an axis of `cam`.
+
+    docs/conventions.md says what is positive.
+    """
+    angles = [pitch_deg, yaw_deg, roll_deg]
+    return Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+
+
+def angles_of_rotation(rotation: Float[np.ndarray, "3 3"]) -> dict[str, float]:
+    """`pitch`, `yaw` and `roll` in degrees of a rotation: the inverse of `rotation_from_angles`.
+
+    Where yaw is a right angle, pitch and roll turn about the same axis: then roll is 0.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Gimbal lock")
+        angles = Rotation.from_matrix(rotation).as_euler("xyz", degrees=True)
+    return dict(zip(("pitch", "yaw", "roll"), angles.tolist(), strict=True))
 
 
 def _coefficients(rotation_rad: Tensor) -> tuple[Tensor, Tensor, Tensor]:

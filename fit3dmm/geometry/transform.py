@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import overload
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -33,9 +34,9 @@ class Similarity(TensorRecord):
         return cls(rotation, translation, torch.ones_like(translation[..., 0]))
 
     @classmethod
-    def identity(cls, dimension: int = 3) -> "Similarity":
+    def identity(cls, dimension: int = 3, dtype: torch.dtype | None = None) -> "Similarity":
         """Leaves every point where it is."""
-        return cls.rigid(torch.eye(dimension), torch.zeros(dimension))
+        return cls.rigid(torch.eye(dimension, dtype=dtype), torch.zeros(dimension, dtype=dtype))
 
     @classmethod
     def in_plane(
@@ -49,8 +50,17 @@ class Similarity(TensorRecord):
     def __matmul__(self, other: "Similarity") -> "Similarity": ...
     @overload
     def __matmul__(self, other: Tensor) -> Tensor: ...
+    @overload
+    def __matmul__(self, other: np.ndarray) -> np.ndarray: ...
     def __matmul__(self, other):
-        """Compose with a similarity, or map points of shape (*batch, points, d)."""
+        """Compose with a similarity, or map points of shape (*batch, points, d).
+
+        An array of points gives an array, in the more precise of both types.
+        """
+        if isinstance(other, np.ndarray):
+            points = torch.tensor(other)
+            dtype = torch.promote_types(points.dtype, self.rotation.dtype)
+            return (self.to(dtype=dtype) @ points.to(dtype)).numpy()
         if isinstance(other, Similarity):
             return Similarity(
                 self.rotation @ other.rotation,

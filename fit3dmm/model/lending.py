@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fit3dmm.geometry.nearest import Match, NearestSurface
-from fit3dmm.geometry.registration import vertex_normals
 from fit3dmm.geometry.subdivision import quads_to_triangles, refine_levels
 from fit3dmm.geometry.surface_points import SurfacePoints
+from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
 from fit3dmm.model.levels import refine_values
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.model.stored import StoredModel
@@ -46,7 +46,7 @@ class Lent:
     def points_on(self, surface: NearestSurface) -> dict[str, SurfacePoints[np.ndarray]]:
         """All its point sets and contours, on the source's surface."""
         triangles = self.model.surface.triangles.numpy()
-        normals = vertex_normals(self.vertices_mm, triangles)
+        normals = vertex_normals(Mesh(self.vertices_mm, triangles))
         found = {}
         for name, points in {**self.model.landmarks, **self.model.contours}.items():
             points = points.numpy()
@@ -72,7 +72,7 @@ class Lent:
         eyes = own_parts.get("eyes", np.zeros(len(stored.mean_mm), bool))
         wanted = np.where(eyes, EYES, SKIN)
         mean = np.asarray(stored.mean_mm, np.float64)
-        normals = vertex_normals(mean, triangles_of(stored))
+        normals = vertex_normals(Mesh(mean, triangles_of(stored)))
         surface = NearestSurface(self.vertices_mm, triangles, part)
         match = _lookup(surface, mean, normals, wanted)
         corners = triangles[match.triangle]

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.geometry.rotation import rotation_vector
+from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
 from fit3dmm.scene import Pose
 from fit3dmm.synthetic.specification import Specification
 
@@ -67,17 +67,8 @@ def view_of(
     top = head_mm[:, 1].max()
     height_mm = top - chin_mm[1]
     distance = max(focal_px * height_mm / (case.face_share * sides.min()), _NEAREST_MM)
-    rotation = _turn(2, case.roll_deg) @ _turn(1, case.yaw_deg) @ _turn(0, case.pitch_deg)
+    rotation = rotation_from_angles(case.pitch_deg, case.yaw_deg, case.roll_deg)
     middle = rotation @ np.array([0.0, (top + chin_mm[1]) / 2, 0.0])
     offset = np.array(case.off_centre) * sides * distance / focal_px
     translation = np.array([offset[0] - middle[0], offset[1] - middle[1], -distance])
     return View(rotation, translation, focal_px, case.width_px, case.height_px)
-
-
-def _turn(axis: int, angle_deg: float) -> np.ndarray:
-    """Right-handed rotation about x, y or z."""
-    c, s = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
-    a, b = (axis + 1) % 3, (axis + 2) % 3
-    matrix = np.eye(3)
-    matrix[a, a], matrix[a, b], matrix[b, a], matrix[b, b] = c, -s, s, c
-    return matrix

@@ -12,6 +12,7 @@ from fit3dmm._files import atomic_path
 from fit3dmm._parallel import Progress, run_in_parallel
 from fit3dmm.geometry.closest_point import index_surface
 from fit3dmm.geometry.correspondence import topology_name
+from fit3dmm.geometry.rotation import rotation_from_angles
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.synthetic.cameras import View, view_of
@@ -72,8 +73,6 @@ def make_case(case: Specification, identities: str = "commons") -> tuple[Photogr
     model = _model(identities)
     head = draw_head(model, case)
     triangles = model.surface.triangles.numpy()
-    points = {name: model.landmarks[name].triangle.numpy() for name in ("ibug68", "mediapipe478")}
-    del points
     neutral68 = _locate(model, "ibug68", head.neutral_mm)
     view = view_of(case, head.expressive_mm, _locate(model, "ibug68", head.expressive_mm)[8])
     parts, eyes, albedo = _parts(model, head, case, view)
@@ -162,8 +161,7 @@ def _torso(head: Head, case: Specification, view: View) -> Part:
     """Upright shoulders under the neck, turned half as far as the head."""
     torso = torso_part(head.neutral_mm, case.generator("torso"))
     neck = head.neutral_mm[head.neutral_mm[:, 1] < head.neutral_mm[:, 1].min() + 8].mean(axis=0)
-    c, s = np.cos(np.radians(case.yaw_deg / 2)), np.sin(np.radians(case.yaw_deg / 2))
-    turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    turn = rotation_from_angles(0.0, case.yaw_deg / 2, 0.0)
     return torso.moved(np.eye(3), -neck).moved(turn, view.to_camera(neck[None])[0])
 
 

@@ -8,9 +8,9 @@ import pytest
 import run_ablation
 import run_accuracy
 import write_tables
-from fit3dmm.evaluate.align import solve_similarity
 from fit3dmm.evaluate.synthetic import Synthetic
 from fit3dmm.fitting import FitConfig, preset
+from fit3dmm.geometry.alignment import solve_similarity
 from harness import read_report, run
 from paired import ITS_ERROR, with_error
 from variants import DEFAULT, VARIANTS
@@ -103,7 +103,7 @@ def test_other_solvers_come_to_about_the_same_face(name, most_mm, trial):
     ours, theirs = (
         model.shape_mm(s.coefficients.neutral())[face].double().numpy() for s in (scene, other)
     )
-    apart_mm = np.linalg.norm(solve_similarity(theirs, ours).apply(theirs) - ours, axis=1).mean()
+    apart_mm = np.linalg.norm(solve_similarity(theirs, ours) @ theirs - ours, axis=1).mean()
     assert 0 < apart_mm < most_mm
 
 

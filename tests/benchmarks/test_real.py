@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 import run_real
-from fit3dmm.evaluate.align import Similarity
+from fit3dmm.geometry.transform import Similarity
 from harness import read_report, run
 from identity import (
     NeutralFace,
@@ -74,8 +75,10 @@ def test_leakage_is_what_no_motion_explains(along, pattern, wider_mm, higher_mm)
     assert found.corner_height_mm == pytest.approx(higher_mm, **CLOSE)
     # Where the head is, is no part of it.
     turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-    away = Similarity(1.0, turn, np.array([5.0, -3.0, 800.0]))
-    elsewhere = NeutralFace(away.apply(smiling.vertices_mm), away.apply(smiling.landmarks68_mm))
+    away = Similarity.rigid(
+        torch.from_numpy(turn), torch.tensor([5.0, -3.0, 800.0], dtype=torch.float64)
+    )
+    elsewhere = NeutralFace(away @ smiling.vertices_mm, away @ smiling.landmarks68_mm)
     again = leakage(face_with(np.zeros((6, 3))), elsewhere, MOUTH)
     for name in ("face_mm", "mouth_mm", "mouth_width_mm", "corner_height_mm"):
         assert getattr(again, name) == pytest.approx(getattr(found, name), abs=1e-6)

@@ -3,8 +3,8 @@ import pytest
 import trimesh
 
 from fit3dmm._errors import InputError
-from fit3dmm.evaluate.align import solve_similarity
 from fit3dmm.evaluate.surface_error import surface_error
+from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.geometry.triangle_mesh import Mesh
 from tests.evaluate import tiny_sets
 from tests.shared_data import shared
@@ -41,10 +41,10 @@ def test_agrees_with_an_independent_icp(scan):
     points = truth.vertices[inside]
     icp = solve_similarity(predicted_landmarks, landmarks)
     for _ in range(100):
-        moved = Mesh(icp.apply(prediction.vertices), prediction.triangles)
+        moved = Mesh(icp @ prediction.vertices, prediction.triangles)
         nearest, triangle = brute_force_nearest(moved, points[::6])
-        icp = solve_similarity(nearest, points[::6]).after(icp)
-    moved = Mesh(icp.apply(prediction.vertices), prediction.triangles)
+        icp = solve_similarity(nearest, points[::6]) @ icp
+    moved = Mesh(icp @ prediction.vertices, prediction.triangles)
     nearest, triangle = brute_force_nearest(moved, points)
     gap = points - nearest
     scan_mesh = trimesh.Trimesh(truth.vertices, truth.triangles, process=False)
@@ -86,7 +86,7 @@ def test_a_shift_along_the_normal_by_hand():
     kept = surface_error(
         face, inside, tiny_sets.seven(face), doubled, tiny_sets.seven(doubled), with_scale=False
     )
-    assert kept.alignment.scale == 1.0
+    assert kept.T_truth_prediction.scale == 1.0
     assert kept.truth_to_prediction.surface.mean() > 1.0
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from fit3dmm.geometry.nearest import NearestSurface, closest_in_triangles
-from fit3dmm.geometry.registration import register, vertex_normals
+from fit3dmm.geometry.registration import register
 from fit3dmm.geometry.subdivision import quads_to_triangles
+from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
 from tests.toy import toy_stored
 
 
@@ -96,6 +97,6 @@ def test_parts_that_are_not_matched_follow_their_neighbours():
 def test_normals_of_a_sphere_point_outwards():
     stored = toy_stored(cells=16)
     ball = stored.mean_mm / np.linalg.norm(stored.mean_mm, axis=1, keepdims=True)
-    normals = vertex_normals(ball, quads_to_triangles(stored.base_faces))
+    normals = vertex_normals(Mesh(ball, quads_to_triangles(stored.base_faces)))
     # A sphere of 1,538 vertices is smooth to two degrees.
     assert np.sum(normals * ball, axis=1).min() > np.cos(np.radians(2.5))

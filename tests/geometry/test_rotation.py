@@ -2,12 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fit3dmm.geometry.rotation import (
+    angles_of_rotation,
     cross_matrix,
     left_jacobian,
+    rotation_from_angles,
     rotation_matrix,
     rotation_vector,
 )
@@ -87,3 +92,23 @@ def test_batch_axes() -> None:
     v = torch.zeros(2, 4, 3)
     assert rotation_matrix(v).shape == (2, 4, 3, 3)
     assert rotation_vector(rotation_matrix(v)).shape == (2, 4, 3)
+
+
+@given(angles=st.tuples(st.floats(-179, 179), st.floats(-89, 89), st.floats(-179, 179)))
+@settings(max_examples=50, deadline=None)
+def test_angles_come_back(angles) -> None:
+    found = angles_of_rotation(rotation_from_angles(*angles))
+    # Near a right angle of yaw, where pitch and roll can hardly be told apart, a little is lost.
+    np.testing.assert_allclose([found["pitch"], found["yaw"], found["roll"]], angles, atol=1e-6)
+
+
+def test_angles_turn_one_after_the_other_about_the_axes_of_the_camera() -> None:
+    pitch, yaw, roll = torch.diag(torch.tensor([10.0, 25.0, -40.0], dtype=torch.float64).deg2rad())
+    expected = rotation_matrix(roll) @ rotation_matrix(yaw) @ rotation_matrix(pitch)
+    found = rotation_from_angles(10.0, 25.0, -40.0)
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-15)
+
+
+def test_a_profile_has_angles_too() -> None:
+    found = angles_of_rotation(rotation_from_angles(20.0, 90.0, 0.0))
+    assert found == pytest.approx({"pitch": 20.0, "yaw": 90.0, "roll": 0.0}, abs=1e-5)

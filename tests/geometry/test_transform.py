@@ -1,5 +1,6 @@
 """Laws of similarities: they form a group and `T_a_b @ points_b` is `points_a`."""
 
+import numpy as np
 import torch
 
 from fit3dmm.geometry.rotation import rotation_matrix
@@ -61,6 +62,16 @@ def test_differences_ignore_the_shift_and_directions_the_scale() -> None:
 def test_one_transform_serves_a_batch_of_points() -> None:
     T_a_b, points_b = drawn(5), points(3)
     close((T_a_b @ points_b)[1], T_a_b @ points_b[1])
+
+
+def test_arrays_of_points_stay_arrays_in_the_more_precise_type() -> None:
+    T_a_b, points_b = drawn(6), points()
+    mapped = T_a_b @ points_b.numpy()
+    assert isinstance(mapped, np.ndarray)
+    close(torch.from_numpy(mapped), T_a_b @ points_b)
+    assert (T_a_b @ points_b.float().numpy()).dtype == np.float64
+    assert (T_a_b.to(dtype=torch.float32) @ points_b.numpy()).dtype == np.float64
+    assert (T_a_b.to(dtype=torch.float32) @ points_b.float().numpy()).dtype == np.float32
 
 
 def test_in_plane_by_hand() -> None:

@@ -30,10 +30,10 @@ if __name__ == "__main__":
 from commons.expression_figures import TABLE, left_share
 from commons.head import Head, cut_head
 from commons.sources import fetch_sources, read_base_mesh
-from fit3dmm.evaluate.align import solve_similarity
 from fit3dmm.fitting.pipeline import fit
 from fit3dmm.fitting.prepared import prepare
 from fit3dmm.fitting.result import FitResult
+from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import Coefficients, MorphableModel
 
@@ -126,7 +126,7 @@ def lacking_mm(pairs: Fits, model: MorphableModel) -> np.ndarray:
     moved = []
     for neutral, smiling in zip(pairs.neutral_mm[::2], pairs.neutral_mm[1::2], strict=True):
         placed = solve_similarity(smiling[still], neutral[still])
-        moved.append(placed.apply(smiling) - neutral)
+        moved.append(placed @ smiling - neutral)
     both = (np.array(moved) + np.array(moved)[:, mirror] * [-1, 1, 1]) / 2 * moving[:, None]
     normal = change.T @ change + np.diag(_RIDGE) * len(change)
     solved = np.linalg.solve(normal, change.T @ both.reshape(len(change), -1))
@@ -209,7 +209,7 @@ def leakage_mm(pairs: Fits, model: MorphableModel) -> float:
 
 def _distances_mm(faces_mm: np.ndarray) -> Iterator[float]:
     for neutral, smiling in zip(faces_mm[::2], faces_mm[1::2], strict=True):
-        placed = solve_similarity(smiling, neutral).apply(smiling)
+        placed = solve_similarity(smiling, neutral) @ smiling
         yield float(np.linalg.norm(placed - neutral, axis=1).mean())
 
 

@@ -4,11 +4,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from fit3dmm.evaluate.align import Similarity, solve_similarity
 from fit3dmm.evaluate.fitter import FittedFace, FittedScene
 from fit3dmm.evaluate.now_error import align_prediction, crop_scan
 from fit3dmm.evaluate.protocol import SurfacePicture
+from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.geometry.harmonics import sh_basis
+from fit3dmm.geometry.transform import Similarity
 from fit3dmm.geometry.triangle_mesh import Mesh, keep_vertices
 from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 from fit3dmm.synthetic.probes import Probe, SphereMap
@@ -100,12 +101,12 @@ def shape_errors(
     placed = _to_camera(expressive, scene)
     # Frames of different meshes are turned against each other: what turns the aligned prediction
     # is compared with what turns the truth.
-    turn = truth.rotation.T @ scene.rotation @ rigid.rotation.T
+    turn = truth.rotation.T @ scene.rotation @ rigid.rotation.numpy().T
     return {
-        "neutral_mm": _mean_distance(rigid.apply(neutral), true_neutral),
-        "neutral_scaled_mm": _mean_distance(scaled.apply(neutral), true_neutral),
+        "neutral_mm": _mean_distance(rigid @ neutral, true_neutral),
+        "neutral_scaled_mm": _mean_distance(scaled @ neutral, true_neutral),
         "placed_mm": _mean_distance(placed, true_cam),
-        "expressive_mm": _mean_distance(_rigid(placed, true_cam).apply(placed), true_cam),
+        "expressive_mm": _mean_distance(_rigid(placed, true_cam) @ placed, true_cam),
         "rotation_deg": _angle_deg(turn),
         "compared_points": len(neutral),
     }

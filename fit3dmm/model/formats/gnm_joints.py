@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 
 from fit3dmm.model.formats.source import EXPRESSION_SIGMA
 
@@ -54,7 +55,8 @@ def units(
         ):
             arm = points - centres_mm[k]
             names.append(f"eyeLook{look}{side}")
-            moves.append(weights[k][:, None] * (arm @ _turn(axis, angle).T - arm))
+            turn = Rotation.from_rotvec(angle * np.eye(3)[axis])
+            moves.append(weights[k][:, None] * (turn.apply(arm) - arm))
     n_eye = len(names)
     if "head" in joint:
         carried = weights[_below(joint["head"], arrays["joint_parent_indices"])].sum(axis=0)
@@ -72,14 +74,6 @@ def units(
             -1, 2
         ),
     )
-
-
-def _turn(axis: int, angle_rad: float) -> np.ndarray:
-    first, second = (axis + 1) % 3, (axis + 2) % 3
-    turn = np.eye(3)
-    turn[first, first] = turn[second, second] = np.cos(angle_rad)
-    turn[first, second], turn[second, first] = -np.sin(angle_rad), np.sin(angle_rad)
-    return turn
 
 
 def _below(joint: int, parents: np.ndarray) -> list[int]:
