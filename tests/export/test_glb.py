@@ -148,6 +148,7 @@ def test_a_model_without_expressions_has_no_targets(known, tmp_path):
         expression_names=(),
         expression_sigma=known.model.expression_sigma[:0],
         expression_bounds=known.model.expression_bounds[:0],
+        expression_covariance_factor=known.model.expression_covariance_factor[:0, :0],
     )
     face = known.scene.coefficients.replace(expression=torch.zeros(0))
     write_glb(still, face, b"", tmp_path / "still.glb")
