@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from fit3dmm import __version__
+from fit3dmm.cli.console import console
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.mesh import Topology, build_topology
 from fit3dmm.geometry.subdivision import composed_operator, quads_to_triangles, refine_levels
@@ -46,7 +46,7 @@ class Doctor:
             for name, value in facts.items():
                 table.add_row(name, value)
             table.add_section()
-        Console().print(table)
+        console().print(table)
 
 
 def _versions() -> dict[str, str]:

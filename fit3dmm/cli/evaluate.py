@@ -13,6 +13,7 @@ from rich.table import Table
 
 from fit3dmm._errors import InputError
 from fit3dmm._parallel import available_cores
+from fit3dmm.cli.console import console, printable, say
 from fit3dmm.evaluate.aflw2000 import Aflw2000
 from fit3dmm.evaluate.bu3dfe import Bu3dfe
 from fit3dmm.evaluate.facewarehouse import FaceWarehouse
@@ -83,7 +84,7 @@ def _shown_progress() -> Iterator[Callable[[str, int, int], None]]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console(stderr=True),
     )
     tasks: dict[str, Any] = {}
 
@@ -97,26 +98,27 @@ def _shown_progress() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def _print(evaluation: Evaluation, name: str, out: Path) -> None:
-    console = Console()
-    console.print(_table(name, evaluation.table))
+    screen = console()
+    screen.print(_table(name, evaluation.table))
     counts = count_statuses(evaluation.outcomes)
     reused = sum(outcome.reused for outcome in evaluation.outcomes)
     parts = ", ".join(f"{n} {what}" for what, n in counts.items())
-    console.print(f"{parts} ({reused} scores reused from an earlier run).")
-    _print_losses(console, evaluation)
+    screen.print(f"{parts} ({reused} scores reused from an earlier run).")
+    _print_losses(screen, evaluation)
     if evaluation.submission:
-        console.print(evaluation.submission)
-    console.print(f"Results are in {out}.")
+        say(evaluation.submission)
+    say(f"Results are in {out}.")
 
 
-def _print_losses(console: Console, evaluation: Evaluation) -> None:
+def _print_losses(screen: Console, evaluation: Evaluation) -> None:
     lost = [o for o in evaluation.outcomes if o.status in ("missing", "no face", "failed")]
     for outcome in lost[:10]:
-        console.print(f"  {outcome.status}: {outcome.case.name}: {outcome.reason}", style="yellow")
+        line = f"  {outcome.status}: {outcome.case.name}: {outcome.reason}"
+        screen.print(printable(line), style="yellow")
     if len(lost) > 10:
-        console.print(f"  and {len(lost) - 10} more, all in cases.csv", style="yellow")
+        screen.print(f"  and {len(lost) - 10} more, all in cases.csv", style="yellow")
     if lost:
-        console.print(
+        screen.print(
             f"{len(lost)} cases have no score: the table is not comparable with complete ones.",
             style="bold yellow",
         )
@@ -172,10 +174,9 @@ class RunMeshPair:
     def run(self) -> None:
         """Measure and print."""
         result = compare_meshes(self.pair)
-        console = Console()
-        console.print(_table("mesh-pair", result.rows))
-        console.print(f"Scale of the alignment {float(result.T_truth_prediction.scale):.6f}.")
-        console.print(f"Results are in {self.pair.out}.")
+        console().print(_table("mesh-pair", result.rows))
+        say(f"Scale of the alignment {float(result.T_truth_prediction.scale):.6f}.")
+        say(f"Results are in {self.pair.out}.")
 
 
 @dataclass(frozen=True)
@@ -209,14 +210,14 @@ class RunSynthetic:
             if self.photos_only:
                 return
             comparison = compare_methods(self.protocol, folder, self.out, fitters, jobs, show)
-        console = Console()
+        screen = console()
         for name, evaluation in comparison.evaluations.items():
             shown = ("group", "scored", *HEADLINE)
             rows = [{k: row[k] for k in shown if k in row} for row in evaluation.table]
-            console.print(_table(f"synthetic, {name}", rows))
-            _print_losses(console, evaluation)
-        console.print(_turned("synthetic, all methods", "method", comparison.table))
-        console.print(f"Results are in {self.out}.")
+            screen.print(_table(f"synthetic, {name}", rows))
+            _print_losses(screen, evaluation)
+        screen.print(_turned("synthetic, all methods", "method", comparison.table))
+        say(f"Results are in {self.out}.")
 
 
 def _turned(title: str, heading: str, rows: list[Row]) -> Table:

@@ -11,11 +11,12 @@ from typing import Annotated, Any, Literal
 
 import torch
 import tyro
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fit3dmm._errors import InputError
-from fit3dmm.cli.names import result_name
+from fit3dmm.cli.console import console, printable, say
+from fit3dmm.cli.inputs import Inputs, find_photos
+from fit3dmm.cli.names import Places
 from fit3dmm.export.folder import identity, write_face
 from fit3dmm.export.result_folder import check_replaceable, whole_folder
 from fit3dmm.export.summary import json_text
@@ -41,14 +42,17 @@ class Fit:
 
     DIR/<the photo's name>/ holds fit.json and fit.h5 (numbers), neutral.obj and posed.obj (meshes),
     face.glb (an avatar with blendshapes), texture.png, overlay.png (look at it first), depth.npy.
-    Several faces of one photo lie in its folders face1, face2, ..., the largest first.
+    Several faces of one photo lie in its folders face1, face2, ..., the largest first. Photos of
+    one name get folders of their own: holiday-me, work-me.
     """
 
     photos: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """JPEG, PNG, WebP, TIFF or BMP."""
+    """JPEG, PNG, WebP, TIFF or BMP files, folders of them, and patterns in quotes ("*.jpg")."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Where the folders shall lie. Earlier results of the same photos are replaced and nothing
     else."""
+    recursive: Annotated[bool, tyro.conf.arg(aliases=["-r"])] = False
+    """Look into the folders of folders, too."""
     model: str = SHIPPED
     """A model's name (see `fit3dmm model list`) or file."""
     preset: str = "default"
@@ -70,44 +74,56 @@ class Fit:
     def run(self) -> None:
         config = self._config()
         check_texture_size(self.texture_size)
-        targets = self._targets()
+        inputs = self._inputs()
+        places = Places(self.out, inputs.photos)
+        n_inputs = len(inputs.photos) + len(inputs.failed)
+        entries, errors = [], []
+
+        def fail(path: Path, error: Exception) -> None:
+            entries.append({"photo": str(path), "ok": False, "error": str(error)})
+            errors.append(error)
+            if n_inputs > 1:
+                say(f"fit3dmm: {path}: {error}", error=True)
+
+        for path, error in inputs.failed:
+            fail(path, error)
         progress = Progress(
-            *(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()),
-            console=Console(stderr=True),
+            TextColumn("{task.description}", markup=False),
+            *(BarColumn(), TimeElapsedColumn()),
+            console=console(stderr=True),
             disable=not sys.stderr.isatty(),
             transient=True,
         )
-        entries, errors = [], []
         with _Shared(self.model, self.device, config) as shared, progress:
-            task = progress.add_task("", total=len(targets) * len(_STEPS))
-            for photo, target in targets.items():
+            task = progress.add_task("", total=len(inputs.photos) * len(_STEPS))
+            for photo in inputs.photos:
                 steps = iter(_STEPS)
 
                 def advance(photo=photo, steps=steps) -> None:
-                    progress.update(task, description=f"{photo.name}: {next(steps)}")
+                    name = printable(photo.name)
+                    progress.update(task, description=f"{name}: {next(steps)}")
                     progress.advance(task)
 
                 try:
-                    entries.append(self._fit(photo, target, shared, advance))
+                    entries.append(self._fit(photo, places, shared, advance))
                 except Exception as error:
                     # A photo that fails must not cost the others their results.
-                    entries.append({"photo": str(photo), "ok": False, "error": str(error)})
-                    errors.append(error)
-                    if len(targets) > 1:
-                        print(f"fit3dmm: {photo}: {error}", file=sys.stderr)
+                    fail(photo, error)
                 else:
                     self._say(entries[-1])
         if self.json:
-            print(json_text({"format": FORMAT, "format_version": 1, "photos": entries}))
-        _raise(errors, len(targets))
+            document = {"format": FORMAT, "format_version": 1, "photos": entries}
+            print(json_text(document, ascii_only=True))
+        _raise(errors, n_inputs)
 
     def _fit(
-        self, photo: Path, target: Path, shared: "_Shared", advance: Callable[[], None]
+        self, photo: Path, places: Places, shared: "_Shared", advance: Callable[[], None]
     ) -> dict[str, Any]:
         """Fit one photo and write its folder; gives its entry of the JSON document."""
         advance()
         picture = read_photo(photo)
         who = identity(picture, photo)
+        target = places.choose(photo, who)
         check_replaceable(target, who)
         with torch_threads(shared.config.threads):
             seen = observe(picture, shared.config.size_px, self.face, shared.detector)
@@ -131,9 +147,9 @@ class Fit:
             return
         for face in entry["faces"]:
             quality = face["fit"]["quality"]
-            print(f"{face['folder']}: {quality['verdict']} ({face['seconds']:.1f} s)")
+            say(f"{face['folder']}: {quality['verdict']} ({face['seconds']:.1f} s)")
             for remark in quality["remarks"]:
-                print(f"  {remark}")
+                say(f"  {remark}")
 
     def _config(self) -> FitConfig:
         config = preset(self.preset)
@@ -145,20 +161,19 @@ class Fit:
             config = replace(config, focal_px=float(self.focal))
         return config
 
-    def _targets(self) -> dict[Path, Path]:
-        """The folder of each photo."""
-        if not self.photos:
+    def _inputs(self) -> Inputs:
+        inputs = find_photos(self.photos, self.recursive, self.out)
+        if not inputs.photos and not inputs.failed:
             raise InputError("No photo is given: name one at least.")
-        targets: dict[Path, Path] = {}
-        for photo in dict.fromkeys(self.photos):
-            target = self.out / result_name(photo)
-            if target in targets.values():
-                raise InputError(
-                    f"Two photos are called {photo.stem}, and each would write to {target}: "
-                    "rename one, or fit it on its own with another --out."
-                )
-            targets[photo] = target
-        return targets
+        if inputs.left_out:
+            n, first = len(inputs.left_out), inputs.left_out[0]
+            files = (
+                "1 file that is no picture by its name"
+                if n == 1
+                else (f"{n} files that are no pictures by their names, such as")
+            )
+            say(f"fit3dmm: left out {files} {first}", error=True)
+        return inputs
 
 
 class _Shared:
@@ -203,20 +218,20 @@ def _compile_once() -> None:
     from fit3dmm.render.cpu import kernels_cached, warm_up
 
     if not kernels_cached():
-        print("fit3dmm: compiling the renderer for this machine, once ...", file=sys.stderr)
-        print(f"fit3dmm: compiled in {warm_up():.0f} s", file=sys.stderr)
+        say("fit3dmm: compiling the renderer for this machine, once ...", error=True)
+        say(f"fit3dmm: compiled in {warm_up():.0f} s", error=True)
 
 
-def _raise(errors: list[Exception], n_photos: int) -> None:
+def _raise(errors: list[Exception], n_inputs: int) -> None:
     """End with the exit code of the worst failure."""
     if not errors:
         return
     ours = [error for error in errors if not isinstance(error, InputError)]
-    if n_photos == 1:
+    if n_inputs == 1:
         raise errors[0]
     if ours:
-        raise ExceptionGroup(f"fit3dmm failed on {len(ours)} of {n_photos} photos", ours)
-    raise InputError(f"{len(errors)} of {n_photos} photos could not be fitted, see above.")
+        raise ExceptionGroup(f"fit3dmm failed on {len(ours)} of {n_inputs} photos", ours)
+    raise InputError(f"{len(errors)} of {n_inputs} photos could not be fitted, see above.")
 
 
 COMMAND = Fit

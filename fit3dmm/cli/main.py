@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from fit3dmm import __version__
 from fit3dmm._errors import InputError
+from fit3dmm.cli.console import say, silence, working_streams
 
 # Each command is a module in fit3dmm.cli that says COMMAND: a frozen record with `run()`, or a
 # mapping of subcommand names to such records. Modules are imported when their command is named, so
@@ -23,6 +24,9 @@ COMMANDS = {
     "model": "List, inspect, show, convert and download face models.",
     "render": "Draw a saved scene or fit, or a model with given coefficients.",
 }
+
+# 128 and the number of SIGPIPE, which Windows has not.
+_PIPE_CLOSED = 141
 
 
 @runtime_checkable
@@ -38,15 +42,20 @@ def main(arguments: list[str] | None = None) -> int:
     # Spinning OpenMP threads make a second thread under contention ten times slower, and the
     # policy is read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with _signals_interrupt() as came:
+    with working_streams(), _signals_interrupt() as came:
         try:
             _run(arguments)
+            sys.stdout.flush()
         except InputError as error:
-            print(f"fit3dmm: {error}", file=sys.stderr)
+            say(f"fit3dmm: {error}", error=True)
             return 2
         except KeyboardInterrupt:
-            print("fit3dmm: interrupted; nothing half-written is left behind.", file=sys.stderr)
+            say("fit3dmm: interrupted; nothing half-written is left behind.", error=True)
             return 128 + (came[0] if came else signal.SIGINT)
+        except BrokenPipeError:
+            # Who reads has seen enough: `fit3dmm model list | head -1`.
+            silence(sys.stdout)
+            return _PIPE_CLOSED
     return 0
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 import numpy as np
 import tyro
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from fit3dmm._errors import InputError
+from fit3dmm.cli.console import console, say
 from fit3dmm.model.complete import Completion, complete
 from fit3dmm.model.download import DOWNLOADS, download_model
 from fit3dmm.model.files import load_model, read_stored, write_stored
@@ -37,7 +37,7 @@ class List:
             if name not in installed:
                 get = f"fit3dmm model download {name} ({download.size_mb} MB)"
                 table.add_row(name, download.title, download.licence, get)
-        Console().print(table)
+        console().print(table)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Info:
         table = Table("", "", show_header=False, box=None, pad_edge=False)
         for name, value in _facts(path, stored).items():
             table.add_row(name, value)
-        Console().print(table)
+        console().print(table)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Show:
         model = load_model(self.model)
         output = self.output or Path(f"{model.info.name}.png")
         write_sheet(contact_sheet(model, seed=self.seed, tile_px=self.tile_px), output)
-        Console().print(f"{output}: {model.info.name}, {model.n_vertices:,} vertices")
+        say(f"{output}: {model.info.name}, {model.n_vertices:,} vertices")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Download:
     def run(self) -> None:
         download = DOWNLOADS[self.model]
         columns = (TextColumn(download.title), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        with Progress(*columns) as bar:
+        with Progress(*columns, console=console(stderr=True)) as bar:
             task = bar.add_task("", total=None)
             done = download_model(
                 download, lambda got, total: bar.update(task, completed=got, total=total)
@@ -143,20 +143,19 @@ def _facts(path: Path, stored: StoredModel) -> dict[str, str]:
 
 
 def _report(path: Path, completion: Completion) -> None:
-    console = Console()
     stored = completion.stored
-    console.print(
+    say(
         f"{path}: {stored.info.name}, {len(stored.mean_mm):,} vertices, "
         f"{len(stored.identity_basis_mm)} identity, {len(stored.expression_names)} expression and "
         f"{len(stored.albedo_basis_linear)} albedo components"
     )
-    console.print(
+    say(
         f"Commons laid over its mean: {completion.residual_mean_mm:.2f} mm mean residual, "
         f"{completion.residual_p90_mm:.2f} mm at the 90th percentile"
     )
     if len(completion.landmark_gap_mm) > 0:
         gap = np.median(completion.landmark_gap_mm)
-        console.print(f"Its own 68 points and those of Commons: {gap:.1f} mm apart (median)")
+        say(f"Its own 68 points and those of Commons: {gap:.1f} mm apart (median)")
 
 
 COMMAND = {"list": List, "info": Info, "show": Show, "convert": Convert, "download": Download}

@@ -9,11 +9,11 @@ import h5py
 import numpy as np
 import torch
 import tyro
-from rich.console import Console
 from torch import Tensor
 
 from fit3dmm import scene_file
 from fit3dmm._errors import InputError
+from fit3dmm.cli.console import say
 from fit3dmm.export import record
 from fit3dmm.export.contact_sheet import write_sheet
 from fit3dmm.geometry.camera import Camera
@@ -90,7 +90,7 @@ class Render:
             picture = picture[..., None].expand(-1, -1, 3)
         output = self.output or Path(f"{Path(self.source).stem}.png")
         write_sheet((picture * 255).round().clamp(0, 255).byte().numpy().astype(np.uint8), output)
-        Console().print(f"{output}: {picture.shape[1]} x {picture.shape[0]} px, {model.info.name}")
+        say(f"{output}: {picture.shape[1]} x {picture.shape[0]} px, {model.info.name}")
 
     def _model_and_scene(self) -> tuple[MorphableModel, Scene]:
         saved = _saved_scene(Path(self.source))

@@ -8,7 +8,7 @@ import torch
 
 from fit3dmm.export.depth import depth_map, write_depth
 from fit3dmm.export.glb import write_glb
-from fit3dmm.export.mark import PhotoIdentity, place_digest
+from fit3dmm.export.mark import PhotoIdentity, place_digest, same_in_any_locale
 from fit3dmm.export.mesh import neutral_mesh, posed_mesh, write_material, write_textured_obj
 from fit3dmm.export.picture import write_png
 from fit3dmm.export.preview import preview
@@ -66,7 +66,9 @@ def identity(photo: Photo, path: Path | str | None = None) -> PhotoIdentity:
     if not sha256:
         size = f"{photo.width_px} x {photo.height_px} ".encode()
         sha256 = hashlib.sha256(size + photo.pixels_srgb.cpu().numpy().tobytes()).hexdigest()
-    return PhotoIdentity(photo.name, sha256, "" if path is None else place_digest(Path(path)))
+    return PhotoIdentity(
+        same_in_any_locale(photo.name), sha256, "" if path is None else place_digest(Path(path))
+    )
 
 
 def write_face(

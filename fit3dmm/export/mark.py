@@ -48,6 +48,15 @@ def place_digest(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
 
 
+def same_in_any_locale(name: str) -> str:
+    """The name as a UTF-8 locale reads its bytes; other locales read them as surrogates."""
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # Surrogates that stand for no byte, which Windows allows.
+        return name
+
+
 def write_mark(folder: Path, photo: PhotoIdentity) -> None:
     """Mark a folder, with all that it holds, as the result of a photo."""
     files = {

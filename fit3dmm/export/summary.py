@@ -92,12 +92,14 @@ def write_json(content: dict[str, Any], path: Path) -> None:
         InputError: the folder can't be written to.
     """
     with atomic_path(Path(path)) as temporary:
-        temporary.write_text(json_text(content) + "\n", encoding="utf-8")
+        # Names of files may hold bytes that are no UTF-8; a backslash is JSON's own escape of them.
+        text = json_text(content) + "\n"
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def json_text(content: Any) -> str:
-    """Strict JSON, indented."""
-    return json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False)
+def json_text(content: Any, ascii_only: bool = False) -> str:
+    """Strict JSON, indented; in ASCII where it can't be known who reads it."""
+    return json.dumps(_finite(content), indent=1, ensure_ascii=ascii_only, allow_nan=False)
 
 
 def _landmarks(result: FitResult, model: MorphableModel) -> dict[str, Any]:

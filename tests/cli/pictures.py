@@ -159,7 +159,7 @@ def _folder(folder: Path) -> Path:
 
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "missing": (lambda folder: folder / "photo.png", "Can't read the photo .*No such file"),
-    "folder": (_folder, "it is a folder"),
+    "folder": (_folder, "folder .* holds no pictures"),
     "empty": (_bytes(lambda: b""), r"is empty \(0 bytes\)"),
     "text": (_bytes(lambda: b"dear diary", ".jpg"), "not a picture that fit3dmm reads"),
     "pdf": (_bytes(lambda: b"%PDF-1.7 ...", ".pdf"), "not a picture that fit3dmm reads"),

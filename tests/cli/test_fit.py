@@ -224,12 +224,32 @@ def test_a_damaged_model(tmp_path, capfd):
     assert not out.exists()
 
 
-def test_photos_of_one_name_are_not_mixed_up(tmp_path, capfd):
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-    photos = [str(tmp_path / name / "me.png") for name in ("a", "b")]
-    assert main(["fit", *photos, "--out", str(tmp_path / "out")]) == 2
-    assert "Two photos are called me" in capfd.readouterr().err
+def test_a_folder_of_mixed_files(tmp_path, quick, capfd):
+    """Names of all kinds, and broken files among them: each ends in a result or a sentence."""
+    for name in ("a/me.png", "b/me.png", "b/caf\udce9 [b]\n.png", "b/" + "é" * 120 + ".png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(PORTRAIT, tmp_path / name)
+    (tmp_path / "a" / "empty.jpg").write_bytes(b"")
+    (tmp_path / "b" / "text.png").write_bytes(b"dear diary")
+    (tmp_path / "b" / "list.txt").write_bytes(b"dear diary")
+    out = tmp_path / "out"
+    assert main(["fit", str(tmp_path), "--recursive", "--out", str(out), *quick]) == 2
+    printed, said = capfd.readouterr()
+    sentences = said.splitlines()
+    assert [line for line in sentences if "empty.jpg" in line or "text.png" in line] == sentences[
+        1:3
+    ]
+    assert "list.txt" in sentences[0]
+    assert "2 of 6 photos could not be fitted" in sentences[3]
+    assert len(re.findall(r"^\S.*: (?:good|doubtful|failed) \(", printed, re.MULTILINE)) == 4
+    assert "caf\\udce9 [b]\\n: " in printed
+    made = sorted(p.name for p in out.iterdir())
+    assert made == sorted(["a-me", "b-me", "caf\udce9 [b]\n", "é" * 120])
+    for name in made:
+        assert left_in(out / name) == WRITTEN
+        said = json.loads((out / name / "fit.json").read_text())
+        assert said["photo"]["name"] == name[-len(said["photo"]["name"]) :]
+        assert fit3dmm.load_result(out / name / "fit.h5").observation.name == said["photo"]["name"]
 
 
 def test_outputs_that_cannot_be_written(tmp_path, quick, capfd):
@@ -327,6 +347,8 @@ def test_a_result_replaces_only_the_same_photos(tmp_path, quick, capfd, monkeypa
     # Another photo by the same name, an edited one, and a result that was painted over.
     Path("b").mkdir()
     pictures.portrait().rotate(1).save("b/a.png")
+    assert main(["fit", "b/a.png", "--out", "faces", *quick]) == 0
+    pictures.portrait().rotate(2).save("b/a.png")
     assert main(["fit", "b/a.png", "--out", "faces", *quick]) == 2
     assert main(["fit", "a.png", "--out", "faces", *quick]) == 2
     said = capfd.readouterr().err.splitlines()
@@ -334,7 +356,7 @@ def test_a_result_replaces_only_the_same_photos(tmp_path, quick, capfd, monkeypa
         said,
         (
             "faces is there already and has no mark",
-            "faces/a holds the result of another photo called a",
+            "faces/b-a holds the result of another photo called a, or of this one before",
             "faces/a/texture.png is yours, or was changed since",
         ),
         strict=True,
@@ -342,7 +364,7 @@ def test_a_result_replaces_only_the_same_photos(tmp_path, quick, capfd, monkeypa
         assert sentence in line
     after = {p: p.read_bytes() for p in Path("faces").rglob("*") if p.is_file()}
     assert before.items() <= after.items()
-    assert len(list(Path("faces").iterdir())) == 2
+    assert len(list(Path("faces").iterdir())) == 3
     # Without the painted file the photo can be fitted again, as often as one likes.
     Path("faces/a/texture.png").unlink()
     for _ in range(2):
