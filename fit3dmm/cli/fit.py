@@ -45,7 +45,7 @@ class Fit:
     """
 
     photos: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """JPEG, PNG, WebP, TIFF or BMP."""
+    """JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF; HEIC with pip install "fit3dmm[heic]"."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Where the folders shall lie. Earlier results of the same photos are replaced and nothing
     else."""
@@ -132,6 +132,10 @@ class Fit:
         for face in entry["faces"]:
             quality = face["fit"]["quality"]
             print(f"{face['folder']}: {quality['verdict']} ({face['seconds']:.1f} s)")
+            turn_deg = face["fit"]["photo"]["upright_turn_deg"]
+            if turn_deg:
+                lies = "stands on its head" if turn_deg == 180 else "lies on its side"
+                print(f"  The face {lies} in the photo; it was fitted as it is.")
             for remark in quality["remarks"]:
                 print(f"  {remark}")
 
