@@ -9,6 +9,7 @@ from PIL import Image, ImageCms
 
 from fit3dmm._errors import InputError
 
+_BAND_ROWS = 256
 # Full scales of the depths that cameras and scanners write into 16 bits.
 _FULL_SCALES = (255, 1023, 4095, 16383, 65535)
 
@@ -17,7 +18,13 @@ def srgb_bytes(picture: Image.Image, label: str) -> np.ndarray:
     """(height, width, 3) bytes of a picture of any mode, through its colour profile."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         return bytes_of_array(_deep_grey(picture), label)
-    return np.array(_to_srgb(picture))
+    rgb = _to_srgb(picture)
+    pixels = np.empty((rgb.height, rgb.width, 3), dtype=np.uint8)
+    # As a whole, numpy would take it over by way of another copy of all bytes.
+    for top in range(0, rgb.height, _BAND_ROWS):
+        bottom = min(top + _BAND_ROWS, rgb.height)
+        pixels[top:bottom] = np.asarray(rgb.crop((0, top, rgb.width, bottom)))
+    return pixels
 
 
 def bytes_of_array(values: Any, label: str) -> np.ndarray:
