@@ -47,7 +47,8 @@ class Fit:
     """
 
     photos: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """JPEG, PNG, WebP, TIFF or BMP files, folders of them, and patterns in quotes ("*.jpg")."""
+    """JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF files (HEIC with `pip install "fit3dmm[heic]"`), folders
+    of them, and patterns in quotes ("*.jpg")."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Where the folders shall lie. Earlier results of the same photos are replaced and nothing
     else."""
@@ -148,6 +149,10 @@ class Fit:
         for face in entry["faces"]:
             quality = face["fit"]["quality"]
             say(f"{face['folder']}: {quality['verdict']} ({face['seconds']:.1f} s)")
+            turn_deg = face["fit"]["photo"]["upright_turn_deg"]
+            if turn_deg:
+                lies = "stands on its head" if turn_deg == 180 else "lies on its side"
+                say(f"  The face {lies} in the photo; it was fitted as it is.")
             for remark in quality["remarks"]:
                 say(f"  {remark}")
 

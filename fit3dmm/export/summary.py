@@ -36,6 +36,7 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
             "name": result.observation.name,
             "width_px": result.observation.photo_width_px,
             "height_px": result.observation.photo_height_px,
+            "upright_turn_deg": result.observation.upright_turn_deg,
         },
         "model": {
             "name": result.model.name,

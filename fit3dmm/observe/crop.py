@@ -14,6 +14,7 @@ from fit3dmm.observe.colour import srgb_to_linear
 from fit3dmm.observe.photo import Photo
 
 MIN_SIZE_PX, MAX_SIZE_PX = 64, 1024
+_BAND_PIXELS = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,8 @@ def extract_crop(photo: Photo, T_crop_photo: Similarity, size_px: int) -> Crop:
 
     scale = float(T_crop_photo.scale)
     left, top, piece = _covered_piece(photo, T_crop_photo, size_px)
-    light_of_byte = srgb_to_linear(torch.arange(256) / 255)
-    image = light_of_byte[piece.permute(2, 0, 1)[None].int()]
     block = max(1, int(0.5 / scale))
-    image = _block_means(image, block)
+    image = _light_of_blocks(piece, block)
     reduction = 1 / (scale * block)
     if reduction > 1:
         sigma = 0.5 * (reduction**2 - 1) ** 0.5
@@ -98,6 +97,17 @@ def _covered_piece(photo: Photo, T_crop_photo: Similarity, size_px: int) -> tupl
     left, top = min(left, photo.width_px - 1), min(top, photo.height_px - 1)
     piece = photo.pixels_srgb[top : max(bottom, top + 1), left : max(right, left + 1)]
     return left, top, piece
+
+
+def _light_of_blocks(piece: Tensor, block: int) -> Tensor:
+    """(1, 3, height, width) means of linear light over square blocks of bytes.
+
+    Bands of rows are done one after another: as floats, a whole photo would fill the memory.
+    """
+    light_of_byte = srgb_to_linear(torch.arange(256) / 255)
+    rows = max(1, _BAND_PIXELS // (piece.shape[1] * block)) * block
+    bands = (light_of_byte[band.permute(2, 0, 1)[None].int()] for band in piece.split(rows))
+    return torch.cat([_block_means(band, block) for band in bands], dim=2)
 
 
 def _block_means(image: Tensor, block: int) -> Tensor:

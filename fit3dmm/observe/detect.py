@@ -32,7 +32,7 @@ class FaceDetector:
     def detect(
         self, photo: Photo, small: bool = False, several: bool = False
     ) -> tuple[DetectedFace, ...]:
-        """All faces, the largest first. Turned faces are found too (`DetectedFace.turn_deg`).
+        """All faces, the largest first, turned ones too (`DetectedFace.upright_turn_deg`).
 
         Args:
             small: look for small faces also where larger ones were found. Without it they are

@@ -54,7 +54,7 @@ class DetectedFace(TensorRecord):
         return max(right - left, bottom - top)
 
     @property
-    def turn_deg(self) -> Turn:
+    def upright_turn_deg(self) -> Turn:
         """The quarter turn of the photo, clockwise, that brings the face nearest to upright."""
         return turn_to_upright(self.points_px)
 

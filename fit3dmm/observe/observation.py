@@ -62,7 +62,7 @@ class Observation(TensorRecord):
         return max(self.photo_width_px, self.photo_height_px)
 
     @property
-    def turn_deg(self) -> Turn:
+    def upright_turn_deg(self) -> Turn:
         """The quarter turn of the photo, clockwise, that brings the face nearest to upright."""
         return turn_to_upright(self.points_px)
 

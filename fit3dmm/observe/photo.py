@@ -1,8 +1,6 @@
 """Reading photos safely: any common file becomes 8-bit sRGB pixels the right way up."""
 
 import hashlib
-import io
-import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,23 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.observe.container import KINDS, is_tiff, open_picture, refuse_raw
+from fit3dmm.observe.exif import exif_focal_px
+from fit3dmm.observe.picture import bytes_of_array, srgb_bytes
+from fit3dmm.observe.tiff import TiffPicture, largest_picture
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 MAX_PIXELS = 120_000_000
 MIN_SIDE_PX = 24
-
-_EXIF_SUBDIRECTORY = 0x8769
-_FOCAL_LENGTH, _FOCAL_LENGTH_35MM = 0x920A, 0xA405
-_PLANE_RESOLUTION, _PLANE_UNIT = 0xA20E, 0xA210
-_RECORDED_SIZE, _FILE_SIZE = (0xA002, 0xA003), (0x0100, 0x0101)
-# Millimetres of the EXIF resolution units inch, cm, mm and micrometre.
-_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-_FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
 
 
 @dataclass(frozen=True)
@@ -53,12 +46,15 @@ class Photo(TensorRecord):
 
 
 def read_photo(path: Path | str, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read a JPEG, PNG, WebP, TIFF or BMP file of any usual depth and colour space.
+    """Read a JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF file of any usual depth and colour space.
 
-    Transparent pictures are laid on grey; of files with several pictures the first is taken.
+    HEIC files are read where pi-heif is installed. Transparent pictures are laid on grey; of files
+    with several pictures the largest is taken, and the first of equal ones. Pictures of 16 bits
+    that use 8, 10, 12 or 14 of them are scaled by what they use.
 
     Raises:
-        InputError: the file is missing, empty, damaged, of another kind, too small or too large.
+        InputError: the file is missing, empty, damaged, of another kind, too small or too large, or
+            a camera's raw file.
     """
     path = Path(path)
     try:
@@ -74,21 +70,14 @@ def read_photo(path: Path | str, max_pixels: int = MAX_PIXELS) -> Photo:
 def decode_photo(encoded: bytes, name: str, label: str = "", max_pixels: int = MAX_PIXELS) -> Photo:
     """`read_photo` of a file that is in memory; `label` is what messages call it."""
     label = label or name
+    refuse_raw(encoded, label)
     try:
         # Pillow warns of large pictures and of odd metadata; both are handled here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(encoded), formats=FORMATS) as picture:
-                _check_size(picture.size, label, max_pixels)
-                # Decoded first: looking for EXIF decodes too, and would swallow that it is damaged.
-                picture.load()
-                focal_px = _exif_focal_px(picture)
-                upright = ImageOps.exif_transpose(picture)
-                pixels = np.array(_to_srgb(upright))
+            pixels, focal_px = _decoded(encoded, label, max_pixels)
     except UnidentifiedImageError as error:
-        raise InputError(
-            f"{label} is not a picture that fit3dmm reads: give a JPEG, PNG, WebP, TIFF or BMP."
-        ) from error
+        raise InputError(f"{label} is not a picture that fit3dmm reads: give {KINDS}.") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{label} has too many pixels: reduce it to {max_pixels:,}.") from error
     except InputError:
@@ -102,22 +91,59 @@ def decode_photo(encoded: bytes, name: str, label: str = "", max_pixels: int = M
 
 
 def photo_from_array(pixels_srgb: Any, name: str = "photo", focal_px: float | None = None) -> Photo:
-    """Photo from an array or tensor `(height, width, 3)` of sRGB, bytes or floats in 0..1.
+    """Photo from an array, tensor or Pillow image of sRGB; `picture.bytes_of_array` says which.
 
     Raises:
-        InputError: another shape, type or range.
+        InputError: another shape, type or range, too small or too large.
     """
-    array = np.asarray(pixels_srgb)
-    if array.ndim != 3 or array.shape[2] != 3 or min(array.shape) < 1:
-        raise InputError(f"A photo array must be (height, width, 3), got {array.shape}.")
-    if np.issubdtype(array.dtype, np.floating):
-        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
-            raise InputError("A photo array of floats must be finite and within 0..1 (sRGB).")
-        array = np.round(array * 255).astype(np.uint8)
-    if array.dtype != np.uint8:
-        raise InputError(f"A photo array must hold bytes or floats, got {array.dtype}.")
+    if isinstance(pixels_srgb, Image.Image):
+        _check_size(pixels_srgb.size, name, MAX_PIXELS)
+        array = srgb_bytes(ImageOps.exif_transpose(pixels_srgb), f"The picture {name}")
+    else:
+        array = bytes_of_array(pixels_srgb, "A photo array")
     _check_size((array.shape[1], array.shape[0]), name, MAX_PIXELS)
-    return Photo(name, torch.from_numpy(np.ascontiguousarray(array)), focal_px)
+    return Photo(name, torch.from_numpy(array), focal_px)
+
+
+def _decoded(encoded: bytes, label: str, max_pixels: int) -> tuple[np.ndarray, float | None]:
+    """(height, width, 3) bytes, upright, and the focal length."""
+    best = largest_picture(encoded, label) if is_tiff(encoded) else None
+    if best is not None:
+        _check_size(best.size, label, max_pixels)
+        if best.deep or best.index is None:
+            picture = _past_pillow(best, label)
+            if picture is not None:
+                directory = Image.Exif()
+                directory.load(encoded)
+                return _finished(picture, directory, label)
+    with open_picture(encoded, label) as picture:
+        if best is not None and best.index:
+            picture.seek(best.index)
+        _check_size(picture.size, label, max_pixels)
+        # Decoded first: looking for EXIF decodes too, and would swallow that it is damaged.
+        picture.load()
+        return _finished(picture, picture.getexif(), label)
+
+
+def _past_pillow(best: TiffPicture, label: str) -> Image.Image | None:
+    """A deep picture in bytes; None where Pillow can do better."""
+    values = best.values()
+    if values is not None:
+        return best.as_picture(bytes_of_array(values, label))
+    if best.for_pillow:
+        return None
+    raise InputError(
+        f"{label} is a TIFF file of a kind or compression that fit3dmm does not read: save it with "
+        "8 bits a channel."
+    )
+
+
+def _finished(
+    picture: Image.Image, directory: Image.Exif, label: str
+) -> tuple[np.ndarray, float | None]:
+    focal_px = exif_focal_px(directory, picture.size)
+    ImageOps.exif_transpose(picture, in_place=True)
+    return srgb_bytes(picture, label), focal_px
 
 
 def _check_size(size: tuple[int, int], label: str, max_pixels: int) -> None:
@@ -130,104 +156,3 @@ def _check_size(size: tuple[int, int], label: str, max_pixels: int) -> None:
         raise InputError(
             f"{label} has {width} x {height} pixels: a photo needs {MIN_SIDE_PX} on each side."
         )
-
-
-def _to_srgb(picture: Image.Image) -> Image.Image:
-    """8-bit RGB with sRGB primaries and transfer."""
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        return _from_deep_grey(picture)
-    profile = picture.info.get("icc_profile")
-    if picture.mode in ("P", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-    if picture.mode in ("LA", "La", "RGBA", "RGBa"):
-        picture = _on_grey(picture.convert("RGBA"))
-    if profile is not None:
-        converted = _through_profile(picture, profile)
-        if converted is not None:
-            return converted
-    return picture.convert("RGB")
-
-
-def _from_deep_grey(picture: Image.Image) -> Image.Image:
-    values = np.asarray(picture, dtype=np.float64)
-    if picture.mode == "F":
-        raise InputError(
-            "Pictures of floating-point numbers are not read: save it with 8 or 16 bits a channel."
-        )
-    scale = 257.0 if values.max() > 255 or picture.mode.startswith("I;16") else 1.0
-    grey = np.clip(np.round(values / scale), 0, 255).astype(np.uint8)
-    return Image.fromarray(grey).convert("RGB")
-
-
-def _on_grey(picture: Image.Image) -> Image.Image:
-    ground = Image.new("RGBA", picture.size, (128, 128, 128, 255))
-    return Image.alpha_composite(ground, picture).convert("RGB")
-
-
-def _through_profile(picture: Image.Image, profile: bytes) -> Image.Image | None:
-    """Convert by the embedded ICC profile; None where the profile is broken or of another kind."""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.profileToProfile(
-            picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        # A photo with a damaged profile is shown everywhere as if it were sRGB; so is it here.
-        return None
-
-
-def _exif_focal_px(picture: Image.Image) -> float | None:
-    """Focal length in pixels of this file, or None.
-
-    EXIF describes the picture that the camera made, and editors update some of it. A file of other
-    proportions than any size on record was cut, and then nothing tells by how much it was scaled as
-    well, so its focal length is not used.
-    """
-    try:
-        directory = picture.getexif()
-        tags = directory.get_ifd(_EXIF_SUBDIRECTORY)
-    except (ValueError, KeyError, SyntaxError, OSError):
-        # Damaged metadata are as good as none.
-        return None
-    width, height = (float(side) for side in picture.size)
-    sizes = [_recorded_size(tags, _RECORDED_SIZE), _recorded_size(directory, _FILE_SIZE)]
-    recorded = [size for size in sizes if size is not None]
-    if not all(_same_proportions(size, (width, height)) for size in recorded):
-        return None
-    scale = max(width, height) / max((max(size) for size in recorded), default=math.inf)
-    focal_px = _focal_by_sensor(tags, scale) or _focal_by_film(tags, width, height)
-    believable = focal_px is not None and 0.3 < focal_px / max(width, height) < 30
-    return focal_px if believable else None
-
-
-def _recorded_size(tags: Any, names: tuple[int, int]) -> tuple[float, float] | None:
-    width, height = (_number(tags, name) for name in names)
-    return (width, height) if width and height else None
-
-
-def _same_proportions(a: tuple[float, float], b: tuple[float, float]) -> bool:
-    """To one percent, also when one is turned by a quarter."""
-    return any(abs(a[0] * y / (a[1] * x) - 1) < 0.01 for x, y in (b, b[::-1]))
-
-
-def _focal_by_sensor(tags: Any, scale: float) -> float | None:
-    """From the sensor's resolution; `scale` is this file's size in units of the camera's."""
-    focal_mm, resolution = _number(tags, _FOCAL_LENGTH), _number(tags, _PLANE_RESOLUTION)
-    unit_mm = _UNIT_MM.get(int(_number(tags, _PLANE_UNIT) or 2))
-    if not (focal_mm and resolution and unit_mm and scale > 0):
-        return None
-    return focal_mm * resolution / unit_mm * scale
-
-
-def _focal_by_film(tags: Any, width: float, height: float) -> float | None:
-    film_mm = _number(tags, _FOCAL_LENGTH_35MM)
-    return film_mm * math.hypot(width, height) / _FILM_DIAGONAL_MM if film_mm else None
-
-
-def _number(tags: Any, tag: int) -> float | None:
-    """A positive finite tag value, or None where it is absent or nonsense."""
-    try:
-        value = float(tags[tag])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        return None
-    return value if math.isfinite(value) and value > 0 else None

@@ -71,7 +71,7 @@ class _Searcher:
 
     def _closely(self, face: DetectedFace) -> DetectedFace | None:
         """What a close look sees of a face, turned as it seems to be, if that is a face."""
-        again = self._turned(face, (face.turn_deg,))
+        again = self._turned(face, (face.upright_turn_deg,))
         if not again:
             return None
         best = self.best_turn(again[0])

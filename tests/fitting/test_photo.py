@@ -63,6 +63,21 @@ def test_result_is_in_the_pixels_of_the_photo(result, prepared):
     assert (px - wanted).norm(dim=1).max() < 4
 
 
+@pytest.mark.parametrize("quarters", [1, 2])
+def test_turned_photo_gives_the_same_face(quarters, prepared, detector, astronaut):
+    turned = np.ascontiguousarray(np.rot90(astronaut.pixels_srgb.numpy(), quarters))
+    upright = fit(astronaut, prepared, "landmarks", detector=detector)
+    result = fit(photo_from_array(turned), prepared, "landmarks", detector=detector)
+    assert result.observation.upright_turn_deg == 90 * quarters
+    # All of the face is seen, however the head leans.
+    assert result.quality.verdict == upright.quality.verdict
+    assert result.quality.remarks == upright.quality.remarks
+    model = prepared.model
+    a, b = (model.shape_mm(r.scene.coefficients.neutral()) for r in (upright, result))
+    apart = (a - b)[model.regions["face"] > 0.5]
+    assert (apart - apart.mean(0)).norm(dim=1).mean() < 1.5
+
+
 def test_mirrored_photo_gives_the_mirrored_face(result, prepared, detector, astronaut):
     flipped = photo_from_array(np.ascontiguousarray(astronaut.pixels_srgb.numpy()[:, ::-1]))
     mirrored = fit(flipped, prepared, detector=detector)

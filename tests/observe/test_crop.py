@@ -36,6 +36,15 @@ def test_crop_maps_positions(scale):
     )
 
 
+@pytest.mark.parametrize("scale", [0.07, 0.3, 1.4])
+def test_cropping_in_bands_changes_nothing(scale, monkeypatch):
+    photo = photo_from_array(_ramp(301, 401))
+    T_crop_photo = Similarity.in_plane(scale, (3.0, 2.0))
+    whole = extract_crop(photo, T_crop_photo, 64)
+    monkeypatch.setattr("fit3dmm.observe.crop._BAND_PIXELS", 5000)
+    assert torch.equal(extract_crop(photo, T_crop_photo, 64).image_linear, whole.image_linear)
+
+
 def test_outside_is_marked():
     photo = photo_from_array(_ramp(100, 100))
     crop = extract_crop(photo, Similarity.in_plane(1.0, (32.0, -60.0)), 64)

@@ -99,8 +99,8 @@ def test_turned_photos_are_seen_as_upright_ones(detector, astronaut, turn_deg):
     # numpy turns anticlockwise, so that the turn that is found turns the photo back.
     turned = np.rot90(astronaut.pixels_srgb.numpy(), turn_deg // 90)
     (face,) = detector.detect(photo_from_array(np.ascontiguousarray(turned)))
-    assert face.turn_deg == turn_deg
-    assert upright.turn_deg == 0
+    assert face.upright_turn_deg == turn_deg
+    assert upright.upright_turn_deg == 0
     back = (360 - turn_deg) % 360
     again = face.unturned(back, astronaut.width_px, astronaut.height_px)
     # The networks look at another crop of the face, so points move by a little: 2 of 90 px.

@@ -1,11 +1,13 @@
 """Photos of every kind are read alike, and bad ones end with a sentence."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, features
 
 from fit3dmm._errors import InputError
 from fit3dmm.observe import decode_photo, photo_from_array, read_photo
@@ -116,11 +118,122 @@ def test_focal_length_from_exif():
 def test_arrays_are_checked():
     floats = torch.rand(30, 40, 3, generator=torch.Generator().manual_seed(0))
     assert photo_from_array(floats).pixels_srgb.shape == (30, 40, 3)
-    bad = [np.zeros((30, 40)), np.zeros((30, 40, 4)), np.full((30, 40, 3), 2.0),
+    bad = [np.zeros(30), np.zeros((30, 40, 5)), np.full((30, 40, 3), 2.0), np.zeros((30, 40, 0)),
            np.full((30, 40, 3), np.nan), np.zeros((30, 40, 3), dtype=int)]  # fmt: skip
     for array in bad:
         with pytest.raises(InputError, match=r"must"):
             photo_from_array(array)
+
+
+def test_arrays_of_any_layout():
+    pixels = _gradient()
+    opaque = np.full((40, 60, 1), 255, np.uint8)
+    frozen = pixels.copy()
+    frozen.flags.writeable = False
+    same = [np.moveaxis(pixels, 2, 0), np.concatenate([pixels, opaque], axis=2), frozen,
+            torch.from_numpy(pixels), Image.fromarray(pixels), pixels[:, ::-1][:, ::-1],
+            pixels.astype(np.uint16) * 257, pixels / np.float32(255)]  # fmt: skip
+    for array in same:
+        assert np.array_equal(photo_from_array(array).pixels_srgb.numpy(), pixels)
+    grey = np.repeat(pixels[..., :1], 3, axis=2)
+    for array in (pixels[..., 0], pixels[..., :1], np.concatenate([pixels[..., :1], opaque], 2)):
+        assert np.array_equal(photo_from_array(array).pixels_srgb.numpy(), grey)
+    palette = Image.fromarray(pixels[..., 0]).convert("P")
+    assert np.array_equal(photo_from_array(palette).pixels_srgb.numpy(), grey)
+
+
+def _tiff(*pictures: np.ndarray, **options) -> bytes:
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        for picture in pictures:
+            file.write(picture, **options)
+    return buffer.getvalue()
+
+
+def _raw(tags: dict) -> bytes:
+    """A thumbnail and below it the sensor's values, as NEF and DNG files have them."""
+    types = {str: 2, bytes: 1}
+    extra = [(tag, types[type(value)], len(value), value, True) for tag, value in tags.items()]
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        file.write(_gradient(), photometric="rgb", subifds=1, subfiletype=1, extratags=extra)
+        file.write(np.zeros((400, 600), np.uint16), photometric=32803, subfiletype=0)
+    return buffer.getvalue()
+
+
+def _deep_inks() -> bytes:
+    inks = np.zeros((4, 40, 40), np.uint16)
+    return _tiff(inks, photometric="separated", planarconfig="separate")
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_deep_tiff_of_any_layout(bits, planar):
+    pixels = _gradient()
+    stored = pixels if bits == 8 else (pixels * ((2**bits - 1) / 255)).round().astype(np.uint16)
+    stored = np.moveaxis(stored, 2, 0) if planar == "separate" else stored
+    encoded = _tiff(stored, photometric="rgb", planarconfig=planar)
+    assert np.array_equal(decode_photo(encoded, "a").pixels_srgb.numpy(), pixels)
+
+
+def test_tiff_of_floats_and_of_grey_that_uses_some_bits():
+    pixels = _gradient()
+    floats = _tiff((pixels / 255).astype(np.float32), photometric="rgb")
+    assert np.array_equal(decode_photo(floats, "a").pixels_srgb.numpy(), pixels)
+    grey = _tiff((pixels[..., 0] / 255).astype(np.float32))
+    read = decode_photo(grey, "a").pixels_srgb.numpy()
+    assert np.array_equal(read, np.repeat(pixels[..., :1], 3, axis=2))
+    for bits in (10, 12, 14):
+        stored = (pixels[..., 2] * ((2**bits - 1) / 255)).round().astype(np.uint16)
+        for encoded in (_tiff(stored), _encoded(Image.fromarray(stored), "PNG")):
+            read = decode_photo(encoded, "a").pixels_srgb.numpy()
+            assert np.array_equal(read[..., 0], pixels[..., 2]), bits
+    compressed = _encoded(Image.fromarray(stored), "TIFF", compression="tiff_lzw")
+    read = decode_photo(compressed, "a").pixels_srgb.numpy()
+    assert np.array_equal(read[..., 0], pixels[..., 2])
+
+
+def test_the_largest_picture_of_a_file_is_taken():
+    small, large = _gradient(30, 40), _gradient()
+    assert np.array_equal(
+        decode_photo(_tiff(small, large, small, photometric="rgb"), "a").pixels_srgb.numpy(), large
+    )
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        file.write(small, photometric="rgb", subifds=1, subfiletype=1)
+        file.write(large, photometric="rgb")
+    assert np.array_equal(decode_photo(buffer.getvalue(), "a").pixels_srgb.numpy(), large)
+    first, second = (Image.fromarray(_gradient()[..., k]) for k in (0, 1))
+    gif = _encoded(first, "GIF", save_all=True, append_images=[second])
+    assert np.array_equal(decode_photo(gif, "a").pixels_srgb[..., 0].numpy(), _gradient()[..., 0])
+
+
+def test_orientation_and_profile_of_a_deep_tiff():
+    pixels = _gradient()
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    deep = np.rot90(pixels).astype(np.uint16) * 257
+    orientation = [(274, 3, 1, 6, True)]
+    encoded = _tiff(deep, photometric="rgb", extratags=orientation, iccprofile=profile)
+    read = decode_photo(encoded, "a").pixels_srgb.numpy()
+    assert np.abs(read.astype(int) - pixels).max() <= 1
+
+
+def test_heic_and_avif():
+    # The gradient's red channel in grey, written without loss by pillow-heif.
+    pytest.importorskip("pi_heif")
+    golden = Path(__file__).parents[1] / "golden" / "gradient.heic"
+    wanted = np.repeat(_gradient()[..., :1], 3, axis=2)
+    assert np.array_equal(read_photo(golden).pixels_srgb.numpy(), wanted)
+    if features.check("avif"):
+        read = decode_photo(_encoded(Image.fromarray(wanted), "AVIF", quality=100), "a")
+        assert np.abs(read.pixels_srgb.numpy().astype(int) - wanted).max() <= 2
+
+
+def test_heic_without_a_reader_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("fit3dmm.observe.container._heif_reader", lambda: None)
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50)
+    with pytest.raises(InputError, match=r"HEIC file.*fit3dmm\[heic\]"):
+        decode_photo(heic, "a")
 
 
 def _jpeg() -> bytes:
@@ -140,8 +253,14 @@ _BAD_FILES = {
     "truncated png": (lambda: _png(400, 400)[:300], "damaged or cut short"),
     "one pixel": (lambda: _png(1, 1), "needs 24 on each side"),
     "a line": (lambda: _png(500, 1), "needs 24 on each side"),
-    "gif": (lambda: _encoded(Image.new("P", (50, 50)), "GIF"), "not a picture that fit3dmm reads"),
-    "floats": (lambda: _encoded(Image.new("F", (50, 50)), "TIFF"), "floating-point"),
+    "other kind": (lambda: _encoded(Image.new("RGB", (50, 50)), "PPM"), "not a picture that fit3d"),
+    "floats": (lambda: _encoded(Image.new("F", (50, 50), 1.5), "TIFF"), "floating-point"),
+    "fuji raw": (lambda: b"FUJIFILMCCD-RAW 0201" + bytes(99), r"raw file \(Fujifilm RAF\)"),
+    "canon raw": (lambda: b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", r"raw file \(Canon CR3\)"),
+    "nikon raw": (lambda: _raw({271: "NIKON CORPORATION"}), r"raw file \(NIKON CORPORATION\)"),
+    "dng": (lambda: _raw({50706: b"\1\4\0\0", 271: "Apple"}), r"raw file \(DNG\).*develop it"),
+    "cut tiff": (lambda: _encoded(Image.new("RGB", (50, 50)), "TIFF")[:200], "damaged|not a pict"),
+    "deep inks": (lambda: _deep_inks(), "TIFF file of a kind .* does not read"),
     "huge": (lambda: _png(20000, 20000, mode="1"), "more than|too many"),
 }
 
