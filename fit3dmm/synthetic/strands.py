@@ -262,7 +262,7 @@ def _combed(
     away = _unit(place_mm - crown)
     side = np.sign(place_mm[:, :1] - scalp.part_x_mm + 1e-6)
     aside = side * np.array([1.0, 0.0, 0.0]) + np.array([0.0, -0.25, -0.55])
-    share = smoothstep(np.array(length_mm), 25.0, 70.0)
+    share = smoothstep(np.array([length_mm]), 25.0, 70.0)
     wish = (1 - share) * away + share * aside
     return _unit(wish - (wish * normal).sum(axis=1, keepdims=True) * normal)
 
