@@ -108,7 +108,8 @@ def with_error(value: float, standard_error: float, sign: str = "-") -> str:
     Args:
         sign: `+` also puts a plus before what is positive.
     """
-    if not standard_error > 0:
+    # What rounding leaves where all cases are alike is no error.
+    if not standard_error > 1e-12 * abs(value):
         return f"{value:{sign}.3g} ± 0"
     decimals = max(0, 1 - math.floor(math.log10(standard_error)))
     return f"{value:{sign}.{decimals}f} ± {standard_error:.{decimals}f}"

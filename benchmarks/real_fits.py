@@ -38,6 +38,8 @@ class RealFit:
     landmarks_px: Float[np.ndarray, "68 2"]
     albedo_linear: Float[np.ndarray, "3"]
     """Mean over the face."""
+    has_colours: bool
+    """Whether the method looks at colours at all."""
     distance_mm: float
     """Depth of the mean of the corners of the eyes."""
     verdict: str
@@ -129,6 +131,7 @@ def _look_at(result: FitResult, model: MorphableModel, scanned: ScannedHead | No
         torch.cat([found.identity, found.detail]).double().numpy(),
         face.landmarks_px,
         face.scene.albedo_linear[face_rows()].mean(axis=0),
+        any("albedo" in stage.free for stage in result.config.stages),
         -float(depth_mm.mean()),
         result.quality.verdict,
         _now(face, scanned) if scanned is not None else {},

@@ -76,7 +76,9 @@ def _options(parser: ArgumentParser) -> None:
 
 def _all_results(names: Sequence[str], options: Namespace) -> dict[str, Results]:
     """By case."""
-    protocol = Synthetic(options.cases, options.seed, "choose", options.kind, options.photo_px)
+    protocol = Synthetic(
+        options.cases, options.seed, "choose", options.kind, options.photo_px, options.edition
+    )
     jobs = options.jobs or available_cores()
     folder = make_set(protocol, options.out / options.kind, jobs=jobs)
     cases = protocol.list_cases(folder)

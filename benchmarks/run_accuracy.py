@@ -18,6 +18,7 @@ from fit3dmm.evaluate.protocol import Outcome, group_names, scored
 from fit3dmm.evaluate.synthetic import Synthetic, compare_methods, make_set
 from fit3dmm.evaluate.synthetic.methods import METHODS, make_fitters
 from fit3dmm.evaluate.synthetic.protocol import HEADLINE, MEDIANS
+from fit3dmm.synthetic.looks import LATEST, LOOKS
 from fit3dmm.synthetic.specification import Kind
 from harness import Metric, run
 from paired import case_metric
@@ -50,6 +51,7 @@ def _options(parser: ArgumentParser) -> None:
 def add_set_arguments(parser: ArgumentParser) -> None:
     """What every benchmark on the synthetic set is asked."""
     parser.add_argument("--seed", type=int, default=0, help="of the set; default: %(default)s")
+    parser.add_argument("--edition", choices=list(LOOKS), default=LATEST, help="of the set")
     parser.add_argument("--photo-px", type=int, default=640, help="default: %(default)s")
     parser.add_argument("--jobs", type=int, default=0, help="processes; default: one a core")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="photos and fits are kept")
@@ -81,7 +83,7 @@ def number_metric(
 
 
 def _synthetic(kind: Kind, cases: int, options: Namespace) -> Iterator[Metric]:
-    protocol = Synthetic(cases, options.seed, "report", kind, options.photo_px)
+    protocol = Synthetic(cases, options.seed, "report", kind, options.photo_px, options.edition)
     out = options.out / kind
     folder = make_set(protocol, out, jobs=options.jobs)
     fitters = make_fitters(options.methods, options.fit, options.model)

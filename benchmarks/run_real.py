@@ -178,7 +178,7 @@ def _people(people: Sequence[Person], methods: Sequence[str], jobs: int) -> Iter
         numbers: dict[str, Iterable[float]] = {"corners_percent": corners}
         if method != MEAN_FACE:
             numbers |= _identity(neutral, smiling) | _leakage(neutral, smiling, mouth)
-            numbers |= _tone(neutral, smiling)
+            numbers |= _tone(neutral, smiling) if neutral[0].has_colours else {}
         for number, values in numbers.items():
             cases = dict(zip(names, map(float, values), strict=True))
             yield _metric("london", method, number, cases)

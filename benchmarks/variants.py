@@ -30,8 +30,6 @@ from fit3dmm.solve import LBFGS, Adam, Solver
 from fit3dmm.synthetic.truth import Truth
 
 DEFAULT = "default"
-# A prior ten times weaker in energy.
-_WEAKER = math.sqrt(10)
 _FIRST_ORDER_STEPS = 150
 # Of the energy, by a step: when L-BFGS may stop before.
 _DECREASE = 1e-6
@@ -114,6 +112,7 @@ def variants() -> dict[str, Variant]:
     for term in terms:
         if term in _PRIOR_SIGMAS:
             found.append(Variant(f"{term} prior / 10", "priors", _weaker(_PRIOR_SIGMAS[term])))
+    found.append(Variant("identity prior x 2", "priors", _weaker(("identity_sigma",), 0.5)))
     adam = Adam(max_steps=_FIRST_ORDER_STEPS, learning_rate=0.1)
     lbfgs = LBFGS(max_steps=_FIRST_ORDER_STEPS, relative_decrease=_DECREASE)
     found += [
@@ -170,9 +169,11 @@ def _flag_off(flag: str) -> Change:
     return lambda trial: _with_stages(trial, lambda stage: replace(stage, **{flag: False}))
 
 
-def _weaker(sigmas: tuple[str, ...]) -> Change:
+def _weaker(sigmas: tuple[str, ...], times: float = 10.0) -> Change:
+    """Priors whose energy counts so many times less."""
+
     def change(trial: Trial) -> Trial:
-        wider = {name: _WEAKER * getattr(trial.config, name) for name in sigmas}
+        wider = {name: math.sqrt(times) * getattr(trial.config, name) for name in sigmas}
         return replace(trial, config=replace(trial.config, **wider))
 
     return change

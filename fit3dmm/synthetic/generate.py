@@ -17,14 +17,16 @@ from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.synthetic.cameras import View, view_of
 from fit3dmm.synthetic.eyes import Eyes, draw_eyes
-from fit3dmm.synthetic.hair import hair_parts
+from fit3dmm.synthetic.hair import shell_hair
 from fit3dmm.synthetic.heads import Head, draw_head, outer_face
+from fit3dmm.synthetic.looks import LOOKS
 from fit3dmm.synthetic.parts import Material, Part, assemble
 from fit3dmm.synthetic.photo import Photograph, take_photo
-from fit3dmm.synthetic.probes import turned_probe
+from fit3dmm.synthetic.probes import softened, turned_probe
 from fit3dmm.synthetic.props import occluder_part, torso_part
 from fit3dmm.synthetic.skin import detailed_skin
 from fit3dmm.synthetic.specification import Specification
+from fit3dmm.synthetic.strands import strand_hair
 from fit3dmm.synthetic.tracer import first_hits
 from fit3dmm.synthetic.truth import Truth, write_truth
 
@@ -75,14 +77,15 @@ def make_case(case: Specification, identities: str = "commons") -> tuple[Photogr
     triangles = model.surface.triangles.numpy()
     neutral68 = _locate(model, "ibug68", head.neutral_mm)
     view = view_of(case, head.expressive_mm, _locate(model, "ibug68", head.expressive_mm)[8])
-    parts, eyes, albedo = _parts(model, head, case, view)
+    kept = _scan_size(identities)
+    parts, eyes, albedo = _parts(model, head, case, view, kept)
     face = outer_face(model)
     probe = turned_probe(case.probe, case.probe_turn)
-    kept = _scan_size(identities)
+    if case.soft_light:
+        probe = softened(probe)
     photograph = take_photo(
         parts,
         np.all(face[triangles] > 0.5, axis=1),
-        kept,
         view,
         probe,
         case,
@@ -117,9 +120,13 @@ def make_case(case: Specification, identities: str = "commons") -> tuple[Photogr
 
 
 def _parts(
-    model: MorphableModel, head: Head, case: Specification, view: View
+    model: MorphableModel, head: Head, case: Specification, view: View, measured: int
 ) -> tuple[list[Part], Eyes | None, np.ndarray]:
-    """Everything before the camera in `cam`, the head first; sharper eyes; the head's colours."""
+    """Everything before the camera in `cam`, the head first; sharper eyes; the head's colours.
+
+    Args:
+        measured: so many first vertices of the head have their shadows found one by one.
+    """
     triangles = model.surface.triangles.numpy()
     regions = {name: weight.double().numpy() for name, weight in model.regions.items()}
     regions["face"] = outer_face(model)
@@ -131,20 +138,25 @@ def _parts(
     if case.kind == "held-out":
         neutral68 = _locate(model, "ibug68", head.neutral_mm)
         albedo = detailed_skin(
-            albedo, head.neutral_mm, regions, neutral68, case.tone, case.generator("skin")
-        )
+            albedo, head.neutral_mm, regions, neutral68, case.tone, LOOKS[case.edition],
+            case.generator("skin"),
+        )  # fmt: skip
         eyes = _eyes(model, head, case, view)
-        others = hair_parts(
+        grow = strand_hair if LOOKS[case.edition].strands else shell_hair
+        hair = grow(
             head.expressive_mm, triangles, regions, points, case.tone,
             case.occluder == "fringe", case.generator("hair"),
         )  # fmt: skip
+        others = list(hair.parts)
+        albedo = albedo + hair.roots[:, None] * (hair.colour_linear - albedo)
         if case.occluder not in ("", "fringe"):
             hand = np.average(albedo, axis=0, weights=regions["face"])
             camera_mm = -view.rotation.T @ view.translation_mm
             others.append(
                 occluder_part(case.occluder, points, camera_mm, hand, case.generator("occluder"))
             )
-    whole = [Part(head.expressive_mm, triangles, albedo, material), *others]
+    spared = np.arange(len(albedo)) >= measured
+    whole = [Part(head.expressive_mm, triangles, albedo, material, spared=spared), *others]
     parts = [part.moved(view.rotation, view.translation_mm) for part in whole]
     if case.kind == "held-out" and not _has_shoulders(head):
         parts.append(_torso(head, case, view))

@@ -1,11 +1,14 @@
-"""Hair as a shell over the scalp, and, where it is long, a curtain behind and beside the neck."""
+"""Hair as a shell over the scalp, and, where it is long, a curtain behind and beside the neck.
+
+The first edition's: strands.py has what looks like hair.
+"""
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
 from fit3dmm.synthetic.noise import random_waves, smoothstep
-from fit3dmm.synthetic.parts import Material, Part, grid_triangles, plain_part
+from fit3dmm.synthetic.parts import Hair, Material, Part, grid_triangles, plain_part
 
 _COLOURS = np.array(
     [[0.009, 0.008, 0.007], [0.018, 0.013, 0.010], [0.075, 0.040, 0.020],
@@ -15,7 +18,7 @@ _DARK_SKIN = 0.12
 _LENGTH_MM = {"short": (2.0, 6.0), "medium": (13.0, 24.0), "long": (12.0, 22.0)}
 
 
-def hair_parts(
+def shell_hair(
     head_mm: Float[np.ndarray, "vertices 3"],
     triangles: Int[np.ndarray, "triangles 3"],
     regions: dict[str, np.ndarray],
@@ -23,8 +26,8 @@ def hair_parts(
     tone: float,
     fringe: bool,
     generator: np.random.Generator,
-) -> list[Part]:
-    """Hair in the `model` frame; some people have none.
+) -> Hair:
+    """Hair of a person; some have none.
 
     Args:
         fringe: it hangs over the forehead to the brows, and counts as an occluder.
@@ -34,8 +37,9 @@ def hair_parts(
         style = "medium"
     colours = _COLOURS[:2] if tone < _DARK_SKIN else _COLOURS
     colour = colours[generator.integers(len(colours))] * generator.uniform(0.8, 1.2)
+    no_roots = np.zeros(len(head_mm))
     if style == "none":
-        return []
+        return Hair((), no_roots, colour)
     normals = vertex_normals(Mesh(head_mm, triangles))
     length = generator.uniform(*_LENGTH_MM[str(style)])
     cover = smoothstep(regions["scalp"], 0.15, 0.75)
@@ -48,7 +52,7 @@ def hair_parts(
         hanging = _fringe_cover(head_mm, regions, landmarks68_mm, generator)
         thick = hanging * generator.uniform(3.0, 7.0)
         parts.append(_shell(head_mm, normals, triangles, thick, colour, generator, hides=True))
-    return parts
+    return Hair(tuple(parts), no_roots, colour)
 
 
 def _fuller_above(head_mm: np.ndarray, points_mm: np.ndarray) -> np.ndarray:

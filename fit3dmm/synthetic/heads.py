@@ -8,6 +8,7 @@ from jaxtyping import Float
 from scipy.spatial import KDTree
 
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.synthetic.looks import LOOKS
 from fit3dmm.synthetic.noise import random_bumps, random_waves
 from fit3dmm.synthetic.specification import Specification
 
@@ -160,7 +161,7 @@ def expression_activations(
 ) -> Float[np.ndarray, "expression"]:
     """Activations of the model's units, within their bounds; zeros where it has no ARKit units."""
     generator = case.generator("expression")
-    strength = generator.uniform(0.6, 1.1)
+    strength = generator.uniform(*LOOKS[case.edition].expression_strength)
     wanted = _UNITS.get(case.expression, {})
     values = np.zeros(model.n_expression)
     for place, name in enumerate(model.expression_names):

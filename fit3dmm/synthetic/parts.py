@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
 
@@ -31,6 +31,8 @@ class Part:
     """A `Material` for each triangle."""
     hides: bool = False
     """Whether it counts as an occluder of the face."""
+    spared: Bool[np.ndarray, "vertices"] | None = None
+    """Vertices whose shadows are those of their neighbours; None where all are found."""
 
     @property
     def mesh(self) -> Mesh:
@@ -45,6 +47,16 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Hair:
+    """Parts in the `model` frame, and what roots make of the skin."""
+
+    parts: tuple[Part, ...]
+    roots: Float[np.ndarray, "vertices"]
+    """Share of the skin's colour that is hair's, at each vertex of the head."""
+    colour_linear: Float[np.ndarray, "3"]
+
+
+@dataclass(frozen=True)
 class Assembly:
     """All parts as one mesh, for the tracer."""
 
@@ -55,6 +67,8 @@ class Assembly:
     material: Int[np.ndarray, "triangles"]
     part: Int[np.ndarray, "triangles"]
     """Which of the parts."""
+    spared: Bool[np.ndarray, "vertices"]
+    """As the parts say."""
 
 
 def assemble(parts: Sequence[Part]) -> Assembly:
@@ -67,7 +81,12 @@ def assemble(parts: Sequence[Part]) -> Assembly:
         np.concatenate([part.albedo_linear for part in parts]),
         np.concatenate([part.material for part in parts]),
         np.concatenate([np.full(len(part.triangles), k) for k, part in enumerate(parts)]),
+        np.concatenate([_spared(part) for part in parts]),
     )
+
+
+def _spared(part: Part) -> Bool[np.ndarray, "vertices"]:
+    return np.zeros(len(part.vertices_mm), dtype=bool) if part.spared is None else part.spared
 
 
 def plain_part(

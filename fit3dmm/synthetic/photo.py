@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from fit3dmm.geometry.closest_point import index_surface
 from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.synthetic.cameras import View
+from fit3dmm.synthetic.looks import LOOKS, Look
 from fit3dmm.synthetic.noise import smoothstep
 from fit3dmm.synthetic.parts import Assembly, Part, assemble
 from fit3dmm.synthetic.probes import Probe
@@ -55,7 +56,6 @@ class Photograph:
 def take_photo(
     parts: Sequence[Part],
     face: Bool[np.ndarray, "triangles"],
-    measured: int,
     view: View,
     probe: Probe,
     case: Specification,
@@ -66,9 +66,8 @@ def take_photo(
     Args:
         parts: in `cam`; the first is the head.
         face: triangles of the head that are its face.
-        measured: so many first vertices of the head have their shadows found one by one.
     """
-    rendered = render(parts, face, measured, view, probe, case, eye_albedo)
+    rendered = render(parts, face, view, probe, case, eye_albedo)
     gains = camera_gains(rendered, probe, case)
     return Photograph(develop(rendered.linear * gains, case), gains, rendered)
 
@@ -76,7 +75,6 @@ def take_photo(
 def render(
     parts: Sequence[Part],
     face: Bool[np.ndarray, "triangles"],
-    measured: int,
     view: View,
     probe: Probe,
     case: Specification,
@@ -92,10 +90,8 @@ def render(
     met = np.flatnonzero(hits.triangle >= 0)
     hits = Hits(hits.triangle[met], hits.barycentric[met], hits.distance[met])
     asked = np.unique(scene.triangles[hits.triangle])
-    spared = np.zeros(len(scene.vertices_mm), dtype=bool)
-    spared[measured : len(parts[0].vertices_mm)] = True
     exposure = exposure_of(
-        surface, scene.vertices_mm, scene.normals, scene.triangles, asked, spared, probe
+        surface, scene.vertices_mm, scene.normals, scene.triangles, asked, scene.spared, probe
     )
     shaded = shade_hits(
         scene, exposure, prepare_light(probe), hits, directions[met], eye_albedo,
@@ -156,33 +152,35 @@ def background(
 
 def camera_gains(rendered: Rendered, probe: Probe, case: Specification) -> Float[np.ndarray, "3"]:
     """White balance and exposure, as an automatic camera would choose them, not quite perfectly."""
-    generator = case.generator("exposure")
+    generator, look = case.generator("exposure"), LOOKS[case.edition]
     face = rendered.linear[rendered.face]
-    balance = _white_balance(probe, generator)
+    balance = _white_balance(probe, look, generator)
     face_level = float(np.mean(face * balance @ _LUMINANCE))
     picture = np.clip(rendered.linear * balance @ _LUMINANCE, 1e-4, None)
     by_picture = _GREY / np.exp(np.mean(np.log(picture)))
     by_face = _WHITE * case.tone / face_level
-    exposure = by_face**0.75 * by_picture**0.25 * np.exp(generator.normal(0, 0.22))
+    exposure = by_face**look.exposes_face * by_picture ** (1 - look.exposes_face)
+    exposure *= np.exp(generator.normal(0, look.exposure_spread))
     brightest = np.percentile(face * balance @ _LUMINANCE, 95)
     exposure = min(exposure, 1.05 / brightest)
-    exposure = max(exposure, 0.4 * by_face)
+    exposure = max(exposure, look.dimmest_face * by_face)
     return balance * exposure
 
 
-def _white_balance(probe: Probe, generator: np.random.Generator) -> np.ndarray:
+def _white_balance(probe: Probe, look: Look, generator: np.random.Generator) -> np.ndarray:
     """Gains that make the light on what faces the camera mostly white."""
     mean = probe.irradiance(np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])).mean(axis=0)
-    gains = (mean @ _LUMINANCE / mean) ** 0.75 * np.exp(generator.normal(0, 0.04, 3))
+    spread = np.exp(generator.normal(0, look.white_balance_spread, 3))
+    gains = (mean @ _LUMINANCE / mean) ** look.white_balance * spread
     return gains / (gains @ _LUMINANCE)
 
 
 def develop(linear: Float[np.ndarray, "height width 3"], case: Specification) -> bytes:
     """Blur of the lens, noise of the sensor, sRGB curve, JPEG without EXIF."""
-    generator = case.generator("sensor")
+    generator, look = case.generator("sensor"), LOOKS[case.edition]
     blur = generator.uniform(0.3, 1.1)
     light = gaussian_filter(np.minimum(linear, 8.0), (blur, blur, 0))
-    photons = np.exp(generator.uniform(np.log(900), np.log(12000)))
+    photons = np.exp(generator.uniform(*np.log(look.photons)))
     # Shot noise grows with the light, read noise does not; denoising leaves it correlated.
     sigma = np.sqrt(np.maximum(light, 0) / photons + 0.002**2)
     noise = generator.normal(size=light.shape)
@@ -199,7 +197,7 @@ def develop(linear: Float[np.ndarray, "height width 3"], case: Specification) ->
         np.uint8
     )
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=int(generator.integers(70, 96)))
+    Image.fromarray(pixels).save(file, "JPEG", quality=int(generator.integers(*look.jpeg_quality)))
     return file.getvalue()
 
 

@@ -17,6 +17,8 @@ from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
 
 FORMAT, FORMAT_VERSION = "fit3dmm light probes", 1
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+_SOFT_MOST, _SOFT_ROUGHNESS = 5.0, 0.35
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,32 @@ def turned_probe(name: str, turn: float) -> Probe:
         raise InputError(f"There is no light probe {name!r}: choose of {', '.join(probe_names())}.")
     values = _shipped()[name]
     return Probe(SphereMap(np.roll(values, round(turn * values.shape[1]), axis=1)))
+
+
+def softened(probe: Probe) -> Probe:
+    """The same light from larger lamps: the sun behind thin clouds, a lamp with a shade.
+
+    What is brighter than `_SOFT_MOST` times the mean is spread over some 30 degrees about it, and
+    colours are half as strong. The mean radiance stays.
+    """
+    values = probe.radiance.values
+    mean = (probe.power.sum(axis=0) / (4 * np.pi)) @ _LUMINANCE
+    level = values @ _LUMINANCE
+    kept = np.minimum(1, _SOFT_MOST * mean / np.maximum(level, 1e-9))[..., None]
+    spread = Probe(SphereMap(values * (1 - kept))).glossy_map(_SOFT_ROUGHNESS).values
+    soft = values * kept + spread
+    soft = 0.5 * soft + 0.5 * (soft @ _LUMINANCE)[..., None]
+    found = Probe(SphereMap(soft))
+    return found.scaled(probe.power.sum() / found.power.sum())
+
+
+def turns_by_light(name: str, yaw_deg: float, turns: int = 32) -> Float[np.ndarray, "turns"]:
+    """Turns of a probe, in full turns: first the one that lights best what looks along a yaw."""
+    tried = np.arange(turns) / turns
+    yaw = np.radians(yaw_deg)
+    facing = np.array([[np.sin(yaw), 0.15, np.cos(yaw)]]) / np.sqrt(1 + 0.15**2)
+    arriving = [turned_probe(name, turn).irradiance(facing) @ _LUMINANCE for turn in tried]
+    return tried[np.argsort(-np.concatenate(arriving), kind="stable")]
 
 
 def _size(part: tuple[int, int, int, int]) -> int:

@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
+from fit3dmm.synthetic.looks import Look
 from fit3dmm.synthetic.noise import random_waves, smoothstep
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
@@ -26,6 +27,7 @@ def detailed_skin(
     regions: dict[str, np.ndarray],
     landmarks68_mm: Float[np.ndarray, "68 3"],
     tone: float,
+    look: Look,
     generator: np.random.Generator,
 ) -> Float[np.ndarray, "vertices 3"]:
     """A person's own skin over the model's colours.
@@ -34,12 +36,13 @@ def detailed_skin(
         places_mm: the neutral head, on which detail lies wherever the face then moves.
         regions: the model's.
         tone: mean luminance of the face.
+        look: of the edition.
     """
     bare = regions["face"] * (1 - regions["lips"]) * (1 - regions["eyes"])
-    tint = _towards_scale(albedo_linear, bare, tone) * generator.normal(1, [0.02, 0.03, 0.05])
+    tint = _towards_scale(albedo_linear, bare, tone) * generator.normal(1, look.tint_spread)
     colour = albedo_linear * tint ** _outside(regions)[:, None]
-    blotch = 0.05 * random_waves(places_mm, 9.0, generator)
-    blotch += 0.03 * random_waves(places_mm, 2.5, generator)
+    blotch = look.blotches[0] * random_waves(places_mm, 9.0, generator)
+    blotch += look.blotches[1] * random_waves(places_mm, 2.5, generator)
     colour = colour * (1 + blotch[:, None] * [0.6, 1.0, 1.0])
     flush = _flush(places_mm, landmarks68_mm) * generator.uniform(0, 1) * min(tone / 0.3, 1)
     colour = colour * _BLOOD ** (bare * flush)[:, None]
@@ -52,8 +55,8 @@ def detailed_skin(
         colour = colour * tint ** shade[:, None]
     if generator.uniform() < 0.35:
         grown = _beard(places_mm, landmarks68_mm) * (1 - regions["lips"])
-        coarse = np.clip(1 + 0.25 * random_waves(places_mm, 1.2, generator), 0, 2)
-        share = np.clip(grown * coarse * generator.uniform(0.3, 1.4), 0, 2.5)
+        coarse = np.clip(1 + look.stubble_grain * random_waves(places_mm, 1.2, generator), 0, 2)
+        share = np.clip(grown * coarse * generator.uniform(*look.stubble), 0, look.stubble_most)
         colour = colour * _HAIR_SHADOW ** share[:, None]
     if generator.uniform() < 0.25:
         paint = _LIPSTICKS[generator.integers(len(_LIPSTICKS))] * min(1.0, 0.4 + 2 * tone)

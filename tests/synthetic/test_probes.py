@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from fit3dmm._errors import InputError
-from fit3dmm.synthetic.probes import Probe, SphereMap, probe_names, turned_probe
+from fit3dmm.synthetic.probes import (
+    Probe,
+    SphereMap,
+    probe_names,
+    softened,
+    turned_probe,
+    turns_by_light,
+)
 
 AXES = np.concatenate([np.eye(3), -np.eye(3)])
 
@@ -86,3 +93,25 @@ def test_there_are_18_probes_of_mean_one():
         assert abs(power.mean(axis=1).sum() / (4 * np.pi) - 1) < 2e-3
     with pytest.raises(InputError, match="no light probe 'disco'"):
         turned_probe("disco", 0.0)
+
+
+def test_soft_light_has_no_hard_lamps_and_as_much_light():
+    hard = turned_probe("sunset", 0.3)
+    soft = softened(hard)
+    assert soft.power.sum() == pytest.approx(hard.power.sum())
+    assert soft.radiance.values.max() < 0.35 * hard.radiance.values.max()
+    # Its lamp is still where it was.
+    brightest = [p.directions[p.radiance.values.sum(axis=2).argmax()] for p in (hard, soft)]
+    assert brightest[0] @ brightest[1] > 0.8
+    uniform_still = softened(uniform(2.0)).radiance.values
+    np.testing.assert_allclose(uniform_still, 2.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("yaw_deg", [-40.0, 0.0, 25.0])
+def test_turns_are_sorted_by_the_light_on_what_looks_along_a_yaw(yaw_deg):
+    turns = turns_by_light("park", yaw_deg)
+    assert sorted(turns) == pytest.approx(np.arange(32) / 32)
+    yaw = np.radians(yaw_deg)
+    facing = np.array([[np.sin(yaw), 0.15, np.cos(yaw)]]) / np.sqrt(1 + 0.15**2)
+    arriving = [turned_probe("park", turn).irradiance(facing).sum() for turn in turns[[0, -1]]]
+    assert arriving[0] > arriving[1]

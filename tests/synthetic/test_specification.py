@@ -4,15 +4,19 @@ import pytest
 from fit3dmm._errors import InputError
 from fit3dmm.evaluate.synthetic.protocol import groups_of
 from fit3dmm.synthetic.specification import (
+    DISTANCE_MM,
+    EVEN_TONES,
     FOCAL_MM,
+    FRONTAL_DEG,
     TONES,
+    TURNED_DEG,
     case_indices,
     specify,
 )
 
 
-def dozen(half="report", seed=0):
-    return [specify(seed, i) for i in case_indices(12, half)]
+def dozen(half="report", seed=0, edition="v1"):
+    return [specify(seed, i, edition=edition) for i in case_indices(12, half)]
 
 
 def test_halves_share_no_case():
@@ -42,6 +46,39 @@ def test_a_dozen_covers_every_quantity_evenly(half):
     assert sum(c.yaw_deg > 0 for c in cases) == 6
 
 
+@pytest.mark.parametrize("half", ["report", "choose"])
+def test_a_dozen_of_the_second_edition_is_as_people_are_photographed(half):
+    cases = dozen(half, edition="v2")
+    yaw = np.abs([c.yaw_deg for c in cases])
+    assert (yaw <= FRONTAL_DEG).sum() == 6
+    assert yaw.max() <= TURNED_DEG
+    assert sum(c.yaw_deg > 0 for c in cases) == 6
+    low, high = np.cbrt(EVEN_TONES)
+    tone = np.sort([(np.cbrt(c.tone) - low) / (high - low) for c in cases])
+    np.testing.assert_array_equal((12 * tone).astype(int), np.arange(12))
+    assert sum(c.expression == "" for c in cases) == 5
+    assert sum(c.expression in ("smile", "laugh") for c in cases) == 5
+    assert sum(c.occluder != "" for c in cases) == 3
+    assert sum(not c.soft_light for c in cases) == 2
+    # The head fills its share of the photo at the distance that was meant, for all but those
+    # whose lens would have to be wider than a phone's.
+    for case in cases:
+        focal_px = case.focal_35mm / np.hypot(36, 24) * np.hypot(case.width_px, case.height_px)
+        distance_mm = focal_px * 232 / (case.face_share * min(case.width_px, case.height_px))
+        assert distance_mm < 1.01 * DISTANCE_MM[1]
+        assert distance_mm > 0.99 * DISTANCE_MM[0]
+        assert case.focal_35mm >= FOCAL_MM[0]
+
+
+def test_the_first_edition_stays_what_it_was():
+    case = specify(0, 7, edition="v1")
+    numbers = (case.yaw_deg, case.focal_35mm, case.tone, case.probe_turn)
+    by_then = (-47.829281264910264, 75.4314384114408, 0.03303835754251396, 0.600039480495912)
+    assert numbers == pytest.approx(by_then, rel=1e-12)
+    assert (case.expression, case.occluder, case.probe) == ("", "microphone", "hall")
+    assert not case.soft_light
+
+
 def test_every_bin_has_a_case_in_a_dozen():
     groups = [group for case in dozen() for group in groups_of(case)]
     assert {group: groups.count(group) for group in groups} == {
@@ -56,7 +93,7 @@ def test_every_bin_has_a_case_in_a_dozen():
 
 
 def test_quantities_do_not_go_together():
-    cases = [specify(0, i) for i in case_indices(96, "report")]
+    cases = [specify(0, i, edition="v1") for i in case_indices(96, "report")]
     table = np.array([[abs(c.yaw_deg), np.log(c.focal_35mm), np.log(c.tone)] for c in cases])
     # Chance alone gives some 0.1 with 96 cases.
     assert np.abs(np.corrcoef(table.T) - np.eye(3)).max() < 0.3

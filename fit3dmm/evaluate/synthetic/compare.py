@@ -16,7 +16,7 @@ from fit3dmm.evaluate.run import Evaluation, run_evaluation
 from fit3dmm.evaluate.synthetic.protocol import Synthetic
 from fit3dmm.model.library import find_model
 from fit3dmm.synthetic.generate import generate_set
-from fit3dmm.synthetic.specification import VERSION
+from fit3dmm.synthetic.specification import VERSIONS
 
 _TILE, _COLUMNS = 240, 6
 
@@ -47,7 +47,7 @@ def make_set(
     """
     model = content_key(find_model(identities))[:8]
     settings = f"{protocol.kind}-{protocol.photo_px}-{protocol.seed}"
-    folder = out / f"set-{VERSION}-{settings}-{model}"
+    folder = out / f"set-{VERSIONS[protocol.edition]}-{settings}-{model}"
     specifications = protocol.specifications()
     generate_set(specifications, identities, folder, jobs, progress)
     photos = [folder / f"{spec.name}.jpg" for spec in specifications]

@@ -23,6 +23,7 @@ from fit3dmm.evaluate.protocol import (
 )
 from fit3dmm.evaluate.synthetic.prediction import read_prediction, write_prediction
 from fit3dmm.evaluate.synthetic.scores import score_face, score_mesh
+from fit3dmm.synthetic.looks import LATEST, Edition
 from fit3dmm.synthetic.specification import (
     Half,
     Kind,
@@ -59,6 +60,8 @@ class Synthetic:
     and skin detail."""
     photo_px: int = 640
     """Longer side of the photos."""
+    edition: Edition = LATEST
+    """Of the set: `v2` looks like what people photograph, `v1` is harder than that on every fit."""
 
     def specifications(self) -> list[Specification]:
         """What the photos show.
@@ -72,7 +75,7 @@ class Synthetic:
                 f"got {self.photo_px} and {self.seed}."
             )
         return [
-            specify(self.seed, i, self.kind, self.photo_px)
+            specify(self.seed, i, self.kind, self.photo_px, self.edition)
             for i in case_indices(self.cases, self.half)
         ]
 
@@ -126,20 +129,28 @@ class Synthetic:
 
 _GROUPS = (
     "yaw 0-20", "yaw 20-40", "yaw 40-60", "tone dark", "tone medium", "tone light",
-    "focal 24-35", "focal 35-70", "focal 70-135", "clear", "occluded", "at rest", "expression",
+    "focal 24-35", "focal 35-70", "focal 70-135", "focal over 135", "clear", "occluded",
+    "at rest", "expression",
 )  # fmt: skip
 
 
 def groups_of(spec: Specification) -> tuple[str, ...]:
     """The bins that a case counts in."""
-    yaw, focal = abs(spec.yaw_deg), spec.focal_35mm
+    yaw = abs(spec.yaw_deg)
     return (
         "yaw 0-20" if yaw < 20 else "yaw 20-40" if yaw < 40 else "yaw 40-60",
         "tone dark" if spec.tone < 0.08 else "tone medium" if spec.tone < 0.21 else "tone light",
-        "focal 24-35" if focal < 35 else "focal 35-70" if focal < 70 else "focal 70-135",
+        _focal_group(spec.focal_35mm),
         "occluded" if spec.occluder else "clear",
         "expression" if spec.expression else "at rest",
     )
+
+
+def _focal_group(focal_35mm: float) -> str:
+    if focal_35mm < 70:
+        return "focal 24-35" if focal_35mm < 35 else "focal 35-70"
+    # Beyond lie photos cut out of larger ones.
+    return "focal 70-135" if focal_35mm < 135 else "focal over 135"
 
 
 def _order(group: str) -> int:
