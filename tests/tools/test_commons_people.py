@@ -10,7 +10,7 @@ from commons.expression_figures import (
     spread_of_activations,
 )
 from commons.measure_expressions import Fits, lacking_mm, symmetric_spread
-from commons.measures import read_survey
+from commons.measures import compare_points, read_survey
 from commons.population import Gaussian, conditioned, principal_components
 from fit3dmm.model.files import load_model
 
@@ -54,6 +54,26 @@ def test_conditioning_gives_the_measurement_the_mean_and_spread_of_the_populatio
     np.testing.assert_allclose(moved, [1.0, -2.0], atol=1e-5)
     seen = found.factor_mm.reshape(len(found.factor_mm), -1) @ jacobian.T
     np.testing.assert_allclose(seen.T @ seen, covariance, atol=1e-5)
+
+
+def test_the_model_that_ships_has_the_sizes_of_men_and_women():
+    model = load_model()
+    points, triangles = model.landmarks["anthropometry"], model.surface.triangles
+    components = model.surface.lift(model.identity_basis_mm)
+    found = list(
+        compare_points(
+            points.names,
+            points.locate(model.shape_mm(model.zeros()), triangles).double().numpy(),
+            points.locate(components, triangles).double().numpy(),
+        )
+    )
+    for sizes in ([c.men_mm for c in found], [c.women_mm for c in found]):
+        people, ours = np.array(sizes).T
+        assert abs(np.median(ours / people) - 1) < 0.01
+    by_name = {c.name: c for c in found}
+    for name in ("exocanthion_breadth", "lip_length", "menton_sellion_length", "head_breadth"):
+        people, ours = np.array([by_name[name].men_mm, by_name[name].women_mm]).T
+        assert (abs(ours / people - 1) < 0.025).all(), name
 
 
 def test_units_without_figures_keep_their_sigma_and_go_with_no_other():

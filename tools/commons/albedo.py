@@ -1,4 +1,4 @@
-"""The albedo model: 2,000 painted people, and what they have in common as linear components.
+"""The albedo model: 1,000 painted people, and what they have in common as linear components.
 
 Components come in blocks. Three hold the tone of the skin with all that goes with it (dark brows
 and brown eyes on dark skin). The others are local (skin, brows, eyes, lips, scalp), so that brows
@@ -28,7 +28,7 @@ from commons.sources import Sources
 from commons.zones import find_zones
 
 LEVEL = 2
-N_PEOPLE = 2000
+N_PEOPLE = 1000
 # Components of each block, and how much more a square millimetre there counts than one of skin.
 BLOCKS = {
     "skin": (26, 1.0),
@@ -81,7 +81,7 @@ def build_albedo(
     mean = np.round(mean / _MEAN_STEP) * _MEAN_STEP
     order = np.argsort(-_variance(basis, weight), kind="stable")
     basis, names = basis[order], tuple(names[k] for k in order)
-    held_out = _painted(draw_people(200, rng, paints), paints) - mean.astype(np.float32)
+    held_out = _painted(draw_people(100, rng, paints), paints) - mean.astype(np.float32)
     return Albedo(
         level=LEVEL,
         mean_linear=mean,

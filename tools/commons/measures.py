@@ -75,9 +75,12 @@ _MEASURES: dict[str, tuple[str, str, tuple[int, ...]]] = {
 # pressed-in bony one.
 _POINT_ERROR_MM = 0.7
 _BONY_ERROR_MM = 2.5
+# The corners of the eyes are rows of the mesh, and what the surveys call corners.
+_EXACT_ERROR_MM = 0.3
 # The middle of a lid opening lies this much nearer to the nose than the pupil.
 _PUPIL_OUTWARD_MM = 1.8
 _SURFACE_LEVEL = 2
+_EXACT = ("endocanthion_breadth", "exocanthion_breadth")
 _BONY = ("bigonial_breadth", "minimum_frontal_breadth", "ectoorbitale_breadth", "head_length")
 
 
@@ -199,9 +202,15 @@ def read_survey() -> Survey:
         women_mm=women,
         sd_within_mm=np.nanmean([[p[1] for p in sex[s]] for s in ("men", "women")], axis=0),
         correlation_within=_correlations(table, names),
-        error_mm=np.array([_BONY_ERROR_MM if n in _BONY else _POINT_ERROR_MM for n in names]),
+        error_mm=np.array([_error_mm(name) for name in names]),
         sources=tuple(tuple(sorted({sex[s][i][2] for s in sex} - {""})) for i in range(len(names))),
     )
+
+
+def _error_mm(name: str) -> float:
+    if name in _EXACT:
+        return _EXACT_ERROR_MM
+    return _BONY_ERROR_MM if name in _BONY else _POINT_ERROR_MM
 
 
 @cache

@@ -239,4 +239,9 @@ def _with_eyes_and_mouth(colour: np.ndarray, person: int, p: People, paints: Pai
 
 
 def _over(colour: np.ndarray, paint_linear: np.ndarray, opacity: np.ndarray) -> np.ndarray:
-    return colour + opacity[:, None] * (paint_linear - colour)
+    """Painted where there is paint, which most times is on few vertices."""
+    at = np.flatnonzero(opacity)
+    painted = colour.copy()
+    under, over = colour[at], paint_linear if paint_linear.ndim == 1 else paint_linear[at]
+    painted[at] = under + opacity[at, None] * (over - under)
+    return painted

@@ -26,6 +26,7 @@ N_POINTS = 468
 SIZE_PX = 384
 _MAX_ROTATION_RAD = (0.35, 1.25, 0.2)
 _DISTANCE_MM = (450.0, 2000.0)
+_USUAL_SHARE = 0.5
 # Scenes of one task; a scene does not depend on how many there are, nor on the processes.
 _BLOCK = 100
 
@@ -77,8 +78,9 @@ def random_scene(model: MorphableModel, generator: torch.Generator) -> Scene:
         return low + (high - low) * float(torch.rand((), generator=generator))
 
     face = model.sample(generator=generator, expression=True)
-    # Few of the units are active at a time.
+    # Half of the faces wear what people do, units going together; on the others few are active.
     active = torch.rand(model.n_expression, generator=generator) < 0.2
+    active |= torch.rand((), generator=generator) < _USUAL_SHARE
     face = face.replace(identity=0.8 * face.identity, expression=face.expression * active)
     rotation = torch.tensor([uniform(-most, most) for most in _MAX_ROTATION_RAD])
     distance_mm = uniform(*_DISTANCE_MM)
