@@ -15,13 +15,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fit3dmm._errors import InputError
+from fit3dmm._threads import torch_threads
 from fit3dmm.cli.names import result_name
 from fit3dmm.export.folder import identity, write_face
 from fit3dmm.export.result_folder import check_replaceable, whole_folder
 from fit3dmm.export.summary import json_text
 from fit3dmm.export.texture import check_texture_size
 from fit3dmm.fitting.config import FitConfig, preset
-from fit3dmm.fitting.pipeline import as_prepared, fit_observation, torch_threads
+from fit3dmm.fitting.pipeline import as_prepared, fit_observation
 from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.library import SHIPPED
