@@ -195,7 +195,8 @@ class _Shared:
         return self.prepared.model.to("cpu")
 
     def fit(self, observation: Observation) -> FitResult:
-        result = fit_observation(observation.to(self._device), self.prepared, self.config)
+        prepared = self.prepared  # first, as it says why a device can't be used
+        result = fit_observation(observation.to(self._device), prepared, self.config)
         return result.to("cpu")
 
 
