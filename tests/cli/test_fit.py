@@ -217,7 +217,7 @@ def test_bad_settings_get_a_sentence(arguments, sentence, tmp_path, capfd):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_a_device_that_is_not_there(tmp_path, capfd):
-    assert main(["fit", str(PORTRAIT), "--out", str(tmp_path / "out"), "--device", "cuda"]) == 2
+    assert main(["fit", PORTRAIT, "--out", str(tmp_path / "out"), "--device", "cuda"]) == 2
     said = capfd.readouterr().err.strip().splitlines()
     assert len(said) == 1
     assert "can't be used" in said[0]
