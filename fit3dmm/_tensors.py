@@ -7,6 +7,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+# Whoever holds tensors of ours may fork: importing this settles what becomes of torch's threads.
+from fit3dmm import _threads as _threads
+
 # Not typing.Self: the run-time checks of the tests can't resolve it outside a checked class.
 Record = TypeVar("Record", bound="TensorRecord")
 

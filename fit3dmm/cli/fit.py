@@ -14,6 +14,7 @@ import tyro
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fit3dmm._errors import InputError
+from fit3dmm._threads import torch_threads
 from fit3dmm.cli.console import console, printable, say
 from fit3dmm.cli.inputs import Inputs, find_photos
 from fit3dmm.cli.names import Places
@@ -22,7 +23,7 @@ from fit3dmm.export.result_folder import check_replaceable, whole_folder
 from fit3dmm.export.summary import json_text
 from fit3dmm.export.texture import check_texture_size
 from fit3dmm.fitting.config import FitConfig, preset
-from fit3dmm.fitting.pipeline import as_prepared, fit_observation, torch_threads
+from fit3dmm.fitting.pipeline import as_prepared, fit_observation
 from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.library import SHIPPED
@@ -47,8 +48,8 @@ class Fit:
     """
 
     photos: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF files (HEIC with `pip install "fit3dmm[heic]"`), folders
-    of them, and patterns in quotes ("*.jpg")."""
+    """JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF files (HEIC with `pip install "fit3dmm[heic]"`),
+    folders of them, and patterns in quotes ("*.jpg")."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Where the folders shall lie. Earlier results of the same photos are replaced and nothing
     else."""
@@ -214,7 +215,8 @@ class _Shared:
         return self.prepared.model.to("cpu")
 
     def fit(self, observation: Observation) -> FitResult:
-        result = fit_observation(observation.to(self._device), self.prepared, self.config)
+        prepared = self.prepared  # first, as it says why a device can't be used
+        result = fit_observation(observation.to(self._device), prepared, self.config)
         return result.to("cpu")
 
 

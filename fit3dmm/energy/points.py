@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.rotation import cross_matrix, left_jacobian, rotation_matrix
+from fit3dmm.geometry.sparse import sparse_matrix
 from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.solve.problem import Values
@@ -94,10 +95,8 @@ def _lifted_rows(
     row_start = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     entry = torch.arange(int(row_start[-1]), device=vertices.device)
     entry = entry + (start[vertices] - row_start[:-1]).repeat_interleave(counts)
-    rows = torch.sparse_csr_tensor(
-        row_start, column[entry], weight[entry].to(flat.dtype), size=(len(vertices), flat.shape[0]),
-        check_invariants=False,
-    )  # fmt: skip
+    values = weight[entry].to(flat.dtype)
+    rows = sparse_matrix(row_start, column[entry], values, (len(vertices), flat.shape[0]))
     return torch.sparse.mm(rows, flat).unflatten(1, (-1, 3))
 
 

@@ -29,6 +29,7 @@ from fit3dmm.evaluate.protocol import (
     require_path,
     scored,
 )
+from fit3dmm.model.formats.source import read_mat
 
 LAYOUT = """\
   DATA/AFLW2000-3D.pts68.npy                  (images x 3 x 68, px)
@@ -201,12 +202,9 @@ def _rows_of(photos: Sequence[Path], points: np.ndarray) -> list[int]:
 
 
 def _annotation(path: Path) -> np.ndarray:
-    from scipy.io import loadmat
-
-    try:
-        return np.asarray(loadmat(path)["pt3d_68"], dtype=np.float64)
-    except (OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
+    if not path.is_file():
         raise InputError(
-            f"Can't read pt3d_68 of {path}: with only some of the set's pictures, each needs its "
-            f".mat; expected this layout:\n{LAYOUT}"
-        ) from error
+            f"There is no {path}: with only some of the set's pictures, each needs its .mat; "
+            f"expected this layout:\n{LAYOUT}"
+        )
+    return read_mat(path, "pt3d_68")["pt3d_68"].astype(np.float64)

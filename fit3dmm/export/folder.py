@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from fit3dmm._threads import torch_threads
 from fit3dmm.export.depth import depth_map, write_depth
 from fit3dmm.export.glb import write_glb
 from fit3dmm.export.mark import PhotoIdentity, place_digest, same_in_any_locale
@@ -16,7 +17,6 @@ from fit3dmm.export.record import save_result
 from fit3dmm.export.result_folder import whole_folder
 from fit3dmm.export.summary import summary, write_json
 from fit3dmm.export.texture import bake_texture
-from fit3dmm.fitting.pipeline import torch_threads
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel

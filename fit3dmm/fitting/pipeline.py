@@ -1,15 +1,15 @@
 """From a photo to a fitted face: observe, start, run the stages, judge."""
 
-import contextlib
 import functools
 import importlib.metadata
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from fit3dmm._threads import torch_threads
 from fit3dmm.fitting.config import FitConfig, Stage, preset
 from fit3dmm.fitting.context import Context, context_at
 from fit3dmm.fitting.initialise import initial_values, values_at
@@ -130,18 +130,6 @@ def stage_problem(context: Context) -> Problem:
     ]
     bounds = bounds_of(values, context.prepared.model)
     return Problem(values, tuple(free), stage_terms(context), bounds, steps_of(values))
-
-
-@contextlib.contextmanager
-def torch_threads(n: int | None) -> Iterator[None]:
-    """Use `n` threads within, and as many as before after; None changes nothing."""
-    before = torch.get_num_threads()
-    try:
-        if n is not None:
-            torch.set_num_threads(n)
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _report(stage: Stage, solution: Solution, seconds: float) -> StageReport:

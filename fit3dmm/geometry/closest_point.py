@@ -11,14 +11,13 @@ C. Ericson, "Real-Time Collision Detection", Morgan Kaufmann 2005, section 5.1.5
 from dataclasses import dataclass
 from typing import no_type_check
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int
 
 from fit3dmm._errors import InputError
+from fit3dmm._kernels import inlined, kernel, run_rows
 
 _LEAF_SIZE = 4
-_CHUNK = 256
 # A vertex where six triangles meet, and some beyond.
 _NEAR = 12
 # The region test divides by the area, so a triangle whose height is below this share of its length
@@ -102,23 +101,24 @@ def closest_points(
     if before is None:
         nowhere = np.full((len(asked), _NEAR), -1, dtype=np.int32)
         before = Neighbourhoods(asked, nowhere, np.zeros(len(asked)))
-    found, row, squared, *near = _query(
-        surface.corners,
-        surface.boxes,
-        surface.children,
-        asked,
-        before.places,
-        before.rows,
-        before.others,
+    n = len(asked)
+    found, row, squared = np.empty((n, 3)), np.empty(n, dtype=np.int64), np.empty(n)
+    near = Neighbourhoods(np.empty((n, 3)), np.empty((n, _NEAR), dtype=np.int32), np.empty(n))
+    run_rows(
+        _query,
+        n,
+        *(surface.corners, surface.boxes, surface.children),
+        *(asked, before.places, before.rows, before.others),
+        *(found, row, squared, near.places, near.rows, near.others),
     )
-    return ClosestPoints(found, surface.triangle[row], np.sqrt(squared), Neighbourhoods(*near))
+    return ClosestPoints(found, surface.triangle[row], np.sqrt(squared), near)
 
 
 # The kernels are marked no_type_check because numba can't compile through the wrappers that the
 # tests put around every other function to check shapes.
 
 
-@numba.njit(cache=True)
+@kernel
 @no_type_check
 def _build(lowest, highest):
     """Split at the median along the widest axis until a node holds few triangles."""
@@ -159,52 +159,46 @@ def _build(lowest, highest):
     return order, boxes[:n_nodes].copy(), children[:n_nodes].copy()
 
 
-@numba.njit(cache=True, parallel=True)
+@kernel
 @no_type_check
-def _query(corners, boxes, children, points, places_before, rows_before, others_before):
-    n = points.shape[0]
-    found = np.empty((n, 3))
-    row_of = np.empty(n, dtype=np.int64)
-    squared = np.empty(n)
-    places = np.empty((n, 3))
-    rows = np.empty((n, _NEAR), dtype=np.int32)
-    others = np.empty(n)
-    # Chunks are of one size, so that the number of threads changes nothing.
-    for chunk in numba.prange((n + _CHUNK - 1) // _CHUNK):
-        # Medians halve the rows at each level: 64 entries are enough for 2^60 triangles.
-        waiting, waiting_distance = np.empty(64, dtype=np.int64), np.empty(64)
-        near_distance = np.empty(_NEAR)
-        row = 0
-        for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, n)):
-            x, y, z = points[i, 0], points[i, 1], points[i, 2]
-            dx, dy, dz = x - places_before[i, 0], y - places_before[i, 1], z - places_before[i, 2]
-            moved = np.sqrt(dx * dx + dy * dy + dz * dz)
-            nearest = np.inf
-            for k in range(_NEAR):
-                if rows_before[i, k] < 0:
-                    break
-                px, py, pz, d = _on_triangle(x, y, z, corners, rows_before[i, k])
-                if d < nearest:
-                    qx, qy, qz, nearest, row = px, py, pz, d, rows_before[i, k]
-            # Distances to all triangles have changed by `moved` at most.
-            if np.sqrt(nearest) <= others_before[i] - moved:
-                places[i], rows[i], others[i] = places_before[i], rows_before[i], others_before[i]
-            else:
-                # What moves less and less will not move much farther than it has moved now, and
-                # a point that moves by m comes nearer to one triangle and leaves another by m.
-                # Neighbours in a list of vertices tend to be neighbours on the surface, so the last
-                # row is a start.
-                qx, qy, qz, nearest, row, others[i] = _search(
-                    x, y, z, corners, boxes, children, row, 2 * moved,
-                    waiting, waiting_distance, rows[i], near_distance,
-                )  # fmt: skip
-                places[i] = points[i]
-            found[i, 0], found[i, 1], found[i, 2] = qx, qy, qz
-            row_of[i], squared[i] = row, nearest
-    return found, row_of, squared, places, rows, others
+def _query(
+    start, end, corners, boxes, children, points, places_before, rows_before, others_before,
+    found, row_of, squared, places, rows, others,
+):  # fmt: skip
+    """Answer the points from `start` to before `end`; the last six arguments are the answers."""
+    # Medians halve the rows at each level: 64 entries are enough for 2^60 triangles.
+    waiting, waiting_distance = np.empty(64, dtype=np.int64), np.empty(64)
+    near_distance = np.empty(_NEAR)
+    row = 0
+    for i in range(start, end):
+        x, y, z = points[i, 0], points[i, 1], points[i, 2]
+        dx, dy, dz = x - places_before[i, 0], y - places_before[i, 1], z - places_before[i, 2]
+        moved = np.sqrt(dx * dx + dy * dy + dz * dz)
+        nearest = np.inf
+        for k in range(_NEAR):
+            if rows_before[i, k] < 0:
+                break
+            px, py, pz, d = _on_triangle(x, y, z, corners, rows_before[i, k])
+            if d < nearest:
+                qx, qy, qz, nearest, row = px, py, pz, d, rows_before[i, k]
+        # Distances to all triangles have changed by `moved` at most.
+        if np.sqrt(nearest) <= others_before[i] - moved:
+            places[i], rows[i], others[i] = places_before[i], rows_before[i], others_before[i]
+        else:
+            # What moves less and less will not move much farther than it has moved now, and
+            # a point that moves by m comes nearer to one triangle and leaves another by m.
+            # Neighbours in a list of vertices tend to be neighbours on the surface, so the last
+            # row is a start.
+            qx, qy, qz, nearest, row, others[i] = _search(
+                x, y, z, corners, boxes, children, row, 2 * moved,
+                waiting, waiting_distance, rows[i], near_distance,
+            )  # fmt: skip
+            places[i] = points[i]
+        found[i, 0], found[i, 1], found[i, 2] = qx, qy, qz
+        row_of[i], squared[i] = row, nearest
 
 
-@numba.njit(cache=True)
+@kernel
 @no_type_check
 def _search(
     x, y, z, corners, boxes, children, first_row, margin,
@@ -273,14 +267,14 @@ def _search(
     return bx, by, bz, best, best_row, np.sqrt(others)
 
 
-@numba.njit(cache=True, inline="always")
+@inlined
 @no_type_check
 def _widened(squared, margin):
     """The square of a distance plus a margin; never less than the distance's own for rounding."""
     return max(squared, (np.sqrt(squared) + margin) ** 2)
 
 
-@numba.njit(cache=True, inline="always")
+@inlined
 @no_type_check
 def _to_box(x, y, z, boxes, node):
     """Squared distance to a box; 0 inside."""
@@ -290,7 +284,7 @@ def _to_box(x, y, z, boxes, node):
     return dx * dx + dy * dy + dz * dz
 
 
-@numba.njit(cache=True)
+@kernel
 @no_type_check
 def _on_triangle(x, y, z, corners, row):
     """Nearest point of one triangle and the squared distance to it."""
@@ -335,7 +329,7 @@ def _on_triangle(x, y, z, corners, row):
     return qx, qy, qz, dx * dx + dy * dy + dz * dz
 
 
-@numba.njit(cache=True)
+@kernel
 @no_type_check
 def _on_sliver(x, y, z, corner):
     """Nearest point of a triangle without area: the best of its three edges."""

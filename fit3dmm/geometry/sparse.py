@@ -1,13 +1,37 @@
 """Products with a fixed sparse matrix, whose derivative is as quick as they are."""
 
+import warnings
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 _transposes = WeakIdKeyDictionary()
+
+
+def sparse_matrix(
+    row_start: Int[Tensor, "rows_and_one"],
+    column: Int[Tensor, "entries"],
+    value: Float[Tensor, "entries"],
+    shape: tuple[int, int],
+) -> Tensor:
+    """A CSR matrix, without any of the warnings that torch has for one; we use products only.
+
+    Args:
+        row_start: first entry of each row, and the number of entries.
+        column: of each entry.
+        value: of each entry.
+        shape: rows and columns.
+    """
+    # Newer versions warn wherever a sparse tensor is made or moved, until somebody has said whether
+    # its indices are to be checked. The state is left as it was found.
+    checks = torch.sparse.check_sparse_tensor_invariants
+    with checks(enable=checks.is_enabled()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly")
+        return torch.sparse_csr_tensor(row_start, column, value, size=shape, check_invariants=False)
 
 
 def apply_sparse(matrix: Tensor, columns: Float[Tensor, "columns n"]) -> Float[Tensor, "rows n"]:

@@ -1,5 +1,6 @@
 """Where models are found: the one that ships, the user's own folder, and plain paths."""
 
+import contextlib
 import difflib
 import os
 import sys
@@ -12,11 +13,20 @@ SHIPPED = "commons"
 
 
 def user_folder() -> Path:
-    """fit3dmm's folder of the user: `$FIT3DMM_HOME`, else the platform's place for data."""
+    """fit3dmm's folder of the user: `$FIT3DMM_HOME`, else the platform's place for data.
+
+    Raises:
+        InputError: the user has no home folder, as in some containers and services.
+    """
     chosen = os.environ.get("FIT3DMM_HOME")
     if chosen:
         return Path(chosen)
-    home = Path.home()
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise InputError(
+            "This user has no home folder to keep models in: set FIT3DMM_HOME to a folder."
+        ) from error
     if sys.platform == "darwin":
         return home / "Library" / "Application Support" / "fit3dmm"
     if sys.platform == "win32":
@@ -25,14 +35,26 @@ def user_folder() -> Path:
 
 
 def models_folder() -> Path:
-    """Where downloaded and converted models lie; a file `NAME.h5` there is the model NAME."""
+    """Where downloaded and converted models lie; a file `NAME.h5` there is the model NAME.
+
+    Raises:
+        InputError: as `user_folder`.
+    """
     return user_folder() / "models"
 
 
 def installed_models() -> dict[str, Path]:
     """Name and path of every model that `load_model` knows by name, the shipped one first."""
-    own = {p.stem: p for p in sorted(models_folder().glob("*.h5")) if p.stem != SHIPPED}
+    own = {path.stem: path for path in _own_models() if path.stem != SHIPPED}
     return {SHIPPED: data_path(f"{SHIPPED}.h5"), **own}
+
+
+def _own_models() -> list[Path]:
+    """Files of the user's folder; none where there is none, or it can't be looked into."""
+    try:
+        return sorted(models_folder().glob("*.h5"))
+    except (InputError, OSError):
+        return []
 
 
 def find_model(source: str | Path) -> Path:
@@ -41,15 +63,16 @@ def find_model(source: str | Path) -> Path:
     Raises:
         InputError: there is neither such a file nor a model of that name.
     """
-    path = Path(source).expanduser()
+    path = Path(source)
+    with contextlib.suppress(RuntimeError):  # of a user without a home folder
+        path = path.expanduser()
     if path.is_file():
         return path
     if str(source) == SHIPPED:
         return data_path(f"{SHIPPED}.h5")
-    own = models_folder() / f"{Path(source).name}.h5"
-    if str(source) == own.stem and own.is_file():
-        return own
     known = installed_models()
+    if str(source) in known:
+        return known[str(source)]
     near = difflib.get_close_matches(str(source), known, n=1)
     hint = f"did you mean {near[0]!r}" if near else f"known are {', '.join(known)}"
     raise InputError(

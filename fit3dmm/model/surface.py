@@ -1,6 +1,5 @@
 """The mesh that a model's shapes live on: base faces, subdivision, triangles, UVs, symmetry."""
 
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.mesh import Topology, build_topology
-from fit3dmm.geometry.sparse import apply_sparse
+from fit3dmm.geometry.sparse import apply_sparse, sparse_matrix
 from fit3dmm.geometry.subdivision import (
     composed_operator,
     quads_to_triangles,
@@ -123,16 +122,12 @@ def build_surface(
 def _sparse_tensor(matrix) -> Tensor:
     matrix = matrix.tocsr()
     matrix.sort_indices()
-    with warnings.catch_warnings():
-        # torch says once a process that CSR tensors are in beta; we use products only.
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(np.int64)),
-            torch.from_numpy(matrix.indices.astype(np.int64)),
-            torch.from_numpy(matrix.data.astype(np.float32)),
-            size=matrix.shape,
-            check_invariants=False,
-        )
+    return sparse_matrix(
+        torch.from_numpy(matrix.indptr.astype(np.int64)),
+        torch.from_numpy(matrix.indices.astype(np.int64)),
+        torch.from_numpy(matrix.data.astype(np.float32)),
+        matrix.shape,
+    )
 
 
 def points_at_level(points: SurfacePoints[np.ndarray], surface: Surface) -> SurfacePoints[Tensor]:

@@ -15,9 +15,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from fit3dmm._kernels import CACHED, run_jobs
 from fit3dmm.geometry.mesh import Topology, build_topology
 from fit3dmm.render import cpu_interpolate, cpu_normals, cpu_raster, cpu_silhouette
-from fit3dmm.render.cpu_kernels import run_jobs
 from fit3dmm.render.fragments import Fragments
 from fit3dmm.render.silhouette import SilhouettePairs
 
@@ -96,7 +96,7 @@ def kernel_cache() -> Path:
 
 def kernels_cached() -> bool:
     """Whether this machine has compiled the kernels before, so that `warm_up` is quick."""
-    return any(kernel_cache().glob("cpu_raster.cover-*.nbi"))
+    return CACHED and any(kernel_cache().glob("cpu_raster.cover-*.nbi"))
 
 
 def warm_up() -> float:

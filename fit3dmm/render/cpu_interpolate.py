@@ -2,7 +2,7 @@
 
 from typing import no_type_check
 
-from fit3dmm.render.cpu_kernels import kernel
+from fit3dmm._kernels import kernel
 
 
 @kernel

@@ -4,7 +4,7 @@ from typing import no_type_check
 
 import numpy as np
 
-from fit3dmm.render.cpu_kernels import kernel
+from fit3dmm._kernels import kernel
 
 
 @kernel

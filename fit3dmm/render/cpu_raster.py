@@ -8,7 +8,7 @@ from typing import no_type_check
 
 import numpy as np
 
-from fit3dmm.render.cpu_kernels import inlined, kernel
+from fit3dmm._kernels import inlined, kernel
 from fit3dmm.render.fragments import PIXEL_LIMIT
 
 # Corners are rounded to 1/256 px: 2^8 steps a pixel, with centres half-way.

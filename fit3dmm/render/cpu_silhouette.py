@@ -5,7 +5,7 @@ from typing import no_type_check
 
 import numpy as np
 
-from fit3dmm.render.cpu_kernels import inlined, kernel
+from fit3dmm._kernels import inlined, kernel
 from fit3dmm.render.silhouette import SAME_DEPTH
 
 _FRONT, _BACK, _UNUSABLE = 1, 0, 2

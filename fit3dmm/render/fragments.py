@@ -5,9 +5,10 @@ x_px = (x/w + 1) width / 2 and y_px = (y/w + 1) height / 2 with y down: row 0 is
 the centre of the pixel in column c and row r lies at (c + 0.5, r + 0.5).
 
 **Which triangle a pixel shows.** Of the triangles that cover the pixel's centre, the one with the
-smallest z/w there, within -1..1. Equal depths: the one that comes first. Corners are rounded to
-1/256 px before the test (1/16 px in nvdiffrast), and a centre on a shared edge belongs to exactly
-one of the two triangles. Both sides of a triangle are drawn: nothing is culled.
+smallest z/w there, within -1..1. Exactly equal depths have no right answer: it is one of the tied
+triangles, and the same one whenever the same backend draws the same input again. Corners are
+rounded to 1/256 px before the test (1/16 px in nvdiffrast), and a centre on a shared edge belongs
+to exactly one of the two triangles. Both sides of a triangle are drawn: nothing is culled.
 
 **What is left out.** A triangle is dropped whole where one of its corners is at or behind the
 camera (w <= 0), is not finite, or falls further than 2^22 px from the picture; there is no clipping

@@ -7,10 +7,10 @@ minimum storage ray-triangle intersection", Journal of Graphics Tools 2(1), 1997
 from dataclasses import dataclass
 from typing import no_type_check
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int
 
+from fit3dmm._kernels import inlined, kernel, run_rows
 from fit3dmm.geometry.closest_point import SurfaceIndex
 
 # Barycentrics may leave the triangle by this much, so that no ray slips through between two.
@@ -35,12 +35,15 @@ def first_hits(
     directions: Float[np.ndarray, "rays 3"],
 ) -> Hits:
     """Follow rays that start at one point. Both sides of a triangle count."""
-    row, u, v, distance = _first(
-        surface.corners,
-        surface.boxes,
-        surface.children,
+    n = len(directions)
+    row, u, v, distance = np.empty(n, dtype=np.int64), *(np.empty(n) for _ in range(3))
+    run_rows(
+        _first,
+        n,
+        *(surface.corners, surface.boxes, surface.children),
         np.asarray(origin, dtype=np.float64),
         np.ascontiguousarray(directions, dtype=np.float64),
+        *(row, u, v, distance),
     )
     met = row >= 0
     barycentric = np.where(met[:, None], np.stack([1 - u - v, u, v], axis=1), 0.0)
@@ -69,34 +72,36 @@ def light_received(
         np.ascontiguousarray(a, dtype=np.float64) for a in (points, normals, towards, power)
     )
     tree = (surface.corners, surface.boxes, surface.children)
-    return _receive(*tree, places, facing, lamps, amounts, float(start_mm))
+    seen, all_of_it = np.zeros((2, len(places), amounts.shape[1]))
+    run_rows(
+        *(_receive, len(places), *tree, places, facing, lamps, amounts),
+        *(float(start_mm), seen, all_of_it),
+    )
+    return seen, all_of_it
 
 
 # The kernels are marked no_type_check because numba can't compile through the wrappers that the
 # tests put around every other function to check shapes.
 
 
-@numba.njit(cache=True, parallel=True)
+@kernel
 @no_type_check
-def _first(corners, boxes, children, origin, directions):
-    n = directions.shape[0]
-    row = np.empty(n, dtype=np.int64)
-    u, v, distance = np.empty(n), np.empty(n), np.empty(n)
-    for i in numba.prange(n):
+def _first(start, end, corners, boxes, children, origin, directions, row, u, v, distance):
+    for i in range(start, end):
         row[i], u[i], v[i], distance[i] = _follow(
             corners, boxes, children, origin, directions[i], False
         )
-    return row, u, v, distance
 
 
-@numba.njit(cache=True, parallel=True)
+@kernel
 @no_type_check
-def _receive(corners, boxes, children, points, normals, towards, power, start):
-    n, n_channels = points.shape[0], power.shape[1]
-    seen, all_of_it = np.zeros((n, n_channels)), np.zeros((n, n_channels))
-    for i in numba.prange(n):
+def _receive(
+    start, end, corners, boxes, children, points, normals, towards, power, start_mm, seen, all_of_it
+):
+    n_channels = power.shape[1]
+    for i in range(start, end):
         normal = normals[i]
-        origin = points[i] + start * normal
+        origin = points[i] + start_mm * normal
         for k in range(towards.shape[0]):
             towards_k = towards[k]
             cosine = normal[0] * towards_k[0] + normal[1] * towards_k[1] + normal[2] * towards_k[2]
@@ -107,10 +112,9 @@ def _receive(corners, boxes, children, points, normals, towards, power, start):
             if _follow(corners, boxes, children, origin, towards_k, True)[0] < 0:
                 for c in range(n_channels):
                     seen[i, c] += cosine * power[k, c]
-    return seen, all_of_it
 
 
-@numba.njit(cache=True)
+@kernel
 @no_type_check
 def _follow(corners, boxes, children, origin, direction, any_will_do):
     """Row of the corners that the ray meets first (or at all), barycentrics, and the distance."""
@@ -148,7 +152,7 @@ def _follow(corners, boxes, children, origin, direction, any_will_do):
     return best_row, best_u, best_v, best
 
 
-@numba.njit(cache=True, inline="always")
+@inlined
 @no_type_check
 def _enter(box, ox, oy, oz, ix, iy, iz):
     """Where a ray enters a box; infinite where it misses, 0 where it starts inside."""
@@ -160,7 +164,7 @@ def _enter(box, ox, oy, oz, ix, iy, iz):
     return enter if enter <= leave else np.inf
 
 
-@numba.njit(cache=True, inline="always")
+@inlined
 @no_type_check
 def _meet(corner, ox, oy, oz, dx, dy, dz):
     """Distance and barycentrics of the second and third corner; distance -1 for a miss."""

@@ -215,6 +215,15 @@ def test_bad_settings_get_a_sentence(arguments, sentence, tmp_path, capfd):
     assert not out.exists()
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_a_device_that_is_not_there(tmp_path, capfd):
+    assert main(["fit", PORTRAIT, "--out", str(tmp_path / "out"), "--device", "cuda"]) == 2
+    said = capfd.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert "can't be used" in said[0]
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_damaged_model(tmp_path, capfd):
     (tmp_path / "model.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     out = tmp_path / "out"

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from fit3dmm._threads import torch_threads
 from fit3dmm.export.texels import in_texels, texel_fragments
 from fit3dmm.export.texture import bake_texture
-from fit3dmm.fitting.pipeline import torch_threads
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel

@@ -1,9 +1,9 @@
-import numba
 import numpy as np
 import pytest
 import trimesh
 
 from fit3dmm._errors import InputError
+from fit3dmm._threads import torch_threads
 from fit3dmm.geometry.closest_point import closest_points, index_surface
 
 
@@ -131,9 +131,10 @@ def test_the_number_of_threads_does_not_matter():
     vertices, triangles = bumpy_sphere(2)
     surface = index_surface(vertices, triangles)
     points = np.random.default_rng(5).normal(size=(3000, 3)) * 70
-    one = closest_points(surface, points)
-    numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
-    two = closest_points(surface, points)
+    with torch_threads(1):
+        one = closest_points(surface, points)
+    with torch_threads(3):
+        two = closest_points(surface, points)
     np.testing.assert_array_equal(one.points, two.points)
     np.testing.assert_array_equal(one.triangle, two.triangle)
 

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from fit3dmm._errors import InputError
 from fit3dmm.model.complete import complete
 from fit3dmm.model.files import write_stored
 from fit3dmm.model.formats import read_source
+from fit3dmm.model.formats.source import read_mat
 from tests.model import source_files as made
 from tests.toy import toy_stored
 
@@ -23,6 +25,18 @@ def test_other_files_are_told(tmp_path):
     write_stored(toy_stored(), tmp_path / "toy.h5")
     with pytest.raises(InputError, match="fit3dmm model already"):
         read_source([tmp_path / "toy.h5"])
+
+
+def test_newer_files_of_matlab_are_told(tmp_path):
+    """They are HDF5 with a head of their own: by neither kind's reader anything but damaged."""
+    newer = tmp_path / "01_MorphableModel.mat"
+    with h5py.File(newer, "w", userblock_size=512) as file:
+        file["shapeMU"] = np.zeros(3)
+    with newer.open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Mon".ljust(116))
+    for read in (lambda: read_source([tmp_path]), lambda: read_mat(newer, "shapeMU")):
+        with pytest.raises(InputError, match=r"is a MATLAB 7.3 file.*-v7'"):
+            read()
 
 
 def write_all(folder: Path) -> dict[str, Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from fit3dmm._errors import InputError
 from fit3dmm.model.files import is_model_file
 from fit3dmm.model.formats import bfm2009, bfm2017, gnm, ict
-from fit3dmm.model.formats.source import SourceModel, expand
+from fit3dmm.model.formats.source import SourceModel, expand, is_mat73, mat73_sentence
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,9 @@ def read_source(paths: list[Path]) -> SourceModel:
     named = ", ".join(str(path) for path in paths)
     if any(is_model_file(file) for file in files):
         raise InputError(f"{named} is a fit3dmm model already: give its path to `--model`.")
+    for file in files:
+        if is_mat73(file):
+            raise InputError(mat73_sentence(file))
     raise InputError(
         f"Nothing in {named} is a model that can be converted: expected one of "
         f"{', '.join(family.name for family in FAMILIES)} (docs/models.md says which files)."

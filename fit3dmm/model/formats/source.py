@@ -83,6 +83,19 @@ def _damaged(path: Path, kind: str, error: Exception) -> InputError:
     )
 
 
+def is_mat73(path: Path) -> bool:
+    """Whether a file is MATLAB's newer kind, an HDF5 file with a head of its own."""
+    return first_bytes(path, 19).startswith(b"MATLAB 7.3 MAT-file")
+
+
+def mat73_sentence(path: Path) -> str:
+    """What to do with such a file."""
+    return (
+        f"{path} is a MATLAB 7.3 file, of which only versions 5 to 7 are read: load it in MATLAB "
+        "and save it again with `save(..., '-v7')`."
+    )
+
+
 def mat_names(path: Path) -> set[str]:
     """Names of the variables in a MATLAB 5 file; none where it is no such file."""
     if not first_bytes(path, 19).startswith(b"MATLAB 5.0 MAT-file"):
@@ -95,9 +108,11 @@ def read_mat(path: Path, *names: str) -> dict[str, np.ndarray]:
     """Numeric variables of a MATLAB 5 file.
 
     Raises:
-        InputError: a variable is missing or no numbers, or the file is damaged.
+        InputError: a variable is missing or no numbers, or the file is damaged or of version 7.3.
     """
     with reading(path, "a MATLAB file"):
+        if is_mat73(path):
+            raise InputError(mat73_sentence(path))
         content: dict[str, Any] = loadmat(path, variable_names=names)
     for name in names:
         if name not in content:
