@@ -8,6 +8,8 @@ from pathlib import Path
 
 from fit3dmm._errors import InputError
 
+MARK = ".fit3dmm.json"
+"""The file by which fit3dmm knows a folder that it wrote."""
 _PACKAGE = Path(__file__).parent
 
 

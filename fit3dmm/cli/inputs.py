@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fit3dmm._errors import InputError
-from fit3dmm.export.mark import MARK
+from fit3dmm._files import MARK
 
 # What is taken for a photo in a folder. Kinds that fit3dmm can't read are here too, so that each
 # gets a sentence that says what to do.

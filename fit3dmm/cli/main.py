@@ -47,7 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
             _run(arguments)
             sys.stdout.flush()
         except InputError as error:
-            say(f"fit3dmm: {error}", error=True)
+            # Some sentences go on with the layout of a folder.
+            for line in f"fit3dmm: {error}".split("\n"):
+                say(line, error=True)
             return 2
         except KeyboardInterrupt:
             say("fit3dmm: interrupted; nothing half-written is left behind.", error=True)

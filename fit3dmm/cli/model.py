@@ -70,10 +70,10 @@ class Show:
     """Width of one face."""
 
     def run(self) -> None:
-        from fit3dmm.export.contact_sheet import contact_sheet, write_sheet
+        from fit3dmm.export.contact_sheet import contact_sheet, unnamed_sheet, write_sheet
 
         model = load_model(self.model)
-        output = self.output or Path(f"{model.info.name}.png")
+        output = self.output or unnamed_sheet(model.info.name)
         write_sheet(contact_sheet(model, seed=self.seed, tile_px=self.tile_px), output)
         say(f"{output}: {model.info.name}, {model.n_vertices:,} vertices")
 

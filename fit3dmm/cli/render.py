@@ -15,7 +15,7 @@ from fit3dmm import scene_file
 from fit3dmm._errors import InputError
 from fit3dmm.cli.console import say
 from fit3dmm.export import record
-from fit3dmm.export.contact_sheet import write_sheet
+from fit3dmm.export.contact_sheet import unnamed_sheet, write_sheet
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
 from fit3dmm.model.files import load_model
@@ -88,7 +88,7 @@ class Render:
         picture = _PICTURES[self.show](rendering)
         if picture.dim() == 2:
             picture = picture[..., None].expand(-1, -1, 3)
-        output = self.output or Path(f"{Path(self.source).stem}.png")
+        output = self.output or unnamed_sheet(Path(self.source).stem)
         write_sheet((picture * 255).round().clamp(0, 255).byte().numpy().astype(np.uint8), output)
         say(f"{output}: {picture.shape[1]} x {picture.shape[0]} px, {model.info.name}")
 

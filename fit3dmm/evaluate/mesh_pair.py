@@ -15,6 +15,7 @@ from fit3dmm.evaluate.curve import write_curve
 from fit3dmm.evaluate.landmark_files import read_landmarks
 from fit3dmm.evaluate.mesh_files import read_mesh
 from fit3dmm.evaluate.now_error import face_axes, face_sphere
+from fit3dmm.evaluate.own_folder import claim_folder
 from fit3dmm.evaluate.protocol import Curves, Row, SurfacePicture
 from fit3dmm.evaluate.refine import refine_alignment
 from fit3dmm.evaluate.statistics import describe_errors
@@ -64,7 +65,8 @@ def compare_meshes(pair: MeshPair) -> PairResult:
     """Measure a pair and write summary.json, curve.png and errors.png to its folder.
 
     Raises:
-        InputError: a file is unusable, or the options do not fit together.
+        InputError: a file is unusable, the options do not fit together, or `out` holds something
+            else by a name to be written.
     """
     truth, prediction = read_mesh(pair.truth), read_mesh(pair.prediction)
     points = _landmarks(pair)
@@ -77,6 +79,7 @@ def compare_meshes(pair: MeshPair) -> PairResult:
     part = keep_vertices(truth, np.flatnonzero(inside))
     if len(part.vertices) == 0:
         raise InputError("Nothing of the truth lies within the crop; are its landmarks its own?")
+    claim_folder(pair.out, "mesh-pair", ("summary.json", "curve.png", "errors.png"))
     T_truth_prediction = _align(pair.align, part, prediction, points)
     surface = index_surface(prediction.vertices, prediction.triangles)
     there = closest_points(surface, T_truth_prediction.inverse() @ part.vertices).distance

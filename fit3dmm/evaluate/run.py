@@ -9,6 +9,7 @@ from fit3dmm._errors import InputError
 from fit3dmm._parallel import Progress, run_in_parallel
 from fit3dmm.evaluate.cache import load_note, load_score, store_note, store_score
 from fit3dmm.evaluate.fitter import Fitter
+from fit3dmm.evaluate.own_folder import claim_folder
 from fit3dmm.evaluate.protocol import Case, EvaluationProtocol, Outcome, Row, Score, Submittable
 from fit3dmm.evaluate.report import write_report
 
@@ -44,8 +45,8 @@ def run_evaluation(
     before are taken from `out/cache`.
 
     Raises:
-        InputError: the set's layout is wrong, neither or both sources of predictions are given,
-            or the protocol takes no submissions.
+        InputError: the set's layout is wrong, neither or both sources of predictions are given, the
+            protocol takes no submissions, or `out` holds something else by a name to be written.
         RuntimeError: a worker process was killed.
     """
     if (predictions is None) == (fitter is None):
@@ -55,6 +56,10 @@ def run_evaluation(
     if submission and not isinstance(protocol, Submittable):
         raise InputError(f"{protocol.name} takes no submissions; leave --submission out.")
     cases = protocol.list_cases(data)
+    names = ["cache", "cases.csv", "summary.json", "curve.png", "worst.png"]
+    names += ["predictions"] if fitter is not None else []
+    names += ["submission"] if submission else []
+    claim_folder(out, protocol.name, names)
     notes: dict[str, Outcome] = {}
     if fitter is not None:
         predictions = out / "predictions"

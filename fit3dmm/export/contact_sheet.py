@@ -1,5 +1,6 @@
 """One picture that shows a whole model: its mean, modes, expressions, colours and people."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,10 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import Coefficients, MorphableModel
@@ -18,6 +21,7 @@ from fit3dmm.render.synthesise import synthesise
 from fit3dmm.scene import Lighting, Pose, Scene
 
 COLUMNS = 8
+_MADE_BY = ("Software", "fit3dmm")
 _MAX_UNITS = 16
 _PEOPLE_ROWS = 3
 _OVERSAMPLING = 2
@@ -72,8 +76,30 @@ def write_sheet(sheet: UInt8[np.ndarray, "height width 3"], path: Path) -> None:
     Raises:
         InputError: the folder can't be written to.
     """
+    note = PngInfo()
+    note.add_text(*_MADE_BY)
     with atomic_path(Path(path)) as temporary:
-        Image.fromarray(sheet).save(temporary, format="PNG")
+        Image.fromarray(sheet).save(temporary, format="PNG", pnginfo=note)
+
+
+def unnamed_sheet(name: str) -> Path:
+    """Where a sheet goes whose file the user has not named: `name.png` in this folder.
+
+    Raises:
+        InputError: there is such a file, and `write_sheet` didn't write it: it may be a photo.
+    """
+    path = Path(f"{name}.png")
+    if os.path.lexists(path) and not _is_sheet(path):
+        raise InputError(f"{path} is there already: say where to write the picture with --output.")
+    return path
+
+
+def _is_sheet(path: Path) -> bool:
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            return picture.info.get(_MADE_BY[0]) == _MADE_BY[1]
+    except (OSError, SyntaxError, ValueError):
+        return False
 
 
 def _rows(model: MorphableModel, generator: torch.Generator) -> Iterator[list[Tile]]:

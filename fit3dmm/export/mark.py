@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fit3dmm._errors import InputError
+from fit3dmm._files import MARK
 
-MARK = ".fit3dmm.json"
 FORMAT = "fit3dmm-folder"
 FORMAT_VERSION = 1
 

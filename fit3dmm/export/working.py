@@ -24,7 +24,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from fit3dmm._errors import InputError
-from fit3dmm.export.mark import MARK, Mark, own_files, read_mark
+from fit3dmm._files import MARK
+from fit3dmm.export.mark import Mark, own_files, read_mark
 
 PREFIX = ".fit3dmm-"
 """No result is called so, and no working folder otherwise."""

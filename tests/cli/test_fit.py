@@ -20,10 +20,9 @@ import trimesh
 from PIL import Image
 
 import fit3dmm
-from fit3dmm._files import data_path
+from fit3dmm._files import MARK, data_path
 from fit3dmm.cli.main import main
 from fit3dmm.export import folder
-from fit3dmm.export.mark import MARK
 from fit3dmm.model.files import write_stored
 from tests.cli import pictures
 from tests.toy import toy_stored

@@ -1,9 +1,11 @@
 """The contact sheet shows what it says: faces everywhere, and modes that differ."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from fit3dmm.export.contact_sheet import COLUMNS, contact_sheet, write_sheet
+from fit3dmm._errors import InputError
+from fit3dmm.export.contact_sheet import COLUMNS, contact_sheet, unnamed_sheet, write_sheet
 from tests.toy import toy_model
 
 TILE_PX = 40
@@ -41,3 +43,15 @@ def test_the_seed_decides_on_the_people_and_on_nothing_else():
     people = 8 * (50 + 12)
     np.testing.assert_array_equal(one[:people], other[:people])
     assert (one[people:] != other[people:]).any()
+
+
+def test_a_picture_that_nobody_named_replaces_only_its_like(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    picture = np.zeros((4, 4, 3), dtype=np.uint8)
+    for _ in range(2):
+        write_sheet(picture, unnamed_sheet("portrait"))
+    Image.fromarray(picture).save("me.png")
+    (tmp_path / "notes.png").write_bytes(b"mine")
+    for name in ("me", "notes"):
+        with pytest.raises(InputError, match=r"is there already: say where .* with --output"):
+            unnamed_sheet(name)

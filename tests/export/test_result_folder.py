@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fit3dmm._errors import InputError
-from fit3dmm.export.mark import MARK, PhotoIdentity, read_mark
+from fit3dmm._files import MARK
+from fit3dmm.export.mark import PhotoIdentity, read_mark
 from fit3dmm.export.result_folder import whole_folder
 from fit3dmm.export.working import PREFIX, sweep, working_folder
 

@@ -11,6 +11,7 @@ from fit3dmm._content import content_key
 from fit3dmm._files import atomic_path
 from fit3dmm._parallel import Progress
 from fit3dmm.evaluate.fitter import Fitter
+from fit3dmm.evaluate.own_folder import claim_folder
 from fit3dmm.evaluate.protocol import Row
 from fit3dmm.evaluate.run import Evaluation, run_evaluation
 from fit3dmm.evaluate.synthetic.protocol import Synthetic
@@ -43,12 +44,16 @@ def make_set(
         Their folder in `out`, which is another one for another seed, kind or version of the set.
 
     Raises:
-        InputError: the model can't be used or the folder not be written to.
+        InputError: the model can't be used, or the folder not be written to, or it holds something
+            else by a name to be written.
     """
     model = content_key(find_model(identities))[:8]
     settings = f"{protocol.kind}-{protocol.photo_px}-{protocol.seed}"
     folder = out / f"set-{VERSIONS[protocol.edition]}-{settings}-{model}"
     specifications = protocol.specifications()
+    if not folder.is_dir():
+        # Nobody else's folder is called so: where it is, the run goes on.
+        claim_folder(out, Synthetic.name, ("photos.jpg", "methods.json", "methods.md"))
     generate_set(specifications, identities, folder, jobs, progress)
     photos = [folder / f"{spec.name}.jpg" for spec in specifications]
     write_photo_sheet(out / "photos.jpg", photos)
