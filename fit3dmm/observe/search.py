@@ -34,7 +34,7 @@ _STILL_THERE = 0.4
 # Of faces that lie on their side the detector finds as many as of upright ones.
 _SEARCH_TURNS: tuple[Turn, ...] = (0, 180)
 # A face of this share of the shorter side leaves little room for a larger one that was missed.
-_LARGE_SHARE = 0.3
+_LARGE_SHARE = 0.12
 
 
 @dataclass(frozen=True)
