@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-import numba
 import numpy as np
+import torch
 
 from fit3dmm.evaluate.now import Now
 from fit3dmm.evaluate.predictions import save_mesh_and_landmarks
@@ -36,7 +36,7 @@ _COMPILING = 20.0
 
 def measure(options: Namespace) -> Iterator[Metric]:
     """Score seeded cases one after another."""
-    numba.set_num_threads(1)
+    torch.set_num_threads(1)
     protocol = Now()
     seconds, busy_seconds, points = [], [], []
     with tempfile.TemporaryDirectory() as folder:

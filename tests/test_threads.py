@@ -10,7 +10,7 @@ import pytest
 # A process of its own: forking pytest's would copy whatever the other tests have left, and only a
 # new process shows the warnings that come once.
 _SCRIPT = """
-import multiprocessing, sys
+import multiprocessing, sys, warnings
 import numpy as np
 import torch
 import fit3dmm
@@ -25,6 +25,8 @@ def work(queue, model):
     result = fit3dmm.fit(sys.argv[1], model, "landmarks")
     queue.put((place, total, torch.get_num_threads(), result.quality.verdict))
 
+# Python 3.12 and later warn of every fork of a process with threads, which is what is tried here.
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 MESH = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30).reshape(10, 3)
 POINTS = np.random.default_rng(1).normal(size=(2000, 3))
 torch.set_num_threads(2)

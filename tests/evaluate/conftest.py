@@ -1,11 +1,10 @@
-import numba
 import pytest
+
+from fit3dmm._threads import torch_threads
 
 
 @pytest.fixture(autouse=True)
 def one_thread():
     """Threads that wait for each other on a busy machine are slower than one."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
+    with torch_threads(1):
+        yield
