@@ -207,8 +207,12 @@ def conditioned_on_survey(prior: Gaussian, survey: Survey, head: Head) -> Gaussi
         correlation = np.where(np.isnan(survey.correlation_within), own, survey.correlation_within)
         covariance = _positive(correlation) * np.outer(survey.sd_within_mm, survey.sd_within_mm)
         offset = survey.mean_mm - values - flat @ (prior.mean_mm - mean).ravel()
-        within = conditioned(prior, flat, offset, covariance, survey.error_mm)
-        men = conditioned(prior, flat, offset + survey.half_gap_mm, covariance, survey.error_mm)
+        sized = survey.with_size
+        rows, spread = sized @ flat, sized @ covariance @ sized.T
+        within, men = (
+            conditioned(prior, rows, sized @ (offset + to_sex), spread, survey.error_mm)
+            for to_sex in (0.0, survey.half_gap_mm)
+        )
         mean, towards_men = within.mean_mm, men.mean_mm - within.mean_mm
     sexes = (towards_men + mirrored(towards_men, head)) / 2
     return _symmetric(Gaussian(mean, np.concatenate([sexes[None], within.factor_mm])), head)
