@@ -30,6 +30,12 @@ def _nothing() -> None:
 
 
 def _has_cache() -> bool:
+    # A user without a home folder has numba write to a folder called `~` in the current one.
+    if not (os.environ.get("NUMBA_CACHE_DIR") or os.access(Path(__file__).parent, os.W_OK)):
+        try:
+            Path.home()
+        except RuntimeError:
+            return False
     # numba looks for a place to write when a function is decorated, and raises where there is none.
     try:
         numba.njit(cache=True)(_nothing)

@@ -62,3 +62,15 @@ def test_every_row_is_done_once(threads):
     with torch_threads(threads):
         _kernels.run_rows(count, len(done), done)
     assert (done == 1).all()
+
+
+def test_a_user_without_a_home_gets_no_folder_of_that_name(monkeypatch, tmp_path):
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(Path, "home", nobody)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert not _kernels._has_cache()
+    assert not list(tmp_path.iterdir())

@@ -30,13 +30,16 @@ INSTALL = (
 
 def missing() -> str | None:
     """Why the backend can't be used, with what to do about it; None where it can."""
+    if not torch.cuda.is_available():
+        return (
+            "torch sees no CUDA device here: use the processor, or, where there is such a device, "
+            "install a CUDA build of torch."
+        )
     if importlib.util.find_spec("nvdiffrast") is None:
         return (
             "nvdiffrast is not installed (its licence is non-commercial; it needs a CUDA compiler "
             f"and the CUDA version that torch was built with). To install it: {INSTALL}"
         )
-    if not torch.cuda.is_available():
-        return "torch sees no CUDA device: install a CUDA build of torch, or use the cpu backend."
     return None
 
 

@@ -65,7 +65,7 @@ def test_advice_names_what_is_imported_and_nothing_else() -> None:
         for entry in entries
     }
     homes = importlib.metadata.packages_distributions()
-    needed = {homes[name][0].lower() for name in imported if name in homes}
+    needed = {homes[name][0].lower().replace("_", "-") for name in imported if name in homes}
     assert declared <= needed
     assert needed <= declared | optional
     assert "scikit-learn" not in doctor.required_packages()
