@@ -15,7 +15,7 @@ from fit3dmm.evaluate.curve import write_curve
 from fit3dmm.evaluate.landmark_files import read_landmarks
 from fit3dmm.evaluate.mesh_files import read_mesh
 from fit3dmm.evaluate.now_error import face_axes, face_sphere
-from fit3dmm.evaluate.own_folder import claim_folder
+from fit3dmm.evaluate.own_folder import check_folder, claim_folder
 from fit3dmm.evaluate.protocol import Curves, Row, SurfacePicture
 from fit3dmm.evaluate.refine import refine_alignment
 from fit3dmm.evaluate.statistics import describe_errors
@@ -27,6 +27,7 @@ from fit3dmm.geometry.triangle_mesh import Mesh, keep_vertices
 _MOST_TIMES = 10
 """Meshes whose sizes differ more are in different units."""
 
+_FILES = ("summary.json", "curve.png", "errors.png")
 Alignment: TypeAlias = Literal["similarity", "rigid", "none"]
 
 
@@ -79,7 +80,7 @@ def compare_meshes(pair: MeshPair) -> PairResult:
     part = keep_vertices(truth, np.flatnonzero(inside))
     if len(part.vertices) == 0:
         raise InputError("Nothing of the truth lies within the crop; are its landmarks its own?")
-    claim_folder(pair.out, "mesh-pair", ("summary.json", "curve.png", "errors.png"))
+    check_folder(pair.out, "mesh-pair", _FILES)
     T_truth_prediction = _align(pair.align, part, prediction, points)
     surface = index_surface(prediction.vertices, prediction.triangles)
     there = closest_points(surface, T_truth_prediction.inverse() @ part.vertices).distance
@@ -154,6 +155,7 @@ def _write(
             "translation": T_truth_prediction.translation.tolist(),
         },
     }
+    claim_folder(pair.out, "mesh-pair", _FILES)
     with atomic_path(pair.out / "summary.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     limit = max(1.0, float(np.percentile(there, 99)))

@@ -22,6 +22,24 @@ def claim_folder(out: Path, evaluation: str, names: Sequence[str]) -> None:
         InputError: `out` belongs to something else, or one of the names is there and nobody's; or
             the folder can't be written to. Nothing has changed then.
     """
+    owned = check_folder(out, evaluation, names)
+    if not ((out / MARK).exists() and owned >= set(names)):
+        content = {
+            "format": _FORMAT,
+            "format_version": 1,
+            "evaluation": evaluation,
+            "names": sorted(owned | set(names)),
+        }
+        with atomic_path(out / MARK) as temporary:
+            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
+
+
+def check_folder(out: Path, evaluation: str, names: Sequence[str]) -> set[str]:
+    """Say so before the work is done where `claim_folder` would refuse; the names that it owns.
+
+    Raises:
+        InputError: as there.
+    """
     mark = _read(out / MARK)
     if mark is None:
         owned = _owned_without_mark(out, evaluation, names)
@@ -36,15 +54,7 @@ def claim_folder(out: Path, evaluation: str, names: Sequence[str]) -> None:
                 f"{out / name} is there already and would be replaced: move it, or choose another "
                 "folder for the results."
             )
-    if mark is None or not owned >= set(names):
-        content = {
-            "format": _FORMAT,
-            "format_version": 1,
-            "evaluation": evaluation,
-            "names": sorted(owned | set(names)),
-        }
-        with atomic_path(out / MARK) as temporary:
-            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
+    return owned
 
 
 def _owned_without_mark(out: Path, evaluation: str, names: Sequence[str]) -> set[str]:
