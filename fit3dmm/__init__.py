@@ -12,6 +12,8 @@ Importing this is quick and does nothing: a name's module is loaded when the nam
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from fit3dmm._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from fit3dmm._errors import InputError as InputError
     from fit3dmm.export.folder import export_face as export_face
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from fit3dmm.observe.photo import read_photo as read_photo
     from fit3dmm.render.synthesise import synthesise as synthesise
     from fit3dmm.scene import Scene as Scene
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "FitConfig": "fit3dmm.fitting.config",

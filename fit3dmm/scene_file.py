@@ -9,25 +9,25 @@ their leading axes: `identity`, `detail`, `expression`, `albedo`, `rotation_rad`
 from pathlib import Path
 from typing import Any
 
-import h5py
 import torch
 from torch import Tensor
 
-from fit3dmm._errors import InputError
-from fit3dmm._files import atomic_path
+from fit3dmm._hdf5 import FileFormat, Group
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import Coefficients
 from fit3dmm.scene import Lighting, Pose, Scene
 
-FORMAT = "fit3dmm-scene"
-FORMAT_VERSION = 1
+FORMAT = FileFormat("fit3dmm-scene", 1, "scene", "pass a scene that fit3dmm has saved")
 FRAME = "cam: mm, x right, y up, z towards the viewer; pixels from the top-left corner, y down"
 
 
 def save_scene(path: Path, scene: Scene, model: str) -> None:
-    """Write a scene with the name of the model that it is of."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION, model=model, frame=FRAME)
+    """Write a scene with the name of the model that it is of.
+
+    Raises:
+        InputError: the folder can't be written to.
+    """
+    with FORMAT.writing(path, model=model, frame=FRAME) as file:
         write_scene(file.create_group("scene"), scene)
 
 
@@ -37,36 +37,11 @@ def load_scene(path: Path) -> tuple[Scene, str]:
     Raises:
         InputError: there is no such file, it is no scene, or a newer fit3dmm wrote it.
     """
-    if not Path(path).is_file():
-        raise InputError(f"There is no file {path}: pass a scene that fit3dmm has saved.")
-    try:
-        with h5py.File(path, "r") as opened:
-            file: Any = opened  # h5py's types can't tell groups from data sets
-            _check_format(path, file.attrs)
-            return read_scene(file["scene"]), str(file.attrs["model"])
-    except (OSError, KeyError) as error:
-        raise InputError(
-            f"{path} can't be read as a scene ({error}): it is damaged or of another kind; "
-            "pass a scene that fit3dmm has saved."
-        ) from error
+    with FORMAT.reading(path) as file:
+        return read_scene(file["scene"]), str(file.attrs["model"])
 
 
-def _check_format(path: Path, attributes: Any) -> None:
-    found = attributes.get("format")
-    if found != FORMAT:
-        raise InputError(
-            f"{path} should hold a {FORMAT}, but calls itself {found!r}: "
-            "pass a scene that fit3dmm has saved."
-        )
-    version = int(attributes["format_version"])
-    if version > FORMAT_VERSION:
-        raise InputError(
-            f"{path} is a scene of version {version}, this fit3dmm reads up to {FORMAT_VERSION}: "
-            "update fit3dmm."
-        )
-
-
-def write_scene(group: h5py.Group, scene: Scene) -> None:
+def write_scene(group: Group, scene: Scene) -> None:
     """Write a scene into an open HDF5 group; results that contain one use this too."""
     for name, tensor in _tensors(scene).items():
         group.create_dataset(name, data=tensor.detach().cpu().numpy())

@@ -11,11 +11,11 @@ row 0 is the zenith. The same files give the same bytes.
 import argparse
 from pathlib import Path
 
-import h5py
 import numpy as np
 
+from fit3dmm.synthetic.probes import FORMAT
+
 ROWS, COLUMNS = 32, 64
-FORMAT, FORMAT_VERSION = "fit3dmm light probes", 1
 
 
 def main() -> None:
@@ -26,15 +26,15 @@ def main() -> None:
     paths = sorted(arguments.folder.glob("*.exr"))
     if not paths:
         parser.error(f"there is no EXR file in {arguments.folder}")
-    with h5py.File(arguments.out, "w", libver="v110") as file:
-        file.attrs["format"] = FORMAT
-        file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["layout"] = (
+    header = {
+        "layout": (
             "linear RGB radiance with sRGB primaries, (rows, columns, 3): row 0 around the zenith, "
             "columns once around the vertical; mean over the sphere 1"
-        )
-        file.attrs["licence"] = "CC0-1.0"
-        file.attrs["provenance"] = "hdri folder of npm @pmndrs/assets"
+        ),
+        "licence": "CC0-1.0",
+        "provenance": "hdri folder of npm @pmndrs/assets",
+    }
+    with FORMAT.writing(arguments.out, **header) as file:
         for path in paths:
             file.create_dataset(
                 path.stem,

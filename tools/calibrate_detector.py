@@ -12,14 +12,12 @@ minutes; the same arguments give the same table.
 import argparse
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from rich.progress import Progress
 
 from detector.learn import VIEWS_DEG, View, learn_errors
 from detector.pictures import N_POINTS, Seen, stack, take_pictures
-from fit3dmm._files import atomic_path
 from fit3dmm.fitting.detector_errors import TABLE, write_errors
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
@@ -47,10 +45,8 @@ def main() -> None:
     seen = _look(arguments.model, arguments.scenes, arguments.seed, arguments.jobs)
     mean_mm = model.landmarks_mm("mediapipe478", model.zeros())[:N_POINTS].double().numpy()
     errors, views = learn_errors(seen, mean_mm, mirror_of(mean_mm))
-    with atomic_path(arguments.out) as temporary, h5py.File(temporary, "w", libver="v110") as file:
-        file.attrs["provenance"] = _provenance(model, len(seen.distance_mm), arguments.scenes)
-        file.attrs["licence"] = "CC0-1.0"
-        write_errors(file, errors)
+    provenance = _provenance(model, len(seen.distance_mm), arguments.scenes)
+    write_errors(arguments.out, errors, provenance=provenance, licence="CC0-1.0")
     report(views)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from fit3dmm import __version__
 from fit3dmm._errors import InputError
+from fit3dmm._version import __version__
 from fit3dmm.cli.console import console
 
 

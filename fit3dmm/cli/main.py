@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
-from fit3dmm import __version__
 from fit3dmm._errors import InputError
+from fit3dmm._version import __version__
 from fit3dmm.cli.console import say, silence, working_streams
 
 # Each command is a module in fit3dmm.cli that says COMMAND: a frozen record with `run()`, or a

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import h5py
 import numpy as np
 import torch
 import tyro
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from fit3dmm import scene_file
 from fit3dmm._errors import InputError
+from fit3dmm._hdf5 import format_name
 from fit3dmm.cli.console import say
 from fit3dmm.export import record
 from fit3dmm.export.contact_sheet import unnamed_sheet, write_sheet
@@ -141,14 +141,11 @@ class Render:
 
 def _saved_scene(path: Path) -> tuple[MorphableModel, Scene] | None:
     """What a file holds, with its model; None where it is no file of scenes."""
-    if not (path.is_file() and h5py.is_hdf5(path)):
-        return None
-    with h5py.File(path, "r") as file:
-        kind = file.attrs.get("format")
-    if kind == record.FORMAT:
+    kind = format_name(path)
+    if kind == record.FORMAT.name:
         result = record.load_result(path)
         return load_model(result.model.name, result.level), result.scene
-    if kind != scene_file.FORMAT:
+    if kind != scene_file.FORMAT.name:
         return None
     scene, name = scene_file.load_scene(path)
     if scene.batch_shape:

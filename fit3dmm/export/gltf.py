@@ -13,7 +13,7 @@ import numpy as np
 import pygltflib as gl
 from jaxtyping import Float, Int
 
-from fit3dmm import __version__
+from fit3dmm._version import __version__
 from fit3dmm.export.avatar import Avatar, MorphTarget
 from fit3dmm.export.shine import ROUGHNESS
 

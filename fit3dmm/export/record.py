@@ -9,7 +9,6 @@ takes its default, so that settings can be added without a new version.
 
 import dataclasses
 import enum
-import io
 import json
 import types
 import typing
@@ -17,12 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import torch
 from torch import Tensor
 
-from fit3dmm._errors import InputError
-from fit3dmm._files import atomic_path
+from fit3dmm._hdf5 import FileFormat, Group, is_text
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.export.former import config_today
 from fit3dmm.fitting.config import FitConfig
@@ -30,8 +27,7 @@ from fit3dmm.fitting.result import FitResult
 from fit3dmm.scene import Scene
 from fit3dmm.scene_file import FRAME, read_scene, write_scene
 
-FORMAT = "fit3dmm-result"
-FORMAT_VERSION = 1
+FORMAT = FileFormat("fit3dmm-result", 1, "result", "pass the fit.h5 of a fit")
 _LARGE = 1024
 _KIND = "kind"
 
@@ -42,15 +38,8 @@ def save_result(path: Path, result: FitResult) -> None:
     Raises:
         InputError: the folder can't be written to.
     """
-    # Made in memory, because the library behind h5py can't close a file on a full disk.
-    content = io.BytesIO()
-    with h5py.File(content, "w") as file:
-        file.attrs.update(
-            format=FORMAT, format_version=FORMAT_VERSION, model=result.model.name, frame=FRAME
-        )
+    with FORMAT.writing(path, model=result.model.name, frame=FRAME) as file:
         _write_record(file, result)
-    with atomic_path(Path(path)) as temporary:
-        temporary.write_bytes(content.getvalue())
 
 
 def load_result(path: Path) -> FitResult:
@@ -59,39 +48,11 @@ def load_result(path: Path) -> FitResult:
     Raises:
         InputError: there is no such file, it is no result, or a newer fit3dmm wrote it.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"There is no file {path}: pass the fit.h5 of a fit.")
-    try:
-        with h5py.File(path, "r") as file:
-            _check_format(path, file.attrs)
-            return _read_record(file, FitResult)
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, InputError):
-            raise
-        # h5py reports damage as one of several exceptions, depending on where it lies.
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"{path} can't be read as a result ({reason}): it is damaged or of another kind; "
-            "fit the photo again."
-        ) from error
+    with FORMAT.reading(path) as file:
+        return _read_record(file, FitResult)
 
 
-def _check_format(path: Path, attributes: Any) -> None:
-    found = attributes.get("format")
-    if found != FORMAT:
-        raise InputError(
-            f"{path} should hold a {FORMAT}, but calls itself {found!r}: pass the fit.h5 of a fit."
-        )
-    version = int(attributes["format_version"])
-    if version > FORMAT_VERSION:
-        raise InputError(
-            f"{path} is a result of version {version}, this fit3dmm reads up to {FORMAT_VERSION}: "
-            "update fit3dmm."
-        )
-
-
-def _write_record(group: h5py.Group, record: Any) -> None:
+def _write_record(group: Group, record: Any) -> None:
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
         if isinstance(value, Tensor):
@@ -115,9 +76,9 @@ def _read_record(group: Any, kind: type) -> Any:
         stored, hint = group[field.name], hints[field.name]
         if hint is Scene:
             values[field.name] = read_scene(stored)
-        elif isinstance(stored, h5py.Group):
+        elif isinstance(stored, Group):
             values[field.name] = _read_record(stored, hint)
-        elif h5py.check_string_dtype(stored.dtype) is not None:
+        elif is_text(stored):
             value = json.loads(stored.asstr()[()])
             if hint is FitConfig:
                 value = config_today(value)

@@ -8,23 +8,22 @@ measured on one model, serves all.
 import functools
 import math
 from dataclasses import dataclass, fields
-from typing import Any
+from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
+from fit3dmm._hdf5 import FileFormat
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.energy.detected import N_VIEW_FEATURES, PointErrors
 from fit3dmm.energy.points import ModelPoints
 from fit3dmm.geometry.alignment import solve_similarity
 
 TABLE = "detector_errors.h5"
-FORMAT, FORMAT_VERSION = "fit3dmm detector errors", 1
+FORMAT = FileFormat("fit3dmm detector errors", 1, "table of errors", "reinstall fit3dmm")
 # At a decimetre a half is good to a sixteenth of a mm, which is no precision for a place.
 _PRECISION = {"reference_mm": np.float32}
 
@@ -80,29 +79,33 @@ def detector_errors() -> DetectorErrors:
     """MediaPipe's, from the table that `tools/calibrate_detector.py` writes.
 
     Raises:
-        InputError: the table is of another version.
+        InputError: the table is damaged or of a later version.
     """
-    with h5py.File(data_path(TABLE), "r") as opened:
-        file: Any = opened  # h5py's types can't tell groups from data sets
-        if file.attrs["format"] != FORMAT or int(file.attrs["format_version"]) != FORMAT_VERSION:
-            raise InputError(f"data/{TABLE} is of another version: reinstall fit3dmm.")
+    with FORMAT.reading(data_path(TABLE)) as file:
         values = {f.name: torch.from_numpy(file[f.name][()]) for f in fields(DetectorErrors)}
     return DetectorErrors(**{name: value.float() for name, value in values.items()})
 
 
-def write_errors(file: h5py.File, errors: DetectorErrors) -> None:
-    """Lay them out as `detector_errors` reads them, all but the points in half precision."""
-    file.attrs["format"] = FORMAT
-    file.attrs["format_version"] = FORMAT_VERSION
-    for field in fields(DetectorErrors):
-        file.create_dataset(
-            field.name,
-            data=getattr(errors, field.name).numpy().astype(_PRECISION.get(field.name, np.float16)),
-            compression="gzip",
-            compression_opts=9,
-            shuffle=True,
-            track_times=False,
-        )
+def write_errors(path: Path, errors: DetectorErrors, **header: str) -> None:
+    """Write a table that `detector_errors` reads, all but the points in half precision.
+
+    Args:
+        header: further attributes of the file.
+
+    Raises:
+        InputError: the folder can't be written to.
+    """
+    with FORMAT.writing(path, **header) as file:
+        for field in fields(DetectorErrors):
+            values = getattr(errors, field.name).numpy()
+            file.create_dataset(
+                field.name,
+                data=values.astype(_PRECISION.get(field.name, np.float16)),
+                compression="gzip",
+                compression_opts=9,
+                shuffle=True,
+                track_times=False,
+            )
 
 
 @dataclass(frozen=True)

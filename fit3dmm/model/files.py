@@ -9,18 +9,20 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
-from fit3dmm._errors import InputError
-from fit3dmm._files import atomic_path
+from fit3dmm._hdf5 import Dataset, FileFormat, Group, format_name
 from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.library import find_model
 from fit3dmm.model.morphable import ModelInfo, MorphableModel
 from fit3dmm.model.stored import StoredModel
 
-FORMAT = "fit3dmm model"
-FORMAT_VERSION = 2
+FORMAT = FileFormat(
+    "fit3dmm model",
+    2,
+    "fit3dmm model",
+    "download or convert it again (`fit3dmm model convert` reads the formats of other families)",
+)
 _CONVENTIONS = {
     "unit": "mm",
     "frame": "model: right-handed, x to the subject's left, y up, z out of the face",
@@ -65,11 +67,7 @@ def write_stored(
     Raises:
         InputError: the file can't be written.
     """
-    with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w", libver="v110") as file:
-        file.attrs["format"] = FORMAT
-        file.attrs["format_version"] = FORMAT_VERSION
-        for name, value in {**_CONVENTIONS, **asdict(stored.info)}.items():
-            file.attrs[name] = value
+    with FORMAT.writing(path, **_CONVENTIONS, **asdict(stored.info)) as file:
         file.attrs["default_level"] = stored.default_level
         file.attrs["albedo_level"] = stored.albedo_level
         for name in _INDICES:
@@ -101,45 +99,13 @@ def read_stored(path: str | Path) -> StoredModel:
     Raises:
         InputError: the file is missing, damaged, of another kind, or of a newer format version.
     """
-    path = Path(path)
-    try:
-        with h5py.File(path, "r") as file:
-            _check_format(file)
-            stored = _read(file)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-        # h5py reports damage as one of half a dozen exceptions, depending on where it lies.
-        raise InputError(
-            f"{path} can't be read as a fit3dmm model ({_first_line(error)}): "
-            "it is missing, incomplete or damaged; download or convert it again."
-        ) from error
-    return stored
+    with FORMAT.reading(path) as file:
+        return _read(file)
 
 
 def is_model_file(path: Path) -> bool:
     """Whether a file is in fit3dmm's own format, whatever its version."""
-    try:
-        with h5py.File(path, "r") as file:
-            return file.attrs.get("format") == FORMAT
-    except OSError:
-        return False
-
-
-def _check_format(file: Any) -> None:
-    kind = file.attrs.get("format")
-    if kind != FORMAT:
-        raise InputError(
-            "this is an HDF5 file but no fit3dmm model"
-            f"{f' (it says {kind!r})' if kind else ''}: "
-            "`fit3dmm model convert` reads the formats of other families."
-        )
-    version = int(file.attrs["format_version"])
-    if version > FORMAT_VERSION:
-        raise InputError(
-            f"it has model format {version}, this fit3dmm reads up to {FORMAT_VERSION}: "
-            "update fit3dmm."
-        )
+    return format_name(path) == FORMAT.name
 
 
 def _read(file: Any) -> StoredModel:
@@ -171,7 +137,7 @@ def _since_version_2(file: Any) -> dict[str, Any]:
     return found
 
 
-def _put(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Dataset:
+def _put(group: Group, name: str, values: np.ndarray) -> Dataset:
     packing: dict[str, Any] = {}
     if values.size > 0:
         # One chunk a component: the reader unpacks row by row and compression sees one field.
@@ -180,7 +146,7 @@ def _put(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Dataset:
     return group.create_dataset(name, data=values, track_times=False, **packing)
 
 
-def _put_stepped(group: h5py.Group, name: str, values: np.ndarray, step: float) -> None:
+def _put_stepped(group: Group, name: str, values: np.ndarray, step: float) -> None:
     if step == 0:
         _put(group, name, values.astype(np.float32))
         return
@@ -188,11 +154,11 @@ def _put_stepped(group: h5py.Group, name: str, values: np.ndarray, step: float) 
     _put(group, name, _narrow(whole)).attrs["step"] = np.float32(step)
 
 
-def _put_names(group: h5py.Group, name: str, names: tuple[str, ...]) -> None:
+def _put_names(group: Group, name: str, names: tuple[str, ...]) -> None:
     group.create_dataset(name, data=np.array([n.encode() for n in names] or [], dtype="S64"))
 
 
-def _put_points(group: h5py.Group, sets: Mapping[str, SurfacePoints[np.ndarray]]) -> None:
+def _put_points(group: Group, sets: Mapping[str, SurfacePoints[np.ndarray]]) -> None:
     for name, points in sorted(sets.items()):
         entry = group.create_group(name)
         _put_names(entry, "names", points.names)
@@ -210,8 +176,8 @@ def _narrow(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _checked(dataset: Any) -> h5py.Dataset:
-    if not isinstance(dataset, h5py.Dataset):
+def _checked(dataset: Any) -> Dataset:
+    if not isinstance(dataset, Dataset):
         raise ValueError(f"{dataset.name} is not a dataset")
     if dataset.size is None or dataset.size > _MAX_VALUES:
         raise ValueError(f"{dataset.name} claims {dataset.size} numbers")
@@ -239,7 +205,3 @@ def _points(group: Any) -> dict[str, SurfacePoints[np.ndarray]]:
         )
         for name, entry in group.items()
     }
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -6,17 +6,16 @@ between. Directions are in `cam`, whose y axis is vertical because the camera is
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-import h5py
 import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import map_coordinates
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
+from fit3dmm._hdf5 import FileFormat
 
-FORMAT, FORMAT_VERSION = "fit3dmm light probes", 1
+FORMAT = FileFormat("fit3dmm light probes", 1, "table of light probes", "reinstall fit3dmm")
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _SOFT_MOST, _SOFT_ROUGHNESS = 5.0, 0.35
 
@@ -217,8 +216,5 @@ def _texels(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=1)
 def _shipped() -> dict[str, np.ndarray]:
-    with h5py.File(data_path("light_probes.h5"), "r") as opened:
-        file: Any = opened
-        if file.attrs["format"] != FORMAT or int(file.attrs["format_version"]) != FORMAT_VERSION:
-            raise InputError("data/light_probes.h5 is of another version: reinstall fit3dmm.")
+    with FORMAT.reading(data_path("light_probes.h5")) as file:
         return {name: np.asarray(file[name][()], dtype=np.float64) for name in file}

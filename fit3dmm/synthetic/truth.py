@@ -5,15 +5,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from fit3dmm._errors import InputError
-from fit3dmm._files import atomic_path
+from fit3dmm._hdf5 import FileFormat
 from fit3dmm.synthetic.specification import Specification
 
-FORMAT, FORMAT_VERSION = "fit3dmm synthetic truth", 1
+FORMAT = FileFormat("fit3dmm synthetic truth", 1, "truth", "remove its folder and run again")
 _CONVENTIONS = "mm and px as in docs/conventions.md: model, cam and photo frames"
 
 
@@ -63,11 +61,8 @@ def write_truth(truth: Truth, path: Path) -> None:
     Raises:
         InputError: the file can't be written.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
-        file.attrs["format"] = FORMAT
-        file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["conventions"] = _CONVENTIONS
-        file.attrs["case"] = json.dumps(asdict(truth.case))
+    case = json.dumps(asdict(truth.case))
+    with FORMAT.writing(path, conventions=_CONVENTIONS, case=case) as file:
         for name, value in _values(truth).items():
             if isinstance(value, np.ndarray):
                 kind = np.float32 if value.dtype == np.float64 else value.dtype
@@ -85,24 +80,14 @@ def read_truth(path: Path) -> Truth:
     Raises:
         InputError: the file is missing, damaged or of another version.
     """
-    try:
-        with h5py.File(path, "r") as opened:
-            file: Any = opened
-            if file.attrs.get("format") != FORMAT or file.attrs["format_version"] != FORMAT_VERSION:
-                raise InputError(f"{path} is of another version: remove its folder and run again.")
-            values: dict[str, Any] = {name: _widened(file[name][()]) for name in file}
-            for name in ("topology", "focal_px", "deformation_mm"):
-                values[name] = file.attrs[name]
-            case = json.loads(str(file.attrs["case"]))
-            case["off_centre"] = tuple(case["off_centre"])
-    except InputError:
-        raise
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise InputError(
-            f"Can't read the truth {path} ({error}): remove its folder and run again."
-        ) from error
-    values |= {name: float(values[name]) for name in ("focal_px", "deformation_mm")}
-    return Truth(case=Specification(**case), **values)
+    with FORMAT.reading(path) as file:
+        values: dict[str, Any] = {name: _widened(file[name][()]) for name in file}
+        values["topology"] = file.attrs["topology"]
+        for name in ("focal_px", "deformation_mm"):
+            values[name] = float(file.attrs[name])
+        case = json.loads(str(file.attrs["case"]))
+        case["off_centre"] = tuple(case["off_centre"])
+        return Truth(case=Specification(**case), **values)
 
 
 def _values(truth: Truth) -> dict[str, object]:

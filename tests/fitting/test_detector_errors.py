@@ -105,8 +105,9 @@ def test_modes_of_neighbouring_views_are_alike():
 def test_the_table_says_what_it_is(tmp_path):
     errors = detector_errors()
     path = tmp_path / "errors.h5"
-    with h5py.File(path, "w") as file:
-        write_errors(file, errors)
+    write_errors(path, errors, licence="CC0-1.0")
+    with h5py.File(path) as file:
+        assert file.attrs["licence"] == "CC0-1.0"
         assert file.attrs["format"] == "fit3dmm detector errors"
         for name in ("bias_mm", "modes_mm", "score_basis"):
             kept = torch.from_numpy(file[name][()]).float()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fit3dmm._errors import InputError
-from fit3dmm.model.files import FORMAT_VERSION, load_model, read_stored, write_stored
+from fit3dmm.model.files import FORMAT, load_model, read_stored, write_stored
 from fit3dmm.model.library import installed_models, models_folder
 from tests.toy import toy_stored
 
@@ -214,7 +214,7 @@ def test_truncated_files_are_told_wherever_they_end(written):
     whole = written.read_bytes()
     for part in (0, 7, 500, len(whole) // 2, len(whole) - 1):
         written.write_bytes(whole[:part])
-        with pytest.raises(InputError, match="incomplete or damaged"):
+        with pytest.raises(InputError, match="incomplete, damaged or of another kind"):
             read_stored(written)
 
 
@@ -236,12 +236,12 @@ def test_flipped_bytes_never_end_in_another_exception(written):
 
 def test_other_kinds_and_newer_versions_are_told(written, tmp_path):
     with h5py.File(written, "r+") as file:
-        file.attrs["format_version"] = FORMAT_VERSION + 1
+        file.attrs["format_version"] = FORMAT.version + 1
     with pytest.raises(InputError, match="update fit3dmm"):
         load_model(written)
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1
-    with pytest.raises(InputError, match="no fit3dmm model"):
+    with pytest.raises(InputError, match="expected a fit3dmm model, but the file does not"):
         load_model(tmp_path / "other.h5")
     (tmp_path / "text.h5").write_text("no model")
     with pytest.raises(InputError, match="can't be read"):

@@ -4,15 +4,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
-from fit3dmm._errors import InputError
-from fit3dmm._files import atomic_path
+from fit3dmm._hdf5 import Dataset, FileFormat, Group
 from fit3dmm.evaluate.fitter import FittedFace, FittedScene
 from fit3dmm.geometry.surface_points import SurfacePoints
 
-FORMAT, FORMAT_VERSION = "fit3dmm synthetic prediction", 1
+FORMAT = FileFormat("fit3dmm synthetic prediction", 1, "prediction", "fit again")
 _POINT_SETS = ("ibug68", "keypoints85", "points478")
 
 
@@ -22,10 +20,8 @@ def write_prediction(face: FittedFace, path: Path) -> None:
     Raises:
         InputError: the file can't be written.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
-        file.attrs["format"] = FORMAT
-        file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["conventions"] = "mm and px, frames as in docs/conventions.md"
+    conventions = "mm and px, frames as in docs/conventions.md"
+    with FORMAT.writing(path, conventions=conventions) as file:
         _put(file, face)
         if face.scene is not None:
             _put(file.create_group("scene"), face.scene)
@@ -37,20 +33,13 @@ def read_prediction(path: Path) -> FittedFace:
     Raises:
         InputError: the file is missing, damaged or of another version.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT or file.attrs["format_version"] != FORMAT_VERSION:
-                raise InputError(f"{path} is no prediction of this version: fit again.")
-            group: Any = file.get("scene")
-            scene = None if group is None else FittedScene(**_get(group))
-            return FittedFace(**_get(file), scene=scene)
-    except InputError:
-        raise
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise InputError(f"Can't read the prediction {path} ({error}): fit again.") from error
+    with FORMAT.reading(path) as file:
+        group = file.get("scene")
+        scene = None if group is None else FittedScene(**_get(group))
+        return FittedFace(**_get(file), scene=scene)
 
 
-def _put(group: h5py.Group, record: FittedFace | FittedScene) -> None:
+def _put(group: Group, record: FittedFace | FittedScene) -> None:
     for field in fields(record):
         value = getattr(record, field.name)
         if value is None or isinstance(value, FittedScene):
@@ -65,7 +54,7 @@ def _put(group: h5py.Group, record: FittedFace | FittedScene) -> None:
             group.attrs[field.name] = value
 
 
-def _array(group: h5py.Group, name: str, values: np.ndarray) -> None:
+def _array(group: Group, name: str, values: np.ndarray) -> None:
     kind = np.float32 if np.issubdtype(values.dtype, np.floating) else np.int32
     group.create_dataset(
         name, data=values.astype(kind), compression="gzip", compression_opts=1, shuffle=True,
@@ -80,7 +69,7 @@ def _get(group: Any) -> dict[str, Any]:
             values[name] = SurfacePoints(
                 entry["triangle"][()].astype(np.int64), entry["barycentric"][()].astype(np.float64)
             )
-        elif isinstance(entry, h5py.Dataset):
+        elif isinstance(entry, Dataset):
             kind = np.float64 if np.issubdtype(entry.dtype, np.floating) else np.int64
             values[name] = entry[()].astype(kind)
     return {k: float(v) if isinstance(v, np.floating) else v for k, v in values.items()}

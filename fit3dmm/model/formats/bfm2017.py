@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from fit3dmm._errors import InputError
+from fit3dmm._hdf5 import open_foreign
 from fit3dmm.model.formats.colour import linearised
 from fit3dmm.model.formats.source import SourceModel, first_bytes, reading
 from fit3dmm.model.formats.topology import cylindrical_uv, facing_outwards, nearest_mirror
@@ -50,8 +50,7 @@ def read(files: list[Path]) -> SourceModel:
         InputError: it is damaged, or a part is missing.
     """
     path = next(file for file in files if _is_statismo(file))
-    with reading(path, "a Basel Face Model"), h5py.File(path, "r") as file:
-        content: Any = file
+    with reading(path, "a Basel Face Model"), open_foreign(path) as content:
         for group in ("shape", "color", "expression"):
             if f"{group}/model/pcaBasis" not in content:
                 raise InputError(
@@ -65,7 +64,7 @@ def _is_statismo(file: Path) -> bool:
     if not first_bytes(file, 8).startswith(b"\x89HDF\r\n\x1a\n"):
         return False
     # A damaged file can't be told apart from another kind, unless its end is missing.
-    with reading(file, "an HDF5 file"), h5py.File(file, "r") as content:
+    with reading(file, "an HDF5 file"), open_foreign(file) as content:
         return "shape/model" in content and "shape/representer" in content
 
 
