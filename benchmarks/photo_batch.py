@@ -69,7 +69,7 @@ _kept: list[tuple[PreparedModel, FitConfig]] = []
 
 def _start(model: str, config: FitConfig, first: Observation, ready: Barrier) -> None:
     torch.set_num_threads(1)
-    prepared = prepare(load_model(model), config.skin_points)
+    prepared = prepare(load_model(model), config.photometric.n_samples)
     fit_observation(first, prepared, config)
     _kept.append((prepared, config))
     ready.wait()

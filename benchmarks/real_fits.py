@@ -79,7 +79,7 @@ def trial_of(photo: Path, focal_px: float | None = None) -> Trial | None:
         faces[0],
         None,
         observe_face(picture, faces[0], config.size_px),
-        prepared_model("commons", config.skin_points),
+        prepared_model("commons", config.photometric.n_samples),
         config,
         focal_px=focal_px,
     )
@@ -96,7 +96,7 @@ def around_mouth(model: MorphableModel, reach_mm: float = 20.0) -> np.ndarray:
 @lru_cache(maxsize=1)
 def face_rows() -> np.ndarray:
     """Base vertices of the outer face: a base mesh has the shape's detail, and is small."""
-    model = prepared_model("commons", FitConfig().skin_points).model
+    model = prepared_model("commons", FitConfig().photometric.n_samples).model
     return np.flatnonzero(outer_face(model)[: model.surface.n_base] > 0.5)
 
 

@@ -123,7 +123,7 @@ def load_trial(case: Case) -> Trial | None:
         faces[0],
         truth,
         observe_face(photo, faces[0], config.size_px),
-        prepared_model("commons", config.skin_points),
+        prepared_model("commons", config.photometric.n_samples),
         config,
         focal_px=truth.focal_px,
     )

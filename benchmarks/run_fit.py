@@ -36,8 +36,8 @@ def measure(options: Namespace) -> Iterator[Metric]:
     paths, repeats = options.photos or [EXAMPLE], options.repeats
     yield timed("load model", lambda: load_model(options.model), repeats)
     model, config = load_model(options.model), FitConfig()
-    yield timed("prepare model", lambda: prepare(model, config.skin_points), repeats)
-    prepared = prepare(model, config.skin_points)
+    yield timed("prepare model", lambda: prepare(model, config.photometric.n_samples), repeats)
+    prepared = prepare(model, config.photometric.n_samples)
     yield from _observing(paths, repeats)
     seen = [_observation(path, config.size_px) for path in paths]
     fit_observation(seen[0], prepared, config)
@@ -107,7 +107,7 @@ def _sizes(
 
 def _levels(seen: Observation, model: str, config: FitConfig, repeats: int) -> Iterator[Metric]:
     for level in (0, 1, 2):
-        prepared = prepare(load_model(model, level=level), config.skin_points)
+        prepared = prepare(load_model(model, level=level), config.photometric.n_samples)
         yield timed(
             f"fit, {prepared.model.n_vertices:,} vertices",
             lambda p=prepared: fit_observation(seen, p, config),
@@ -121,8 +121,8 @@ def _rivals(
     """The last stage's problem, from where the landmarks alone lead."""
     start = fit_observation(seen, prepared, preset("landmarks")).scene
     last = config.stages[-1]
-    context = context_at(prepared, seen, config, last, values_at(start, prepared))
-    for metric in race(stage_problem(context), repeats):
+    context = context_at(prepared, seen, last, values_at(start, prepared))
+    for metric in race(stage_problem(context, config), repeats):
         yield replace(metric, group="solvers on the last stage's problem")
 
 

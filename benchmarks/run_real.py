@@ -170,7 +170,7 @@ def _people(people: Sequence[Person], methods: Sequence[str], jobs: int) -> Iter
     whole = [p for p in people if fits[str(p.neutral)] and fits[str(p.smiling)]]
     yield from _counts("london", len(whole), len(people) - len(whole))
     names = [person.name for person in whole]
-    mouth = around_mouth(prepared_model("commons", FitConfig().skin_points).model)
+    mouth = around_mouth(prepared_model("commons", FitConfig().photometric.n_samples).model)
     for method in methods:
         neutral = [fits[str(person.neutral)][method] for person in whole]
         smiling = [fits[str(person.smiling)][method] for person in whole]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 
 import torch
 
+from fit3dmm.energy import model_points
 from fit3dmm.fitting import (
     FitConfig,
     FitResult,
@@ -18,10 +19,10 @@ from fit3dmm.fitting import (
     fit_observation,
     preset,
 )
-from fit3dmm.fitting.detector_errors import detected_model, exact_detector
-from fit3dmm.fitting.prepared import DETECTOR_POINTS
+from fit3dmm.fitting.detector_errors import LandmarkErrorModel, exact_detector, landmark_error_model
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS
 from fit3dmm.observe.face import FACE_OVAL, N_POINTS, DetectedFace
 from fit3dmm.observe.observation import Observation, observe_face
 from fit3dmm.observe.photo import Photo
@@ -44,17 +45,17 @@ _ALONE_SIGMA_MM = 2.0
 _NOTHING_MM = 1e6
 # Priors that no fit can do without: instead of being left out they are weakened.
 _PRIOR_SIGMAS = {
-    "identity": ("identity_sigma",),
-    "detail": ("detail_sigma",),
-    "expression": ("expression_sigma",),
-    "distance": ("distance_log_sigma",),
-    "focal": ("focal_log_sigma",),
-    "detector": ("detector_scale",),
-    "light": ("light_level_sigma", "light_direct_sigma", "light_tint_sigma"),
+    "identity": ("identity", ("sigma",)),
+    "detail": ("detail", ("sigma",)),
+    "expression": ("expression", ("sigma",)),
+    "distance": ("distance", ("log_sigma",)),
+    "focal": ("focal", ("log_sigma",)),
+    "detector_modes": ("landmarks", ("modes_scale",)),
+    "light": ("light", ("level_sigma", "direct_sigma", "tint_sigma")),
 }
 
 # What the fit does where a switch of its stages is off.
-_FLAGS_OFF = {"bare_skin": "first light from all skin", "leaves_out_occluded": "occluders count"}
+_FLAGS_OFF = {"hairless_only": "first light from all skin", "mask_occlusions": "occluders count"}
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,8 @@ def variants() -> dict[str, Variant]:
             found.append(Variant(f"no {term}{kind}", "terms", _without(term)))
     for term in terms:
         if term in _PRIOR_SIGMAS:
-            found.append(Variant(f"{term} prior / 10", "priors", _weaker(_PRIOR_SIGMAS[term])))
-    found.append(Variant("identity prior x 2", "priors", _weaker(("identity_sigma",), 0.5)))
+            found.append(Variant(f"{term} prior / 10", "priors", _weaker(*_PRIOR_SIGMAS[term])))
+    found.append(Variant("identity prior x 2", "priors", _weaker("identity", ("sigma",), 0.5)))
     adam = Adam(max_steps=_FIRST_ORDER_STEPS, learning_rate=0.1)
     lbfgs = LBFGS(max_steps=_FIRST_ORDER_STEPS, relative_decrease=_DECREASE)
     found += [
@@ -169,12 +170,15 @@ def _flag_off(flag: str) -> Change:
     return lambda trial: _with_stages(trial, lambda stage: replace(stage, **{flag: False}))
 
 
-def _weaker(sigmas: tuple[str, ...], times: float = 10.0) -> Change:
+def _weaker(evidence: str, sigmas: tuple[str, ...], times: float = 10.0) -> Change:
     """Priors whose energy counts so many times less."""
 
     def change(trial: Trial) -> Trial:
-        wider = {name: math.sqrt(times) * getattr(trial.config, name) for name in sigmas}
-        return replace(trial, config=replace(trial.config, **wider))
+        settings = getattr(trial.config, evidence)
+        wider = {name: math.sqrt(times) * getattr(settings, name) for name in sigmas}
+        return replace(
+            trial, config=replace(trial.config, **{evidence: replace(settings, **wider)})
+        )
 
     return change
 
@@ -187,12 +191,12 @@ def _only(choose: Callable[[MorphableModel], torch.Tensor]) -> Change:
     """Some of the detector's points."""
 
     def change(trial: Trial) -> Trial:
-        detected = trial.prepared.detected
+        detected = trial.prepared.detectors[MEDIAPIPE]
         left_out = torch.ones(detected.errors.n_points, dtype=torch.bool)
         left_out[choose(trial.prepared.model)] = False
         sigma_mm = detected.errors.sigma_mm.masked_fill(left_out, _NOTHING_MM)
         fewer = detected.replace(errors=detected.errors.replace(sigma_mm=sigma_mm))
-        return replace(trial, prepared=trial.prepared.replace(detected=fewer))
+        return _detected_by(trial, fewer)
 
     return change
 
@@ -205,12 +209,14 @@ def _inner(model: MorphableModel) -> torch.Tensor:
 
 def _exact(trial: Trial) -> Trial:
     """Points that are what they seem, with independent noise."""
-    detected = trial.prepared.detected
-    simple = exact_detector(detected.errors.n_points, _ALONE_SIGMA_MM)
-    return replace(
-        trial,
-        prepared=trial.prepared.replace(detected=detected_model(simple, trial.prepared.landmarks)),
-    )
+    n_points = trial.prepared.detectors[MEDIAPIPE].errors.n_points
+    simple = exact_detector(n_points, _ALONE_SIGMA_MM)
+    landmarks = model_points(trial.prepared.model, trial.prepared.model.landmarks[MEDIAPIPE_POINTS])
+    return _detected_by(trial, landmark_error_model(simple, landmarks))
+
+
+def _detected_by(trial: Trial, detector: LandmarkErrorModel) -> Trial:
+    return replace(trial, prepared=trial.prepared.replace(detectors={MEDIAPIPE: detector}))
 
 
 def _true_points(trial: Trial) -> Trial:
@@ -219,8 +225,9 @@ def _true_points(trial: Trial) -> Trial:
     assert truth is not None
     cam = torch.from_numpy(truth.points478_cam_mm)
     camera = Camera.centred(truth.focal_px, seen.photo_width_px, seen.photo_height_px)
-    points_px = camera.to(dtype=torch.float64).project(cam).to(seen.points_px)
-    return replace(_exact(trial), observation=seen.replace(points_px=points_px))
+    found = seen.detection()
+    points_px = camera.to(dtype=torch.float64).project(cam).to(found.points_px)
+    return replace(_exact(trial), observation=seen.seen_by(found.replace(points_px=points_px)))
 
 
 def _ibug68(model: MorphableModel) -> torch.Tensor:
@@ -228,7 +235,7 @@ def _ibug68(model: MorphableModel) -> torch.Tensor:
     triangles = model.surface.triangles
     mean_mm = model.shape_mm(model.zeros())
     wanted, detected = (
-        model.landmarks[name].locate(mean_mm, triangles) for name in ("ibug68", DETECTOR_POINTS)
+        model.landmarks[name].locate(mean_mm, triangles) for name in ("ibug68", MEDIAPIPE_POINTS)
     )
     return torch.cdist(wanted, detected[:_IRISES]).argmin(1)
 

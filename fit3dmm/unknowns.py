@@ -152,11 +152,9 @@ class PhotoIntrinsics(TensorRecord):
         """Those of a camera."""
         return cls(camera.principal_point_px, camera.width_px, camera.height_px)
 
-    def camera(self, values: Values) -> Camera:
-        """With the focal length of `values`."""
-        row = UNKNOWNS[LOG_FOCAL]
-        focal_px = row.to_field(values[LOG_FOCAL])
-        return Camera(focal_px, self.principal_point_px, self.width_px, self.height_px)
+    def focal_px(self, values: Values) -> Float[Tensor, "*batch"]:
+        """In pixels of the photo."""
+        return UNKNOWNS[LOG_FOCAL].to_field(values[LOG_FOCAL])
 
 
 def scene_of(values: Values, intrinsics: PhotoIntrinsics) -> Scene:

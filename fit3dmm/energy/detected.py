@@ -4,13 +4,15 @@ A network that finds the points of a face answers with a likely face: it makes u
 unusual, turns less turned, and errs on neighbouring points alike. So its points are not the face's
 points with some noise, and 478 of them are not 478 observations. Where it puts them is
 
-    the points + bias + by_shape @ shape + by_view @ view + modes @ z + noise
+    the points + bias + by_score @ scores + by_view @ view + modes @ z + noise
 
-in which `view` are `view_features`, z are unknowns of their own with a standard normal prior (what
-the detector happens to make of this photo), and the noise of each point is independent.
+in which the scores say how the points of this face differ from the mean face's, `view` are
+`view_features`, z are unknowns of their own with a standard normal prior (what the detector happens
+to make of this photo), and the noise of each point is independent.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -18,18 +20,51 @@ from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.energy.points import (
-    ModelPoints,
+    Located,
+    Points,
     Projection,
-    by_rotation,
+    combined,
     isotropic_whitening,
     project,
 )
 from fit3dmm.energy.robust import Loss, charbonnier
+from fit3dmm.geometry.rotation import cross_matrix
 from fit3dmm.solve.problem import Residuals, Term, Values
-from fit3dmm.unknowns import PhotoIntrinsics
+from fit3dmm.unknowns import ROTATION, TRANSLATION, PhotoIntrinsics
 
 N_VIEW_FEATURES = 6
 _REFERENCE_DISTANCE_MM = 1000.0
+
+
+@dataclass(frozen=True)
+class ShapeScores(TensorRecord):
+    """A few numbers that say how points of a face lie to each other, linear in their places."""
+
+    mean_mm: Float[Tensor, "points 3"]
+    """On the mean face, in `model`."""
+    at_mean: Float[Tensor, "scores"]
+    basis: Float[Tensor, "scores points 3"]
+    """In 1/mm."""
+
+    def at(self, located: Located) -> Float[Tensor, "*batch scores"]:
+        """The scores of a face."""
+        moved_mm = (located.mm - self.mean_mm).flatten(-2)
+        return self.at_mean + moved_mm @ self.basis.flatten(1).mT
+
+    def wrt(self, name: str, located: Located) -> Float[Tensor, "*batch scores n"]:
+        """Their derivatives with respect to an unknown that moves the points."""
+        points_wrt = located.wrt[name]
+        kept = self._kept.get(name)
+        if kept is None or kept[0] is not points_wrt:
+            kept = points_wrt, self.basis.flatten(1) @ points_wrt.flatten(-3, -2)
+            self._kept[name] = kept
+        return kept[1]
+
+    @cached_property
+    def _kept(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """The last derivatives: those of linear points are the same in all steps of all fits, and
+        this product is larger than all others of the term."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -37,8 +72,8 @@ class PointErrors(TensorRecord):
     """How a detector errs on the points of a model, near one view. In px of the photo."""
 
     bias_px: Float[Tensor, "points 2"]
-    by_shape_px: Float[Tensor, "points 2 shape"]
-    """By the coefficients, in the order of `ModelPoints.basis_mm`."""
+    by_score_px: Float[Tensor, "points 2 scores"]
+    scores: ShapeScores
     by_view_px: Float[Tensor, "points 2 features"]
     modes_px: Float[Tensor, "points 2 modes"]
     sigma_px: Float[Tensor, "points"]
@@ -65,7 +100,7 @@ def view_features(
 
 
 def detected_term(
-    points: ModelPoints,
+    points: Points,
     observed_px: Float[Tensor, "points 2"],
     errors: PointErrors,
     modes: str,
@@ -75,46 +110,56 @@ def detected_term(
     """Distances of the points that the detector should see from those that it saw.
 
     Args:
+        points: of the model, in the detector's order.
+        observed_px: where it saw them, in the photo.
         modes: what z is called among the unknowns.
         loss: of each point's distance in sigmas.
     """
-    loss = loss or charbonnier(turn=3.0)
+    loss = loss or charbonnier(scale=3.0)
     whitening = isotropic_whitening(errors.sigma_px)
+    kept: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def px_wrt_scores(name: str, located: Located) -> Float[Tensor, "*any points 2 _"]:
+        scores_wrt = errors.scores.wrt(name, located)
+        if name not in kept or kept[name][0] is not scores_wrt:
+            kept[name] = scores_wrt, errors.by_score_px @ scores_wrt[..., None, :, :]
+        return kept[name][1]
 
     def term(values: Values) -> Residuals:
         at = project(points, values, intrinsics)
         residual = (expected_px(at, values, errors, modes) - observed_px) / errors.sigma_px[:, None]
-        energy, weight = loss(residual.square().sum(1))
+        energy, weight = loss(residual.square().sum(-1))
 
         def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
             parts = at.pull_back(whitening, free)
-            for name, by_px in _error_parts(free).items():
-                rows = (whitening @ by_px).flatten(0, 1)
+            for name, px_wrt in _error_parts(free).items():
+                rows = (whitening @ px_wrt).flatten(-3, -2)
                 parts[name] = parts[name] + rows if name in parts else rows
             return parts
 
-        def _error_parts(free: tuple[str, ...]) -> dict[str, Float[Tensor, "points 2 _"]]:
+        def _error_parts(free: tuple[str, ...]) -> dict[str, Float[Tensor, "*any points 2 _"]]:
             turn, distance_mm = _view(at, values, errors)
-            columns = points.shape_columns(free)
-            parts = {name: errors.by_shape_px[..., column] for name, column in columns.items()}
-            if "rotation_rad" in free:
+            moving = [name for name in at.located.wrt if name in free]
+            parts = {name: px_wrt_scores(name, at.located) for name in moving}
+            if ROTATION in free:
                 forward = at.rotation @ errors.forward
-                axes = torch.eye(3, dtype=forward.dtype, device=forward.device)
-                by_vector = by_rotation(forward[None], axes[None], at.rotation_jacobian)[0]
-                by_turn = _features_by_turn(turn)
-                parts["rotation_rad"] = errors.by_view_px @ (
-                    by_turn @ errors.upright @ by_vector[:2]
-                )
-            if "translation_mm" in free:
-                by_place = turn.new_zeros(N_VIEW_FEATURES, 3)
-                by_place[-1, 2] = _REFERENCE_DISTANCE_MM / distance_mm**2
-                parts["translation_mm"] = errors.by_view_px @ by_place
+                of_forward = -(cross_matrix(forward) @ at.rotation_jacobian)[..., :2, :]
+                by_turn = _features_wrt_turn(turn) @ errors.upright @ of_forward
+                parts[ROTATION] = errors.by_view_px @ by_turn[..., None, :, :]
+            if TRANSLATION in free:
+                by_place = torch.zeros_like(values[TRANSLATION])
+                by_place[..., 2] = _REFERENCE_DISTANCE_MM / distance_mm**2
+                near = errors.by_view_px[..., -1:]
+                parts[TRANSLATION] = near * by_place[..., None, None, :]
             if modes in free:
                 parts[modes] = errors.modes_px
             return parts
 
         return Residuals(
-            residual.flatten(), energy.sum(), weight.detach().repeat_interleave(2), jacobian
+            residual.flatten(-2),
+            energy.sum(-1),
+            weight.detach().repeat_interleave(2, -1),
+            jacobian,
         )
 
     return term
@@ -122,27 +167,32 @@ def detected_term(
 
 def expected_px(
     at: Projection, values: Values, errors: PointErrors, modes: str
-) -> Float[Tensor, "points 2"]:
-    """Where the detector should see the points."""
-    turn, distance_mm = _view(at, values, errors)
+) -> Float[Tensor, "*batch points 2"]:
+    """Where the detector should see the points.
+
+    Args:
+        at: the points at the values.
+        modes: what z is called among them.
+    """
     return (
         at.px
         + errors.bias_px
-        + errors.by_shape_px @ at.points.shape_coefficients(values)
-        + errors.by_view_px @ view_features(turn, distance_mm)
-        + errors.modes_px @ values[modes]
+        + combined(errors.by_score_px, errors.scores.at(at.located))
+        + combined(errors.by_view_px, view_features(*_view(at, values, errors)))
+        + combined(errors.modes_px, values[modes])
     )
 
 
 def _view(at: Projection, values: Values, errors: PointErrors) -> tuple[Tensor, Tensor]:
     """The turn with the head upright, and the distance."""
-    return errors.upright @ (at.rotation @ errors.forward)[:2], -values["translation_mm"][2]
+    forward_cam = at.rotation @ errors.forward
+    return forward_cam[..., :2] @ errors.upright.mT, -values[TRANSLATION][..., 2]
 
 
-def _features_by_turn(turn: Float[Tensor, "2"]) -> Float[Tensor, "6 2"]:
-    """Derivatives of `view_features` by the turn."""
-    x, y = turn
+def _features_wrt_turn(turn: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 6 2"]:
+    """Derivatives of `view_features` with respect to the turn."""
+    x, y = turn.unbind(-1)
     one, zero = torch.ones_like(x), torch.zeros_like(x)
-    by_x = torch.stack([one, zero, 2 * x, y, zero, zero])
-    by_y = torch.stack([zero, one, zero, x, 2 * y, zero])
-    return torch.stack([by_x, by_y], 1)
+    wrt_x = torch.stack([one, zero, 2 * x, y, zero, zero], -1)
+    wrt_y = torch.stack([zero, one, zero, x, 2 * y, zero], -1)
+    return torch.stack([wrt_x, wrt_y], -1)

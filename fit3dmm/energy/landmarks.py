@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm.energy.points import ModelPoints, isotropic_whitening, project
+from fit3dmm.energy.points import Points, isotropic_whitening, project
 from fit3dmm.energy.robust import Loss, charbonnier
 from fit3dmm.solve.problem import Residuals, Term, Values, sum_of_squares
-from fit3dmm.unknowns import PhotoIntrinsics
+from fit3dmm.unknowns import LOG_FOCAL, PhotoIntrinsics
 
 IRIS_DIAMETER_MM = 11.7
 IRIS_SIGMA_MM = 0.5
@@ -17,9 +17,9 @@ IRIS_SIGMA_MM = 0.5
 white corneal diameter", Cornea 24(3), 2005 (11.71 +- 0.42 mm); the rest is for the detector."""
 
 
-def gap_term(
-    points: ModelPoints,
-    others: ModelPoints,
+def opening_term(
+    points: Points,
+    others: Points,
     observed_px: Float[Tensor, "pairs 2"],
     sigma_px: Float[Tensor, "pairs"],
     intrinsics: PhotoIntrinsics,
@@ -32,27 +32,27 @@ def gap_term(
     face model from in-the-wild images", 2021, section 4.2).
 
     Args:
-        points, others: the two ends of each gap.
+        points, others: the two ends of each opening.
         observed_px: the vector from `others` to `points` in the photo.
         sigma_px: of each coordinate of that vector.
         loss: of each vector's whitened error.
     """
-    loss = loss or charbonnier(turn=3.0)
+    loss = loss or charbonnier(scale=3.0)
+    whitening = isotropic_whitening(sigma_px)
 
     def term(values: Values) -> Residuals:
         ends = [project(end, values, intrinsics) for end in (points, others)]
         residual = (ends[0].px - ends[1].px - observed_px) / sigma_px[:, None]
-        energy, weight = loss(residual.square().sum(1))
-        whitening = isotropic_whitening(sigma_px)
+        energy, weight = loss(residual.square().sum(-1))
 
         def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
             one, other = (end.pull_back(whitening, free) for end in ends)
             return {name: part - other[name] for name, part in one.items()}
 
         return Residuals(
-            residual.flatten(),
-            energy.sum(),
-            weight.detach().repeat_interleave(2),
+            residual.flatten(-2),
+            energy.sum(-1),
+            weight.detach().repeat_interleave(2, -1),
             jacobian,
         )
 
@@ -60,7 +60,7 @@ def gap_term(
 
 
 def iris_term(
-    irises: ModelPoints,
+    irises: Points,
     diameter_px: Float[Tensor, ""],
     sigma_mm: float,
     intrinsics: PhotoIntrinsics,
@@ -77,19 +77,19 @@ def iris_term(
 
     def term(values: Values) -> Residuals:
         at = project(irises, values, intrinsics)
-        focal_px = values["log_focal"].exp()
-        depth_mm = -at.cam_mm[:, 2].mean()
+        focal_px = intrinsics.focal_px(values)[..., None]
+        depth_mm = -at.cam_mm[..., 2].mean(-1, keepdim=True)
         measured_mm = diameter_px * depth_mm / focal_px
         residual = (measured_mm - IRIS_DIAMETER_MM) / sigma_mm
 
         def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
             share = -diameter_px / focal_px / sigma_mm / len(irises)
-            by_cam = torch.zeros_like(at.cam_mm)
-            by_cam[:, 2] = share
-            parts = at.pull_back_cam(by_cam[:, None], free)
-            parts = {name: part.sum(0, keepdim=True) for name, part in parts.items()}
-            if "log_focal" in free:
-                parts["log_focal"] = -(measured_mm / sigma_mm)[:, None]
+            wrt_cam = torch.zeros_like(at.cam_mm)
+            wrt_cam[..., 2] = share
+            parts = at.pull_back_cam(wrt_cam[..., None, :], free)
+            parts = {name: part.sum(-2, keepdim=True) for name, part in parts.items()}
+            if LOG_FOCAL in free:
+                parts[LOG_FOCAL] = -(measured_mm / sigma_mm)[..., None]
             return parts
 
         return sum_of_squares(residual, jacobian)

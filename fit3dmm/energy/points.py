@@ -1,74 +1,128 @@
 """Points that ride on a model's surface, and where they appear in the photo.
 
-A point is linear in the shape coefficients, so a few hundred or thousand points carry their own
-bases, and a step of the solver touches nothing else of the model. The unknowns are `identity`,
-`detail`, `expression`, `rotation_rad`, `translation_mm` and `log_focal` (of the focal length in px
-of the photo, one element).
+What moves points is the model's own matter: `Points.at` says where they are and how that changes
+with each unknown, and everything behind it follows by the chain rule. So a model with joints takes
+the same terms as a linear one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.geometry.camera import perspective, perspective_jacobian
 from fit3dmm.geometry.rotation import cross_matrix, left_jacobian, rotation_matrix
 from fit3dmm.geometry.sparse import sparse_matrix
 from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.solve.problem import Values
-from fit3dmm.unknowns import PhotoIntrinsics
-
-SHAPE = ("identity", "detail", "expression")
-"""The unknowns that shape the face, in the order of the columns of `ModelPoints.basis_mm`."""
+from fit3dmm.unknowns import (
+    DETAIL,
+    EXPRESSION,
+    IDENTITY,
+    LOG_FOCAL,
+    ROTATION,
+    TRANSLATION,
+    PhotoIntrinsics,
+)
 
 
 @dataclass(frozen=True)
-class ModelPoints(TensorRecord):
-    """Points on the surface with the bases that move them."""
+class Located:
+    """Points of a model at some values of the unknowns, in `model`."""
 
-    mean_mm: Float[Tensor, "points 3"]
-    """On the mean face, in `model`."""
-    basis_mm: Float[Tensor, "points 3 shape"]
-    """Movement by each coefficient of identity, detail and expression, one after another."""
-    sizes: tuple[int, int, int]
-    """Numbers of identity, detail and expression coefficients."""
+    coordinates: Float[Tensor, "*batch points c"]
+    """The place in mm; where a point has a normal, three more for it."""
+    wrt: Mapping[str, Float[Tensor, "*any points c n"]]
+    """Derivatives of the coordinates with respect to each unknown that they depend on. Where one is
+    the same at all values, so is the tensor that is given."""
+
+    @property
+    def mm(self) -> Float[Tensor, "*batch points 3"]:
+        return self.coordinates[..., :3]
+
+    @property
+    def normal(self) -> Float[Tensor, "*batch points 3"]:
+        """Not of unit length."""
+        return self.coordinates[..., 3:]
+
+
+@runtime_checkable
+class Points(Protocol):
+    """Points on a model's surface, whatever moves it."""
+
+    def __len__(self) -> int: ...
+
+    def at(self, values: Values) -> Located:
+        """Where they are; batch axes that lead the values lead the points too."""
+        ...
+
+    def select(self, rows: Tensor) -> "Points":
+        """Some of the points."""
+        ...
+
+    def shifted(self, by: Float[Tensor, "points c"]) -> "Points":
+        """The same points, elsewhere by a constant."""
+        ...
+
+
+@dataclass(frozen=True)
+class LinearPoints(TensorRecord):
+    """Points that are linear in some unknowns: they carry their own bases, and a step of the solver
+    touches nothing else of the model."""
+
+    mean: Float[Tensor, "points c"]
+    """On the mean face."""
+    basis: Float[Tensor, "points c k"]
+    """Movement by each coefficient of the unknowns, one unknown after another."""
+    unknowns: tuple[str, ...]
+    sizes: tuple[int, ...]
+    """Coefficients of each unknown."""
 
     def __len__(self) -> int:
-        return self.mean_mm.shape[0]
+        return self.mean.shape[0]
 
-    def select(self, rows: Tensor) -> "ModelPoints":
-        """Some of the points."""
-        return self.replace(mean_mm=self.mean_mm[rows], basis_mm=self.basis_mm[rows])
+    def at(self, values: Values) -> Located:
+        """See `Points`."""
+        moved = combined(self.basis, torch.cat([values[name] for name in self.unknowns], -1))
+        return Located(self.mean + moved, self._wrt)
 
-    def shape_columns(self, free: tuple[str, ...]) -> dict[str, slice]:
-        """Columns of the basis that belong to the free unknowns."""
-        columns, at = {}, 0
-        for name, size in zip(SHAPE, self.sizes, strict=True):
-            if name in free and size:
-                columns[name] = slice(at, at + size)
-            at += size
-        return columns
+    @cached_property
+    def _wrt(self) -> dict[str, Float[Tensor, "points c n"]]:
+        # Always the same tensors, so that what is made of them can be kept.
+        parts = zip(self.unknowns, self.basis.split(self.sizes, -1), strict=True)
+        return {name: part for name, part in parts if part.shape[-1]}
 
-    def shape_coefficients(self, values: Values) -> Float[Tensor, "shape"]:
-        """The coefficients as one vector."""
-        return torch.cat([values[name] for name in SHAPE])
+    def select(self, rows: Tensor) -> "LinearPoints":
+        """See `Points`."""
+        return self.replace(mean=self.mean[rows], basis=self.basis[rows])
 
-    def positions_mm(self, values: Values) -> Float[Tensor, "points 3"]:
-        """Where the points are in `model`."""
-        moved = self.basis_mm.flatten(0, 1) @ self.shape_coefficients(values)
-        return self.mean_mm + moved.unflatten(0, (-1, 3))
+    def shifted(self, by: Float[Tensor, "points c"]) -> "LinearPoints":
+        """See `Points`."""
+        return self.replace(mean=self.mean + by)
 
 
-def model_points(model: MorphableModel, places: SurfacePoints[Tensor]) -> ModelPoints:
+def combined(
+    basis: Float[Tensor, "points c k"], coefficients: Float[Tensor, "*batch k"]
+) -> Float[Tensor, "*batch points c"]:
+    """Sum of the columns of a basis, each times its coefficient."""
+    flat = coefficients @ basis.flatten(0, 1).mT
+    return flat.unflatten(-1, basis.shape[:2])
+
+
+def model_points(model: MorphableModel, places: SurfacePoints[Tensor]) -> LinearPoints:
     """Gather the bases of points on the surface; a set of candidate lines is flattened."""
     flat = places.flat()
     mean = point_values(model, flat, model.mean_mm[None])[:, 0]
     bases = (model.identity_basis_mm, model.detail_basis_mm, model.expression_basis_mm)
     basis = torch.cat([point_values(model, flat, basis) for basis in bases], dim=1)
     sizes = (model.n_identity, model.n_detail, model.n_expression)
-    return ModelPoints(mean, basis.transpose(1, 2).contiguous(), sizes)
+    return LinearPoints(mean, basis.mT.contiguous(), (IDENTITY, DETAIL, EXPRESSION), sizes)
 
 
 def point_values(
@@ -102,72 +156,87 @@ def _lifted_rows(
 
 @dataclass(frozen=True)
 class Projection:
-    """Points of a model at some values of the unknowns."""
+    """Points of a model in a photo, at some values of the unknowns."""
 
-    points: ModelPoints
-    turned_mm: Float[Tensor, "points 3"]
+    located: Located
+    turned_mm: Float[Tensor, "*batch points 3"]
     """Rotated but not shifted: `cam` axes, the model's origin."""
-    cam_mm: Float[Tensor, "points 3"]
-    px: Float[Tensor, "points 2"]
+    cam_mm: Float[Tensor, "*batch points 3"]
+    px: Float[Tensor, "*batch points 2"]
     """In the photo."""
-    rotation: Float[Tensor, "3 3"]
-    rotation_jacobian: Float[Tensor, "3 3"]
+    rotation: Float[Tensor, "*batch 3 3"]
+    rotation_jacobian: Float[Tensor, "*batch 3 3"]
     """`left_jacobian` of the rotation vector."""
-    px_by_cam: Float[Tensor, "points 2 3"]
-    """Derivative of `px` by `cam_mm`."""
-    px_by_log_focal: Float[Tensor, "points 2"]
+    px_wrt_cam: Float[Tensor, "*batch points 2 3"]
+    """Derivative of `px` with respect to `cam_mm`."""
+    px_wrt_log_focal: Float[Tensor, "*batch points 2"]
 
     def pull_back(
-        self, by_px: Float[Tensor, "points rows 2"], free: tuple[str, ...]
-    ) -> dict[str, Float[Tensor, "all_rows _"]]:
-        """Derivatives by the free unknowns of rows whose derivatives by `px` are given."""
-        parts = self.pull_back_cam(by_px @ self.px_by_cam, free)
-        if "log_focal" in free:
-            parts["log_focal"] = (by_px @ self.px_by_log_focal[..., None]).flatten(0, 1)
+        self, wrt_px: Float[Tensor, "*any points rows 2"], free: tuple[str, ...]
+    ) -> dict[str, Float[Tensor, "*batch all_rows _"]]:
+        """Derivatives with respect to the free unknowns of rows whose derivatives with respect to
+        `px` are given."""
+        parts = self.pull_back_cam(wrt_px @ self.px_wrt_cam, free)
+        if LOG_FOCAL in free:
+            rows = wrt_px @ self.px_wrt_log_focal[..., None]
+            parts[LOG_FOCAL] = rows.flatten(-3, -2)
         return parts
 
     def pull_back_cam(
-        self, by_cam: Float[Tensor, "points rows 3"], free: tuple[str, ...]
-    ) -> dict[str, Float[Tensor, "all_rows _"]]:
-        """The same for rows whose derivatives by `cam_mm` are given."""
+        self, wrt_cam: Float[Tensor, "*batch points rows 3"], free: tuple[str, ...]
+    ) -> dict[str, Float[Tensor, "*batch all_rows _"]]:
+        """The same for rows whose derivatives with respect to `cam_mm` are given."""
         parts = {}
-        if "translation_mm" in free:
-            parts["translation_mm"] = by_cam.flatten(0, 1)
-        if "rotation_rad" in free:
-            by_vector = by_rotation(self.turned_mm, by_cam, self.rotation_jacobian)
-            parts["rotation_rad"] = by_vector.flatten(0, 1)
-        by_model = by_cam @ self.rotation
-        for name, column in self.points.shape_columns(free).items():
-            parts[name] = (by_model @ self.points.basis_mm[..., column]).flatten(0, 1)
+        if TRANSLATION in free:
+            parts[TRANSLATION] = wrt_cam.flatten(-3, -2)
+        if ROTATION in free:
+            rows = wrt_rotation(self.turned_mm, wrt_cam, self.rotation_jacobian)
+            parts[ROTATION] = rows.flatten(-3, -2)
+        wrt_model = unturned(wrt_cam, self.rotation)
+        for name, coordinates in self.located.wrt.items():
+            if name in free:
+                parts[name] = (wrt_model @ coordinates[..., :3, :]).flatten(-3, -2)
         return parts
 
 
-def project(points: ModelPoints, values: Values, intrinsics: PhotoIntrinsics) -> Projection:
+def project(points: Points, values: Values, intrinsics: PhotoIntrinsics) -> Projection:
     """Where the points are, and how they move."""
-    camera = intrinsics.camera(values)
-    rotation = rotation_matrix(values["rotation_rad"])
-    turned = points.positions_mm(values) @ rotation.T
-    cam = turned + values["translation_mm"]
-    px = camera.project(cam)
+    located = points.at(values)
+    focal_px = intrinsics.focal_px(values)
+    rotation = rotation_matrix(values[ROTATION])
+    turned = located.mm @ rotation.mT
+    cam = turned + values[TRANSLATION][..., None, :]
+    from_axis = perspective(cam, focal_px)
     return Projection(
-        points,
+        located,
         turned,
         cam,
-        px,
+        from_axis + intrinsics.principal_point_px[..., None, :],
         rotation,
-        left_jacobian(values["rotation_rad"]),
-        camera.project_jacobian(cam),
-        px - intrinsics.principal_point_px,
+        left_jacobian(values[ROTATION]),
+        perspective_jacobian(cam, focal_px),
+        # The distance from the axis is proportional to the focal length.
+        from_axis,
     )
 
 
-def by_rotation(
-    turned: Float[Tensor, "points 3"],
-    by_turned: Float[Tensor, "points rows 3"],
-    rotation_jacobian: Float[Tensor, "3 3"],
-) -> Float[Tensor, "points rows 3"]:
-    """Derivatives by the rotation vector of rows whose derivatives by a turned vector are given."""
-    return -(by_turned @ cross_matrix(turned)) @ rotation_jacobian
+def wrt_rotation(
+    turned: Float[Tensor, "*batch points 3"],
+    wrt_turned: Float[Tensor, "*batch points rows 3"],
+    rotation_jacobian: Float[Tensor, "*batch 3 3"],
+) -> Float[Tensor, "*batch points rows 3"]:
+    """Derivatives with respect to the rotation vector of rows whose derivatives with respect to a
+    turned vector are given."""
+    return unturned(-(wrt_turned @ cross_matrix(turned)), rotation_jacobian)
+
+
+def unturned(
+    wrt_turned: Float[Tensor, "*batch points rows 3"], rotation: Float[Tensor, "*batch 3 3"]
+) -> Float[Tensor, "*batch points rows 3"]:
+    """Derivatives with respect to vectors before a linear map, from those behind it."""
+    # One product for all rows: for each point by itself it takes far longer.
+    rows = wrt_turned.flatten(-3, -2) @ rotation
+    return rows.unflatten(-2, wrt_turned.shape[-3:-1])
 
 
 def isotropic_whitening(sigma_px: Float[Tensor, "points"]) -> Float[Tensor, "points 2 2"]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.solve.problem import Residuals, Term, Values, sum_of_squares
+from fit3dmm.unknowns import IRRADIANCE, TRANSLATION
 
 
 def normal_prior(
@@ -16,8 +17,9 @@ def normal_prior(
     """Each element of an unknown is normally distributed, independent of the others."""
 
     def term(values: Values) -> Residuals:
-        value = values[name].flatten()
-        spread = torch.as_tensor(sigma, dtype=value.dtype, device=value.device).expand_as(value)
+        value = values[name]
+        spread = torch.as_tensor(sigma, dtype=value.dtype, device=value.device)
+        spread = spread.expand(value.shape[-1])
         residual = (value - mean) / spread
         return sum_of_squares(
             residual, lambda free: {name: torch.diag(1 / spread)} if name in free else {}
@@ -37,8 +39,24 @@ def correlated_prior(name: str, factor: Float[Tensor, "n n"]) -> Term:
 
     def term(values: Values) -> Residuals:
         return sum_of_squares(
-            whitening @ values[name], lambda free: {name: whitening} if name in free else {}
+            values[name] @ whitening.mT, lambda free: {name: whitening} if name in free else {}
         )
+
+    return term
+
+
+def standard_normal(names: tuple[str, ...]) -> Term:
+    """Each element of some unknowns is normally distributed with unit spread, all independent."""
+
+    def term(values: Values) -> Residuals:
+        residual = torch.cat([values[name] for name in names], -1)
+
+        def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
+            eye = torch.eye(residual.shape[-1], dtype=residual.dtype, device=residual.device)
+            parts = eye.split([values[name].shape[-1] for name in names], -1)
+            return {name: part for name, part in zip(names, parts, strict=True) if name in free}
+
+        return sum_of_squares(residual, jacobian)
 
     return term
 
@@ -51,15 +69,15 @@ def distance_prior(distance_mm: float, log_sigma: float) -> Term:
     """
 
     def term(values: Values) -> Residuals:
-        depth_mm = -values["translation_mm"][2:]
+        depth_mm = -values[TRANSLATION][..., 2:]
         residual = (depth_mm.log() - math.log(distance_mm)) / log_sigma
 
         def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
-            if "translation_mm" not in free:
+            if TRANSLATION not in free:
                 return {}
-            row = torch.zeros_like(values["translation_mm"])
-            row[2] = -1 / (depth_mm[0] * log_sigma)
-            return {"translation_mm": row[None]}
+            row = torch.zeros_like(values[TRANSLATION])
+            row[..., 2:] = -1 / (depth_mm * log_sigma)
+            return {TRANSLATION: row[..., None, :]}
 
         return sum_of_squares(residual, jacobian)
 
@@ -95,11 +113,11 @@ def light_prior(level: float, level_sigma: float, direct_sigma: float, tint_sigm
     wanted[27] = level / level_sigma
 
     def term(values: Values) -> Residuals:
-        light = values["irradiance_sh"]
+        light = values[IRRADIANCE]
         matrix = rows.to(light)
-        residual = matrix @ light.flatten() - wanted.to(light)
+        residual = light.flatten(-2) @ matrix.mT - wanted.to(light)
         return sum_of_squares(
-            residual, lambda free: {"irradiance_sh": matrix} if "irradiance_sh" in free else {}
+            residual, lambda free: {IRRADIANCE: matrix} if IRRADIANCE in free else {}
         )
 
     return term

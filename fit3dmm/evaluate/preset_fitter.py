@@ -57,7 +57,7 @@ class PresetFitter:
         observation = observe_largest(photo, config.size_px)
         if observation is None:
             return None
-        prepared = prepared_model(self.model, config.skin_points)
+        prepared = prepared_model(self.model, config.photometric.n_samples)
         face = fitted_face(fit_observation(observation, prepared, config), prepared.model)
         return replace(face, keypoints85=_keypoints85(self.model))
 
@@ -143,9 +143,9 @@ def _numpy(values: torch.Tensor) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def prepared_model(model: str, n_skin_points: int) -> PreparedModel:
+def prepared_model(model: str, n_colour_samples: int) -> PreparedModel:
     """Once a process: it takes a second, and a benchmark has thousands of photos."""
-    return prepare(load_model(model), n_skin_points)
+    return prepare(load_model(model), n_colour_samples)
 
 
 @lru_cache(maxsize=1)

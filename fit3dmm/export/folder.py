@@ -20,6 +20,7 @@ from fit3dmm.export.texture import bake_texture
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.detection import MEDIAPIPE
 from fit3dmm.observe.photo import Photo, read_photo
 
 RECORD, SUMMARY = "fit.h5", "fit.json"
@@ -81,9 +82,11 @@ def write_face(
     """`export_face` into a folder as it is, without a mark."""
     model = load_model(result.model.name, result.level) if model is None else model
     scene = result.scene
+    seen = result.observation.detections.get(MEDIAPIPE)
+    points_px = None if seen is None else seen.points_px
     # More threads gain nothing on arrays of this size, and lose much where they share a core.
     with torch.no_grad(), torch_threads(1):
-        texture = bake_texture(model, scene, photo, texture_px, result.observation.points_px)
+        texture = bake_texture(model, scene, photo, texture_px, points_px)
         write_png(texture, folder / "texture.png")
         png = (folder / "texture.png").read_bytes()
         write_glb(model, scene.coefficients, png, folder / "face.glb")

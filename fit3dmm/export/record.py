@@ -1,10 +1,11 @@
 """Fit results as files: HDF5, versioned, readable back into the same `FitResult`.
 
-Layout of version 1. Attributes of the file: `format` ("fit3dmm-result"), `format_version`, `model`
+Layout of version 2. Attributes of the file: `format` ("fit3dmm-result"), `format_version`, `model`
 and `frame`. The group `scene` is laid out as in a saved scene. Every other field of the result is a
-group where it holds tensors (each a data set), and else a data set of one string, JSON, in which
-NaN and Infinity may stand for numbers; a record in it says its `kind`. A field that a file lacks
-takes its default, so that settings can be added without a new version.
+group where it holds tensors (each a data set) or records by name, and else a data set of one
+string, JSON, in which NaN and Infinity may stand for numbers; a record in it says its `kind`. A
+field that a file lacks takes its default, so that settings can be added without a new version.
+`export.former` says what version 1 had elsewhere.
 """
 
 import dataclasses
@@ -21,13 +22,14 @@ from torch import Tensor
 
 from fit3dmm._hdf5 import FileFormat, Group, is_text
 from fit3dmm._tensors import TensorRecord
-from fit3dmm.export.former import config_today
+from fit3dmm.export import former
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.result import FitResult
+from fit3dmm.observe.observation import Observation
 from fit3dmm.scene import Scene
 from fit3dmm.scene_file import FRAME, read_scene, write_scene
 
-FORMAT = FileFormat("fit3dmm-result", 1, "result", "pass the fit.h5 of a fit")
+FORMAT = FileFormat("fit3dmm-result", 2, "result", "pass the fit.h5 of a fit")
 _LARGE = 1024
 _KIND = "kind"
 
@@ -49,7 +51,7 @@ def load_result(path: Path) -> FitResult:
         InputError: there is no such file, it is no result, or a newer fit3dmm wrote it.
     """
     with FORMAT.reading(path) as file:
-        return _read_record(file, FitResult)
+        return _read_record(file, FitResult, int(file.attrs["format_version"]))
 
 
 def _write_record(group: Group, record: Any) -> None:
@@ -63,29 +65,46 @@ def _write_record(group: Group, record: Any) -> None:
             write_scene(group.create_group(field.name), value)
         elif isinstance(value, TensorRecord):
             _write_record(group.create_group(field.name), value)
+        elif _holds_records(value):
+            within = group.create_group(field.name, track_order=True)
+            for name, one in value.items():
+                _write_record(within.create_group(name), one)
         else:
             group.create_dataset(field.name, data=json.dumps(_plain(value)))
 
 
-def _read_record(group: Any, kind: type) -> Any:
+def _read_record(group: Any, kind: type, version: int) -> Any:
     hints = typing.get_type_hints(kind)
     values = {}
     for field in dataclasses.fields(kind):
+        if version == 1 and kind is Observation and field.name == "detections":
+            values[field.name] = former.detections(group)
+            continue
         if field.name not in group and _has_default(field):
             continue
         stored, hint = group[field.name], hints[field.name]
         if hint is Scene:
             values[field.name] = read_scene(stored)
+        elif isinstance(stored, Group) and typing.get_origin(hint) is Mapping:
+            one = typing.get_args(hint)[1]
+            values[field.name] = {name: _read_record(stored[name], one, version) for name in stored}
         elif isinstance(stored, Group):
-            values[field.name] = _read_record(stored, hint)
+            values[field.name] = _read_record(stored, hint, version)
         elif is_text(stored):
             value = json.loads(stored.asstr()[()])
+            place = stored.name.strip("/")
+            if version == 1 and place in former.JSON:
+                value = former.JSON[place](value)
             if hint is FitConfig:
-                value = config_today(value)
+                value = former.without_foreign_terms(value)
             values[field.name] = _typed(value, hint)
         else:
             values[field.name] = torch.as_tensor(stored[()])
     return kind(**values)
+
+
+def _holds_records(value: Any) -> bool:
+    return isinstance(value, Mapping) and any(isinstance(v, TensorRecord) for v in value.values())
 
 
 def _plain(value: Any) -> Any:

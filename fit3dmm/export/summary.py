@@ -51,7 +51,8 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
             "landmark_error_mm": quality.landmark_error_mm,
             "photometric_error": quality.photometric_error,
             "explained_share": quality.explained_share,
-            "seen_share": quality.seen_share,
+            "visible_share": quality.visible_share,
+            "seen_share": quality.visible_share,  # its former name
             "face_px": quality.face_px,
         },
         "axes": _AXES,

@@ -1,8 +1,22 @@
 """The fit: a photo in, a scene with its evidence out."""
 
 from fit3dmm.fitting.config import FitConfig as FitConfig
-from fit3dmm.fitting.config import Stage as Stage
 from fit3dmm.fitting.config import preset as preset
+from fit3dmm.fitting.evidence import AlbedoPrior as AlbedoPrior
+from fit3dmm.fitting.evidence import Blendshapes as Blendshapes
+from fit3dmm.fitting.evidence import Contour as Contour
+from fit3dmm.fitting.evidence import DetailPrior as DetailPrior
+from fit3dmm.fitting.evidence import DetectorModesPrior as DetectorModesPrior
+from fit3dmm.fitting.evidence import DistancePrior as DistancePrior
+from fit3dmm.fitting.evidence import Evidence as Evidence
+from fit3dmm.fitting.evidence import ExpressionPrior as ExpressionPrior
+from fit3dmm.fitting.evidence import FocalPrior as FocalPrior
+from fit3dmm.fitting.evidence import IdentityPrior as IdentityPrior
+from fit3dmm.fitting.evidence import Iris as Iris
+from fit3dmm.fitting.evidence import Landmarks as Landmarks
+from fit3dmm.fitting.evidence import LightPrior as LightPrior
+from fit3dmm.fitting.evidence import Openings as Openings
+from fit3dmm.fitting.evidence import Photometric as Photometric
 from fit3dmm.fitting.pipeline import fit as fit
 from fit3dmm.fitting.pipeline import fit_faces as fit_faces
 from fit3dmm.fitting.pipeline import fit_observation as fit_observation
@@ -11,4 +25,5 @@ from fit3dmm.fitting.prepared import prepare as prepare
 from fit3dmm.fitting.result import FitResult as FitResult
 from fit3dmm.fitting.result import Quality as Quality
 from fit3dmm.fitting.result import StageReport as StageReport
+from fit3dmm.fitting.stage import Stage as Stage
 from fit3dmm.fitting.uncertainty import Uncertainty as Uncertainty

@@ -9,6 +9,7 @@ import functools
 import math
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +19,10 @@ from torch import Tensor
 from fit3dmm._files import data_path
 from fit3dmm._hdf5 import FileFormat
 from fit3dmm._tensors import TensorRecord
-from fit3dmm.energy.detected import N_VIEW_FEATURES, PointErrors
-from fit3dmm.energy.points import ModelPoints
+from fit3dmm.energy.detected import N_VIEW_FEATURES, PointErrors, ShapeScores
+from fit3dmm.energy.points import LinearPoints, Points
 from fit3dmm.geometry.alignment import solve_similarity
+from fit3dmm.observe.detection import MEDIAPIPE_POINTS
 
 TABLE = "detector_errors.h5"
 FORMAT = FileFormat("fit3dmm detector errors", 1, "table of errors", "reinstall fit3dmm")
@@ -48,6 +50,8 @@ class DetectorErrors(TensorRecord):
     """Points of the face whose scores are zero, in `model`."""
     score_basis: Float[Tensor, "scores points 3"]
     """Scores by the points' distances from the reference, in 1/mm."""
+    point_set: str = MEDIAPIPE_POINTS
+    """Which of a model's point sets the detector sees."""
 
     @property
     def n_points(self) -> int:
@@ -60,7 +64,12 @@ class DetectorErrors(TensorRecord):
         return self.modes_mm.shape[-1]
 
 
-def exact_detector(n_points: int, sigma_mm: float) -> DetectorErrors:
+_ARRAYS = tuple(one.name for one in fields(DetectorErrors) if one.name != "point_set")
+
+
+def exact_detector(
+    n_points: int, sigma_mm: float, point_set: str = MEDIAPIPE_POINTS
+) -> DetectorErrors:
     """A detector without any error but independent noise."""
     return DetectorErrors(
         yaw_deg=torch.zeros(1),
@@ -71,6 +80,7 @@ def exact_detector(n_points: int, sigma_mm: float) -> DetectorErrors:
         sigma_mm=torch.full((1, n_points), sigma_mm),
         reference_mm=torch.zeros(n_points, 3),
         score_basis=torch.zeros(0, n_points, 3),
+        point_set=point_set,
     )
 
 
@@ -82,8 +92,9 @@ def detector_errors() -> DetectorErrors:
         InputError: the table is damaged or of a later version.
     """
     with FORMAT.reading(data_path(TABLE)) as file:
-        values = {f.name: torch.from_numpy(file[f.name][()]) for f in fields(DetectorErrors)}
-    return DetectorErrors(**{name: value.float() for name, value in values.items()})
+        values = {name: torch.from_numpy(file[name][()]) for name in _ARRAYS}
+    arrays: Any = {name: value.float() for name, value in values.items()}
+    return DetectorErrors(**arrays)
 
 
 def write_errors(path: Path, errors: DetectorErrors, **header: str) -> None:
@@ -96,11 +107,10 @@ def write_errors(path: Path, errors: DetectorErrors, **header: str) -> None:
         InputError: the folder can't be written to.
     """
     with FORMAT.writing(path, **header) as file:
-        for field in fields(DetectorErrors):
-            values = getattr(errors, field.name).numpy()
+        for name in _ARRAYS:
             file.create_dataset(
-                field.name,
-                data=values.astype(_PRECISION.get(field.name, np.float16)),
+                name,
+                data=getattr(errors, name).numpy().astype(_PRECISION.get(name, np.float16)),
                 compression="gzip",
                 compression_opts=9,
                 shuffle=True,
@@ -109,14 +119,13 @@ def write_errors(path: Path, errors: DetectorErrors, **header: str) -> None:
 
 
 @dataclass(frozen=True)
-class DetectedModel(TensorRecord):
+class LandmarkErrorModel(TensorRecord):
     """The errors for the points of one model."""
 
     errors: DetectorErrors
-    points: ModelPoints
-    """The detector's points of the face, on the model."""
-    mean_score: Float[Tensor, "scores"]
-    score_by_shape: Float[Tensor, "scores shape"]
+    points: Points
+    """Those of the detector's points of the face whose errors are known, on the model."""
+    scores: ShapeScores
     R_model_reference: Float[Tensor, "3 3"]
     """Turns the axes of the reference to those of the model: heads of different models are not
     held quite alike."""
@@ -128,6 +137,7 @@ class DetectedModel(TensorRecord):
         scale: float,
         noise_scale: float,
         noise_floor_mm: float,
+        told_sigma_px: Float[Tensor, "told"] | None = None,
     ) -> PointErrors:
         """The errors near a pose.
 
@@ -137,6 +147,7 @@ class DetectedModel(TensorRecord):
             scale: how much larger the modes are than in the table.
             noise_scale, noise_floor_mm: the noise is that of the table and this floor together,
                 times this scale.
+            told_sigma_px: noise that the detector tells of its points, instead of the table's.
         """
         upright = upright_axes((rotation @ self.R_model_reference[:, 1])[:2])
         forward = self.R_model_reference[:, 2]
@@ -146,13 +157,16 @@ class DetectedModel(TensorRecord):
             return torch.einsum("v,v...->...", share, values)
 
         # The photo's y is down.
-        to_px = px_per_mm * upright.T * upright.new_tensor([[1.0], [-1.0]])
+        to_px = px_per_mm * upright.mT * upright.new_tensor([[1.0], [-1.0]])
         errors = self.errors
-        by_score = mixed(errors.by_score_mm)
-        noise_mm = (mixed(errors.sigma_mm).square() + noise_floor_mm**2).sqrt() * noise_scale
+        sigma_mm = mixed(errors.sigma_mm)
+        if told_sigma_px is not None:
+            sigma_mm = told_sigma_px[: errors.n_points].to(sigma_mm) / px_per_mm
+        noise_mm = (sigma_mm.square() + noise_floor_mm**2).sqrt() * noise_scale
         return PointErrors(
-            bias_px=(mixed(errors.bias_mm) + by_score @ self.mean_score) @ to_px.T,
-            by_shape_px=to_px @ (by_score @ self.score_by_shape),
+            bias_px=mixed(errors.bias_mm) @ to_px.mT,
+            by_score_px=to_px @ mixed(errors.by_score_mm),
+            scores=self.scores,
             by_view_px=to_px @ mixed(errors.by_view_mm),
             modes_px=scale * to_px @ mixed(errors.modes_mm),
             sigma_px=noise_mm * px_per_mm,
@@ -161,15 +175,15 @@ class DetectedModel(TensorRecord):
         )
 
 
-def detected_model(errors: DetectorErrors, landmarks: ModelPoints) -> DetectedModel:
+def landmark_error_model(errors: DetectorErrors, landmarks: LinearPoints) -> LandmarkErrorModel:
     """Work out what the errors are for a model.
 
     Args:
         landmarks: its points for all of the detector's.
     """
-    errors = errors.to(landmarks.mean_mm.device, landmarks.mean_mm.dtype)
+    errors = errors.to(landmarks.mean.device, landmarks.mean.dtype)
     points = landmarks.select(torch.arange(errors.n_points))
-    mean_mm = points.mean_mm
+    mean_mm = points.mean
     turn = torch.eye(3).to(mean_mm)
     offset_mm = torch.zeros_like(mean_mm)
     if len(errors.score_basis):
@@ -177,13 +191,8 @@ def detected_model(errors: DetectorErrors, landmarks: ModelPoints) -> DetectedMo
         offset_mm = (mean_mm - mean_mm.mean(0)) @ turn
         offset_mm = offset_mm - (errors.reference_mm - errors.reference_mm.mean(0))
     basis = errors.score_basis
-    return DetectedModel(
-        errors,
-        points,
-        torch.einsum("spx,px->s", basis, offset_mm),
-        torch.einsum("spx,px...->s...", basis @ turn.T, points.basis_mm),
-        turn,
-    )
+    at_mean = torch.einsum("spx,px->s", basis, offset_mm)
+    return LandmarkErrorModel(errors, points, ShapeScores(mean_mm, at_mean, basis @ turn.mT), turn)
 
 
 def upright_axes(up: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n 2 2"]:

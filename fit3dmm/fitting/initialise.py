@@ -6,11 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fit3dmm._errors import InputError
 from fit3dmm.fitting.config import FitConfig
+from fit3dmm.fitting.evidence.blendshapes import observed_expression
 from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.geometry.rotation import rotation_vector
-from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.observation import MEDIAPIPE, Observation
+from fit3dmm.observe.detection import Detection
+from fit3dmm.observe.observation import Observation
 from fit3dmm.scene import Lighting, Scene
 from fit3dmm.unknowns import (
     EXPRESSION,
@@ -18,56 +20,60 @@ from fit3dmm.unknowns import (
     LOG_FOCAL,
     ROTATION,
     TRANSLATION,
-    PhotoIntrinsics,
     modes_of,
     starts,
     values_of,
 )
 
-# Units that MediaPipe has names for and never scores (exactly 0 on some 300 portraits, smiling and
-# not): its silence is no observation.
-_NEVER_SCORED = (
-    "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight",
-)  # fmt: skip
-
 
 def initial_values(
     prepared: PreparedModel, observation: Observation, config: FitConfig
 ) -> dict[str, Tensor]:
-    """All unknowns at the start of the first stage."""
+    """All unknowns at the start of the first stage.
+
+    Raises:
+        InputError: no detector saw points that the model is prepared for.
+    """
     model, like = prepared.model, prepared.model.mean_mm
-    intrinsics = intrinsics_of(observation, like)
+    photo_px = like.new_tensor([observation.photo_width_px, observation.photo_height_px])
+    detection = _first_known(prepared, observation)
     rotation, px_per_mm, origin_px = solve_weak_perspective(
-        prepared.landmarks.mean_mm, observation.points_px
+        prepared.points[detection.point_set].at(starts(model)).mm, detection.points_px
     )
     focal_px = initial_focal_px(px_per_mm, observation, config)
     distance_mm = focal_px / px_per_mm
-    x_px, y_px = (origin_px - intrinsics.principal_point_px).tolist()
+    x_px, y_px = (origin_px - photo_px / 2).tolist()
     translation = [x_px / px_per_mm, -y_px / px_per_mm, -distance_mm]
     return {
         **starts(model),
-        **_detector_at_rest(prepared),
+        **_detectors_at_rest(prepared),
         EXPRESSION: observed_expression(model, observation)[0],
         ROTATION: rotation_vector(rotation),
         TRANSLATION: like.new_tensor(translation),
         LOG_FOCAL: like.new_tensor([math.log(focal_px)]),
-        IRRADIANCE: Lighting.ambient_white(config.light_level).irradiance_sh.to(like),
+        IRRADIANCE: Lighting.ambient_white(config.light.level).irradiance_sh.to(like),
     }
 
 
 def values_at(scene: Scene, prepared: PreparedModel) -> dict[str, Tensor]:
-    """All unknowns at a scene, for a detector that errs as it does on average."""
-    return {**values_of(scene), **_detector_at_rest(prepared)}
+    """All unknowns at a scene, for detectors that err as they do on average."""
+    return {**values_of(scene), **_detectors_at_rest(prepared)}
 
 
-def intrinsics_of(observation: Observation, like: Tensor) -> PhotoIntrinsics:
-    """What is fixed about the camera of a photo."""
-    return PhotoIntrinsics.centred(observation.photo_width_px, observation.photo_height_px, like)
+def _detectors_at_rest(prepared: PreparedModel) -> dict[str, Tensor]:
+    like = prepared.model.mean_mm
+    models = prepared.detectors.items()
+    return {modes_of(name): like.new_zeros(one.errors.n_modes) for name, one in models}
 
 
-def _detector_at_rest(prepared: PreparedModel) -> dict[str, Tensor]:
-    n_modes = prepared.detected.errors.n_modes
-    return {modes_of(MEDIAPIPE): prepared.model.mean_mm.new_zeros(n_modes)}
+def _first_known(prepared: PreparedModel, observation: Observation) -> Detection:
+    for detection in observation.detections.values():
+        if detection.point_set in prepared.points:
+            return detection
+    raise InputError(
+        f"No detector saw points of {observation.name} that the model is prepared for "
+        f"({', '.join(prepared.points)}): detect faces, or name the detector to `prepare`."
+    )
 
 
 def initial_focal_px(px_per_mm: float, observation: Observation, config: FitConfig) -> float:
@@ -77,9 +83,9 @@ def initial_focal_px(px_per_mm: float, observation: Observation, config: FitConf
         return known
     # Focal length and distance are proportional, so the two normal priors of their logarithms
     # combine into one: the mean weighted by their precisions.
-    by_side = math.log(config.focal_to_side * observation.longer_side_px)
-    by_distance = math.log(config.distance_mm * px_per_mm)
-    a, b = config.focal_log_sigma**-2, config.distance_log_sigma**-2
+    by_side = math.log(config.focal.typical_to_side * observation.longer_side_px)
+    by_distance = math.log(config.distance.typical_mm * px_per_mm)
+    a, b = config.focal.log_sigma**-2, config.distance.log_sigma**-2
     return math.exp((a * by_side + b * by_distance) / (a + b))
 
 
@@ -95,23 +101,10 @@ def solve_weak_perspective(
     # y is turned upwards, as in `cam`.
     up = torch.tensor([1.0, -1.0], dtype=torch.float64, device=seen_px.device)
     offsets_px = (seen_px.double() - centre_px) * up
-    affine = torch.linalg.lstsq(model_mm.double() - centre_mm, offsets_px).solution.T
+    affine = torch.linalg.lstsq(model_mm.double() - centre_mm, offsets_px).solution.mT
     u, s, vt = torch.linalg.svd(affine, full_matrices=False)
     first_rows = u @ vt
     scale = float(s.mean())
     rotation = torch.cat([first_rows, torch.linalg.cross(first_rows[0], first_rows[1])[None]])
     origin_px = centre_px - scale * (first_rows @ centre_mm) * up
     return rotation.to(model_mm), scale, origin_px.to(model_mm)
-
-
-def observed_expression(
-    model: MorphableModel, observation: Observation
-) -> tuple[Float[Tensor, "expression"], Float[Tensor, "expression"]]:
-    """The detector's score of each of the model's units, and 1 where there is one (else 0)."""
-    found = zip(observation.blendshape_names, observation.blendshapes.tolist(), strict=True)
-    scores = {name: score for name, score in found if name not in _NEVER_SCORED}
-    like = model.expression_sigma
-    value = like.new_tensor([scores.get(name, 0.0) for name in model.expression_names])
-    known = like.new_tensor([float(name in scores) for name in model.expression_names])
-    low, high = model.expression_bounds.unbind(-1)
-    return torch.minimum(torch.maximum(value, low), high), known

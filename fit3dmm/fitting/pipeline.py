@@ -10,13 +10,13 @@ from typing import Any
 import torch
 
 from fit3dmm._threads import torch_threads
-from fit3dmm.fitting.config import FitConfig, Stage, preset
+from fit3dmm.fitting.config import FitConfig, preset
 from fit3dmm.fitting.context import Context, context_at
 from fit3dmm.fitting.initialise import initial_values, values_at
 from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.quality import judge
 from fit3dmm.fitting.result import FitResult, StageReport
-from fit3dmm.fitting.terms import stage_terms
+from fit3dmm.fitting.stage import Stage
 from fit3dmm.fitting.uncertainty import laplace
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
@@ -84,7 +84,7 @@ def as_prepared(model: ModelLike, config: FitConfig) -> PreparedModel:
     if isinstance(model, str | Path):
         model = load_model(model)
     if isinstance(model, MorphableModel):
-        model = prepare(model, config.skin_points)
+        model = prepare(model, config.photometric.n_samples)
     return model
 
 
@@ -111,17 +111,19 @@ def fit_observation(
         reports = []
         for stage in config.stages:
             began = time.perf_counter()
-            problem = stage_problem(context_at(prepared, observation, config, stage, values))
+            problem = stage_problem(context_at(prepared, observation, stage, values), config)
             solution = solve(problem, stage.solver)
             values = solution.values
             reports.append(_report(stage, solution, time.perf_counter() - began))
         return _result(prepared, observation, config, values, tuple(reports))
 
 
-def stage_problem(context: Context) -> Problem:
+def stage_problem(context: Context, config: FitConfig) -> Problem:
     """The minimisation that a stage stands for, from the context's values; any solver takes it."""
-    values = context.values
-    fixed = (LOG_FOCAL,) if context.config.focal_px is not None else ()
+    values, evidence = context.values, config.evidence()
+    made = {name: evidence[name].term(context) for name in context.stage.terms}
+    terms = {name: term for name, term in made.items() if term is not None}
+    fixed = (LOG_FOCAL,) if config.focal_px is not None else ()
     free = [
         name
         for family in context.stage.free
@@ -129,7 +131,7 @@ def stage_problem(context: Context) -> Problem:
         if name.partition("/")[0] == family and name not in fixed and values[name].numel()
     ]
     bounds = bounds_of(values, context.prepared.model)
-    return Problem(values, tuple(free), stage_terms(context), bounds, steps_of(values))
+    return Problem(values, tuple(free), terms, bounds, steps_of(values))
 
 
 def _report(stage: Stage, solution: Solution, seconds: float) -> StageReport:
@@ -144,9 +146,9 @@ def _result(
     reports: tuple[StageReport, ...],
 ) -> FitResult:
     last = config.stages[-1]
-    context = context_at(prepared, observation, config, last, values)
+    context = context_at(prepared, observation, last, values)
     # The end is judged with what is seen there, which the last stage decided at its start.
-    problem = stage_problem(context)
+    problem = stage_problem(context, config)
     at = problem.evaluate(problem.flat_start())
     return FitResult(
         scene=scene_of(values, context.intrinsics),
@@ -156,7 +158,7 @@ def _result(
         config=config,
         energies=at.energies(),
         stages=reports,
-        quality=judge(context, at, reports[-1].reason),
+        quality=judge(context, config, at, reports[-1].reason),
         uncertainty=laplace(problem, at),
         versions=_versions(),
     )

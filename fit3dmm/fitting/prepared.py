@@ -1,6 +1,7 @@
 """What a fit needs of a model, worked out once for all photos."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,18 +11,20 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
-from fit3dmm.energy.points import ModelPoints, model_points
-from fit3dmm.energy.skin_points import SkinPoints, skin_points
+from fit3dmm.energy.points import LinearPoints, Points, model_points
+from fit3dmm.energy.surface_samples import SurfaceSamples, surface_samples
 from fit3dmm.fitting.detector_errors import (
-    DetectedModel,
     DetectorErrors,
-    detected_model,
+    LandmarkErrorModel,
     detector_errors,
+    landmark_error_model,
 )
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS
+from fit3dmm.observe.face import FACE_OVAL
+from fit3dmm.unknowns import starts
 
-DETECTOR_POINTS = "mediapipe478"
-DETECTOR_OUTLINE = "oval36"
+CONTOUR_LINES = "oval36"
 _BROWS, _MOUTH_CORNERS = (105, 334), (61, 291)
 _COVERED_WEIGHT = 0.1
 # About half the width of a strand of hair or a finger: what covers a face is as wide as this.
@@ -33,63 +36,85 @@ class PreparedModel(TensorRecord):
     """A model with the points at which it meets photos."""
 
     model: MorphableModel
-    landmarks: ModelPoints
-    """The detector's 478 points."""
-    outline: ModelPoints | None
-    """Candidates on the lines along which the points of the detector's outline slide, line by line;
-    None where the model has no such lines."""
-    detected: DetectedModel
-    """How the detector errs on these points."""
-    skin: SkinPoints
-    skin_neighbours: Int[Tensor, "points near"]
-    """The points of `skin` around each, itself among them."""
-    skin_bare: Float[Tensor, "points"]
-    """1 for points of `skin` between brows and mouth, which neither fringe nor beard covers; little
-    for the others."""
+    points: Mapping[str, Points]
+    """The model's point sets that detectors see, by name; MediaPipe's is always among them."""
+    contour: Points
+    """The points of MediaPipe's oval, and behind them, line by line, the candidates on the lines
+    along which they slide, where the model has such lines."""
+    detectors: Mapping[str, LandmarkErrorModel]
+    """How each detector errs on its points, by its name."""
+    samples: SurfaceSamples
+    """Where colours are compared."""
+    neighbours: Int[Tensor, "points near"]
+    """The samples around each, itself among them."""
+    hairless: Float[Tensor, "points"]
+    """1 for samples between brows and mouth, which neither fringe nor beard covers; little for the
+    others."""
 
 
 def prepare(
-    model: MorphableModel, n_skin_points: int = 2000, errors: DetectorErrors | None = None
+    model: MorphableModel,
+    n_colour_samples: int = 2000,
+    errors: Mapping[str, DetectorErrors] | None = None,
 ) -> PreparedModel:
     """Takes some tenths of a second and 50 MB.
 
     Args:
-        errors: of the detector; those of MediaPipe if left out.
+        n_colour_samples: points on the face at which colours are compared.
+        errors: of each detector that photos will be seen by; those of MediaPipe if left out.
 
     Raises:
-        InputError: the model lacks the detector's points or the face region.
+        InputError: the model lacks a detector's points or the face region.
     """
-    if DETECTOR_POINTS not in model.landmarks or "face" not in model.regions:
+    errors = {MEDIAPIPE: detector_errors()} if errors is None else errors
+    point_sets = dict.fromkeys([MEDIAPIPE_POINTS, *(one.point_set for one in errors.values())])
+    lacking = [name for name in point_sets if name not in model.landmarks]
+    if lacking or "face" not in model.regions:
         raise InputError(
-            f"The model {model.info.name} has no {DETECTOR_POINTS} landmarks or no face region, "
-            "without which it can't be fitted: convert it again with `fit3dmm model convert`."
+            f"The model {model.info.name} has no {' or '.join(lacking) or 'face'} landmarks or no "
+            "face region, without which it can't be fitted: convert it again with "
+            "`fit3dmm model convert`."
         )
-    landmarks = model_points(model, model.landmarks[DETECTOR_POINTS])
-    lines = model.contours.get(DETECTOR_OUTLINE)
-    skin = skin_points(model, n_skin_points)
+    points = {name: model_points(model, model.landmarks[name]) for name in point_sets}
+    samples = surface_samples(model, n_colour_samples)
+    rest_mm = samples.points.at(starts(model)).mm
     return PreparedModel(
         model,
-        landmarks,
-        None if lines is None else model_points(model, lines),
-        detected_model(errors or detector_errors(), landmarks),
-        skin,
-        _neighbours(skin),
-        _bare(skin, landmarks.mean_mm),
+        points,
+        _contour(model, points[MEDIAPIPE_POINTS]),
+        {name: landmark_error_model(one, points[one.point_set]) for name, one in errors.items()},
+        samples,
+        _neighbours(samples, rest_mm),
+        _hairless(rest_mm, points[MEDIAPIPE_POINTS].mean),
     )
 
 
-def _neighbours(skin: SkinPoints) -> Int[Tensor, "points near"]:
+def _contour(model: MorphableModel, landmarks: LinearPoints) -> LinearPoints:
+    oval = landmarks.select(torch.tensor(FACE_OVAL))
+    if CONTOUR_LINES not in model.contours:
+        return oval
+    lines = model_points(model, model.contours[CONTOUR_LINES])
+    return oval.replace(
+        mean=torch.cat([oval.mean, lines.mean]), basis=torch.cat([oval.basis, lines.basis])
+    )
+
+
+def _neighbours(
+    samples: SurfaceSamples, points_mm: Float[Tensor, "points 3"]
+) -> Int[Tensor, "points near"]:
     """As many nearest points of the mean face as stand for a disc of `_NEIGHBOURHOOD_MM`."""
     disc_mm2 = math.pi * _NEIGHBOURHOOD_MM**2
-    n_near = max(2, round(disc_mm2 / float(skin.area_mm2.mean())))
-    points_mm = skin.points.mean_mm.cpu().numpy()
-    _, near = KDTree(points_mm).query(points_mm, k=min(n_near, len(points_mm)))
-    return torch.from_numpy(near).to(skin.area_mm2.device)
+    n_near = max(2, round(disc_mm2 / float(samples.area_mm2.mean())))
+    places = points_mm.cpu().numpy()
+    _, near = KDTree(places).query(places, k=min(n_near, len(places)))
+    return torch.from_numpy(near).to(samples.area_mm2.device)
 
 
-def _bare(skin: SkinPoints, landmarks_mm: Float[Tensor, "478 3"]) -> Float[Tensor, "points"]:
+def _hairless(
+    points_mm: Float[Tensor, "points 3"], landmarks_mm: Float[Tensor, "478 3"]
+) -> Float[Tensor, "points"]:
     high_mm = landmarks_mm[list(_BROWS), 1].mean()
     low_mm = landmarks_mm[list(_MOUTH_CORNERS), 1].mean()
-    y_mm = skin.points.mean_mm[:, 1]
+    y_mm = points_mm[:, 1]
     between = (y_mm > low_mm) & (y_mm < high_mm)
     return torch.where(between, 1.0, _COVERED_WEIGHT)

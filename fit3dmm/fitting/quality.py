@@ -2,16 +2,15 @@
 
 import math
 
-from fit3dmm.energy.detected import expected_px
-from fit3dmm.energy.points import project
-from fit3dmm.fitting.colour_terms import judge_colours
+import torch
+
+from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.context import Context
-from fit3dmm.fitting.point_terms import detector_errors_here
+from fit3dmm.fitting.evidence import Landmarks
 from fit3dmm.fitting.result import Quality
 from fit3dmm.geometry.rotation import rotation_matrix
-from fit3dmm.observe.observation import MEDIAPIPE
 from fit3dmm.solve.problem import Evaluation, Reason
-from fit3dmm.unknowns import modes_of
+from fit3dmm.unknowns import IDENTITY, ROTATION
 
 # Portraits have 0.35 to 0.65; of generated photos all whose landmarks came out more than 4 % wrong,
 # and few others, were above.
@@ -23,25 +22,28 @@ _SMALL_FACE_PX = 48.0
 _STRANGE_FACE_SIGMAS = 1.8
 
 
-def judge(context: Context, at: Evaluation, reason: Reason) -> Quality:
+def judge(context: Context, config: FitConfig, at: Evaluation, reason: Reason) -> Quality:
     """Look at where the last stage ended.
 
     Args:
+        config: its settings.
         at: its terms there.
         reason: why it stopped.
     """
     observation, values = context.observation, context.values
-    landmark_mm = _landmark_error_mm(context)
-    colour, explained = judge_colours(context) if "photometric" in at.terms else (None, None)
-    seen = context.surface.at(context.prepared.skin.places)
-    seen_share = float((seen.in_front & seen.inside & (seen.facing > 0)).float().mean())
-    low, high = observation.points_px.amin(0), observation.points_px.amax(0)
+    landmark_mm = _landmark_error_mm(context, config)
+    colour, explained = None, None
+    if "photometric" in at.terms:
+        colour, explained = config.photometric.explained(context)
+    seen = context.surface.at(context.prepared.samples.places)
+    visible_share = float((seen.in_front & seen.inside & (seen.facing > 0)).float().mean())
+    low, high = observation.all_points_px.amin(0), observation.all_points_px.amax(0)
     face_px = float((high - low).max())
     # A head that leans to its shoulder shows as much of itself as an upright one, so only the angle
     # out of the picture's plane counts: that between the head's and the camera's axes.
-    facing = rotation_matrix(values["rotation_rad"])[2, 2].clamp(-1, 1)
+    facing = rotation_matrix(values[ROTATION])[..., 2, 2].clamp(-1, 1)
     turn_deg = math.degrees(math.acos(float(facing)))
-    identity = values["identity"]
+    identity = values[IDENTITY]
     strange = float(identity.square().mean().sqrt()) if identity.numel() else 0.0
 
     remarks = []
@@ -72,12 +74,13 @@ def judge(context: Context, at: Evaluation, reason: Reason) -> Quality:
     if failed:
         remarks.append("The fit did not reach the photo.")
     verdict = "failed" if failed else "doubtful" if remarks else "good"
-    return Quality(verdict, tuple(remarks), landmark_mm, colour, seen_share, face_px, explained)
+    return Quality(verdict, tuple(remarks), landmark_mm, colour, visible_share, face_px, explained)
 
 
-def _landmark_error_mm(context: Context) -> float:
-    errors, points = detector_errors_here(context), context.prepared.detected.points
-    at = project(points, context.values, context.intrinsics)
-    expected = expected_px(at, context.values, errors, modes_of(MEDIAPIPE))
-    off_px = expected - context.observation.points_px[: len(points)]
-    return float(off_px.square().sum(1).mean().sqrt()) / context.px_per_mm
+def _landmark_error_mm(context: Context, config: FitConfig) -> float:
+    """Of all points of all detectors."""
+    detectors = [one for one in config.evidence().values() if isinstance(one, Landmarks)]
+    off_px = [one.unexplained_px(context) for one in detectors if one.applies(context)]
+    if not off_px:
+        return math.nan
+    return float(torch.cat(off_px).square().sum(-1).mean().sqrt()) / context.px_per_mm

@@ -39,7 +39,7 @@ class Quality:
     photometric_error: float | None
     """Mean colour difference on the seen face as a share of its mean light; None without the
     photometric term."""
-    seen_share: float
+    visible_share: float
     """Share of the face that the photo shows: 0.5 in a profile."""
     face_px: float
     """Longer side of the points' box in the photo."""

@@ -64,19 +64,13 @@ class Camera(TensorRecord):
         The formula holds in front of the camera (z < 0); what it gives elsewhere has no meaning
         (see `depth_mm`), and is infinite in the plane of the camera.
         """
-        x, y, z = points_cam_mm.unbind(-1)
-        scale = self.focal_px[..., None] / -z
-        return torch.stack([scale * x, -scale * y], -1) + self.principal_point_px[..., None, :]
+        return perspective(points_cam_mm, self.focal_px) + self.principal_point_px[..., None, :]
 
     def project_jacobian(
         self, points_cam_mm: Float[Tensor, "*b points 3"]
     ) -> Float[Tensor, "*c points 2 3"]:
-        """Derivative of `project` by the point, in px a mm."""
-        x, y, z = points_cam_mm.unbind(-1)
-        scale = self.focal_px[..., None] / -z
-        zero = torch.zeros_like(scale)
-        rows = [scale, zero, scale * x / -z, zero, -scale, -scale * y / -z]
-        return torch.stack(rows, -1).unflatten(-1, (2, 3))
+        """Derivative of `project` with respect to the point, in px a mm."""
+        return perspective_jacobian(points_cam_mm, self.focal_px)
 
     def unproject(
         self, points_px: Float[Tensor, "*b points 2"], depth_mm: Float[Tensor, "*b points"]
@@ -139,6 +133,29 @@ class Camera(TensorRecord):
             )
         centre = T_crop_photo @ self.principal_point_px[..., None, :]
         return Camera(self.focal_px * T_crop_photo.scale, centre[..., 0, :], width_px, height_px)
+
+
+def perspective(
+    points_cam_mm: Float[Tensor, "*b points 3"], focal_px: Float[Tensor, "*batch"]
+) -> Float[Tensor, "*c points 2"]:
+    """Where points appear, in px from the optical axis; see `Camera.project`.
+
+    A solver's steps come here: a `Camera` checks its numbers, for which a GPU would have to wait.
+    """
+    x, y, z = points_cam_mm.unbind(-1)
+    scale = focal_px[..., None] / -z
+    return torch.stack([scale * x, -scale * y], -1)
+
+
+def perspective_jacobian(
+    points_cam_mm: Float[Tensor, "*b points 3"], focal_px: Float[Tensor, "*batch"]
+) -> Float[Tensor, "*c points 2 3"]:
+    """Derivative of `perspective` with respect to the point, in px a mm."""
+    x, y, z = points_cam_mm.unbind(-1)
+    scale = focal_px[..., None] / -z
+    zero = torch.zeros_like(scale)
+    rows = [scale, zero, scale * x / -z, zero, -scale, -scale * y / -z]
+    return torch.stack(rows, -1).unflatten(-1, (2, 3))
 
 
 def depth_mm(points_cam_mm: Float[Tensor, "*b points 3"]) -> Float[Tensor, "*b points"]:

@@ -1,24 +1,25 @@
 """What was seen of one face: pixels, points and the camera's own account. Never changed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.observe.choice import FaceChoice, choose_faces
 from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.observe.crop import crop_around, extract_crop
 from fit3dmm.observe.detect import FaceDetector
+from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS, Detection
 from fit3dmm.observe.face import DetectedFace, Turn, turn_to_upright
 from fit3dmm.observe.photo import Photo
 from fit3dmm.observe.search import describe_search
 from fit3dmm.observe.skin import skin_probability
 
-MEDIAPIPE = "mediapipe"
-"""What MediaPipe's detector is called."""
 DEFAULT_SIZE_PX = 224
 # The points reach from chin to hairline; the square leaves room for jaw, ears and background.
 CROP_MARGIN = 1.4
@@ -43,8 +44,8 @@ class Observation(TensorRecord):
     """Pixels of the crop that the photo covers."""
     skin: Float[Tensor, "size size"]
     """Probability of skin by colour alone."""
-    points_px: Float[Tensor, "478 2"]
-    """MediaPipe's points in `photo` pixels."""
+    detections: Mapping[str, Detection]
+    """What each detector saw, by its name."""
     blendshapes: Float[Tensor, "scores"]
     """Scores 0..1 of `blendshape_names` by MediaPipe."""
     blendshape_names: tuple[str, ...]
@@ -63,13 +64,33 @@ class Observation(TensorRecord):
 
     @property
     def upright_turn_deg(self) -> Turn:
-        """The quarter turn of the photo, clockwise, that brings the face nearest to upright."""
-        return turn_to_upright(self.points_px)
+        """The quarter turn of the photo, clockwise, that brings the face nearest to upright, as far
+        as MediaPipe saw it."""
+        seen = self.detections.get(MEDIAPIPE)
+        return 0 if seen is None else turn_to_upright(seen.points_px)
 
     @property
-    def points_crop_px(self) -> Float[Tensor, "478 2"]:
-        """The points in `crop` pixels."""
-        return self.T_crop_photo @ self.points_px
+    def all_points_px(self) -> Float[Tensor, "points 2"]:
+        """All points of all detectors, in `photo` pixels."""
+        return torch.cat([detection.points_px for detection in self.detections.values()])
+
+    def detection(self, source: str = MEDIAPIPE) -> Detection:
+        """What a detector saw.
+
+        Raises:
+            InputError: it was not asked.
+        """
+        if source not in self.detections:
+            raise InputError(
+                f"The detector {source} has seen nothing of {self.name}, only "
+                f"{', '.join(self.detections) or 'none'} has: add its detection."
+            )
+        return self.detections[source]
+
+    def seen_by(self, *detections: Detection) -> "Observation":
+        """The same with detections added, or put in place of those of the same detectors."""
+        added = {detection.source: detection for detection in detections}
+        return self.replace(detections={**self.detections, **added})
 
 
 def observe(
@@ -115,7 +136,7 @@ def observe_face(
         image_linear=crop.image_linear,
         inside=crop.inside,
         skin=torch.where(crop.inside, skin, torch.zeros_like(skin)),
-        points_px=face.points_px,
+        detections={MEDIAPIPE: Detection(MEDIAPIPE, MEDIAPIPE_POINTS, face.points_px)},
         blendshapes=face.blendshapes,
         blendshape_names=face.blendshape_names,
         T_cam_canonical=face.T_cam_canonical,

@@ -19,30 +19,31 @@ Values = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Residuals:
-    """One term at one point."""
+    """One term at one point, or at each of several: batch axes of the values lead everything."""
 
-    residual: Float[Tensor, "rows"]
+    residual: Float[Tensor, "*batch rows"]
     """In sigmas; differentiable with respect to the values, so that first-order solvers can do
     without `jacobian`."""
-    energy: Float[Tensor, ""]
+    energy: Float[Tensor, "*batch"]
     """Half the sum of squares, or what a robust loss puts in its place."""
-    weight: Float[Tensor, "rows"] | None = None
+    weight: Float[Tensor, "*batch rows"] | None = None
     """Weight of each row in the quadratic model: the derivative of the energy with respect to half
     the squared residual. None for a sum of squares, where it is 1."""
     jacobian: Callable[[tuple[str, ...]], dict[str, Tensor]] | None = None
-    """Gives, for the names asked, derivatives `(rows, size of the unknown)`; a name that the term
-    does not depend on is left out. None has them found by automatic differentiation."""
+    """Gives, for the names asked, derivatives `(*batch, rows, size of the unknown)`, without batch
+    axes where they are the same for all; a name that the term does not depend on is left out. None
+    has them found by automatic differentiation."""
 
 
 Term = Callable[[Values], Residuals]
 
 
 def sum_of_squares(
-    residual: Float[Tensor, "rows"],
+    residual: Float[Tensor, "*batch rows"],
     jacobian: Callable[[tuple[str, ...]], dict[str, Tensor]] | None = None,
 ) -> Residuals:
     """A term that is a sum of squares."""
-    return Residuals(residual, 0.5 * residual.square().sum(), jacobian=jacobian)
+    return Residuals(residual, 0.5 * residual.square().sum(-1), jacobian=jacobian)
 
 
 def renamed(term: Term, names: Mapping[str, str]) -> Term:
@@ -132,11 +133,12 @@ class Problem:
         low, high = self.flat_bounds()
         return torch.minimum(torch.maximum(x, low), high)
 
-    def values(self, x: Float[Tensor, "free"]) -> dict[str, Tensor]:
-        """Named tensors for a flat vector; the unknowns that are not free keep their start."""
+    def values(self, x: Float[Tensor, "*batch free"]) -> dict[str, Tensor]:
+        """Named tensors for a flat vector, or for each of a batch; the unknowns that are not free
+        keep their start."""
         moved = {
-            name: part.reshape(self.start[name].shape)
-            for name, part in zip(self.free, x.split(self.sizes), strict=True)
+            name: part.reshape(*x.shape[:-1], *self.start[name].shape)
+            for name, part in zip(self.free, x.split(self.sizes, -1), strict=True)
         }
         return {**self.start, **moved}
 

@@ -11,6 +11,7 @@ import write_tables
 from fit3dmm.evaluate.synthetic import Synthetic
 from fit3dmm.fitting import FitConfig, preset
 from fit3dmm.geometry.alignment import solve_similarity
+from fit3dmm.observe.detection import MEDIAPIPE
 from harness import read_report, run
 from paired import ITS_ERROR, with_error
 from variants import DEFAULT, VARIANTS
@@ -110,7 +111,7 @@ def test_other_solvers_come_to_about_the_same_face(name, most_mm, trial):
 @pytest.mark.parametrize(("name", "most"), [("68 landmarks", 68), ("no outline", 432)])
 def test_points_that_are_left_out_pull_nothing(name, most, trial):
     less = VARIANTS[name].change(trial)
-    sigma_mm = less.prepared.detected.errors.sigma_mm[0]
+    sigma_mm = less.prepared.detectors[MEDIAPIPE].errors.sigma_mm[0]
     assert most - 18 < (sigma_mm < 100).sum() <= most  # some of iBUG's share a nearest point
     few, all_points = (one.run()[0].coefficients.identity for one in (less, trial))
     assert 0.1 * all_points.norm() < (few - all_points).norm() < 1.5 * all_points.norm()
@@ -118,13 +119,13 @@ def test_points_that_are_left_out_pull_nothing(name, most, trial):
 
 def test_a_detector_may_be_taken_at_its_word(trial):
     plain = VARIANTS["detector taken at its word"].change(trial)
-    assert plain.prepared.detected.errors.n_modes == 0
+    assert plain.prepared.detectors[MEDIAPIPE].errors.n_modes == 0
     assert 0.2 < plain.run()[0].coefficients.identity.norm() < 8
 
 
 def test_a_perfect_detector_sees_the_true_points(trial):
-    seen = VARIANTS["true points"].change(trial).observation.points_px.numpy()
-    off_px = np.linalg.norm(seen - trial.observation.points_px.numpy(), axis=1)
+    seen = VARIANTS["true points"].change(trial).observation.detection().points_px.numpy()
+    off_px = np.linalg.norm(seen - trial.observation.detection().points_px.numpy(), axis=1)
     # The real one is off by some pixels of a face of a hundred, and nowhere near by chance.
     assert 0.3 < np.median(off_px) < 8
 

@@ -1,39 +1,88 @@
-"""Every term's Jacobian and energy agree with finite and automatic differences in float64."""
+"""Every term's Jacobian and energy agree with finite and automatic differences in float64, for
+points that are linear in the unknowns and for points with a joint, one at a time and in batches."""
+
+from dataclasses import dataclass
 
 import pytest
 import torch
 
+from fit3dmm._tensors import TensorRecord
 from fit3dmm.energy import (
+    LinearPoints,
+    Located,
     PointErrors,
+    Points,
+    ShapeScores,
     SmoothImage,
     blurred,
+    contour_term,
     detected_term,
     distance_prior,
     find_edges,
-    gap_term,
     iris_term,
     light_prior,
     mean_towards_camera,
     model_points,
     normal_prior,
+    opening_term,
     photometric_term,
     project,
-    silhouette_term,
-    skin_points,
+    standard_normal,
+    surface_samples,
 )
 from fit3dmm.energy.robust import cauchy, charbonnier, geman_mcclure, squares
+from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.geometry.mesh import build_topology, vertex_normals
+from fit3dmm.geometry.rotation import cross_matrix, left_jacobian, rotation_matrix
 from fit3dmm.geometry.transform import Similarity
-from fit3dmm.model.morphable import Coefficients
 from fit3dmm.scene import Lighting, Pose
 from fit3dmm.solve import Problem
-from fit3dmm.unknowns import PhotoIntrinsics
+from fit3dmm.unknowns import PhotoIntrinsics, coefficients_of, modes_of, starts
 from tests.toy import toy_model
 
-FRAME = PhotoIntrinsics(torch.tensor([320.0, 240.0], dtype=torch.float64), 640, 480)
-MODES = "detector_modes/mediapipe"
+INTRINSICS = PhotoIntrinsics(torch.tensor([320.0, 240.0], dtype=torch.float64), 640, 480)
 CROP = Similarity.in_plane(0.7, (-130.0, -60.0)).to(dtype=torch.float64)
+MODES, FAKE_MODES = modes_of("mediapipe"), modes_of("fake")
+JAW = "jaw_rad"
+
+
+@dataclass(frozen=True)
+class JointedPoints(TensorRecord):
+    """Points of a head with one joint: each turns with it about a pivot, by its own share."""
+
+    rest: LinearPoints
+    pivot_mm: torch.Tensor
+    share: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.rest)
+
+    def at(self, values) -> Located:
+        at_rest = self.rest.at(values)
+        jaw = values[JAW][..., None, :] * self.share[:, None]
+        turn, jacobian = rotation_matrix(jaw), left_jacobian(jaw)
+        arms = [at_rest.mm - self.pivot_mm, *at_rest.coordinates[..., 3:].split(3, -1)]
+        turned = [(turn @ arm[..., None])[..., 0] for arm in arms if arm.shape[-1]]
+        wrt_jaw = [-cross_matrix(arm) @ jacobian * self.share[:, None, None] for arm in turned]
+        turned[0] = turned[0] + self.pivot_mm
+        wrt = {
+            name: torch.cat([turn @ part for part in basis.split(3, -2)], -2)
+            for name, basis in at_rest.wrt.items()
+        }
+        return Located(torch.cat(turned, -1), {**wrt, JAW: torch.cat(wrt_jaw, -2)})
+
+    def select(self, rows) -> "JointedPoints":
+        return self.replace(rest=self.rest.select(rows), share=self.share[rows])
+
+    def shifted(self, by) -> "JointedPoints":
+        return self.replace(rest=self.rest.shifted(by))
+
+
+def _jointed(points: LinearPoints) -> JointedPoints:
+    """The lower half of the face hangs on a jaw."""
+    pivot = torch.tensor([0.0, -10.0, 20.0], dtype=torch.float64)
+    return JointedPoints(points, pivot, torch.sigmoid(-points.mean[:, 1] / 20))
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +96,23 @@ def _values(model, seed: int = 0) -> dict[str, torch.Tensor]:
     light = Lighting.ambient_white(0.8) + 0.4 * Lighting.directional(
         [0.5, 0.4, 1.0], (1.0, 0.9, 0.8)
     )
+
+    def near(*values: float) -> torch.Tensor:
+        wanted = torch.tensor(values, dtype=torch.float64)
+        return wanted * (1 + 0.02 * seed)
+
     return {
         "identity": face.identity,
         "detail": face.detail,
         "expression": face.expression,
         "albedo": face.albedo,
         MODES: torch.randn(3, generator=generator, dtype=torch.float64),
-        "rotation_rad": torch.tensor([0.1, -0.4, 0.2], dtype=torch.float64),
-        "translation_mm": torch.tensor([20.0, -10.0, -700.0], dtype=torch.float64),
-        "log_focal": torch.tensor([900.0], dtype=torch.float64).log(),
-        "irradiance_sh": light.irradiance_sh.double(),
+        FAKE_MODES: torch.randn(2, generator=generator, dtype=torch.float64),
+        "rotation_rad": near(0.1, -0.4, 0.2),
+        "translation_mm": near(20.0, -10.0, -700.0),
+        "log_focal": near(900.0).log(),
+        "irradiance_sh": light.irradiance_sh.double() * (1 + 0.1 * seed),
+        JAW: near(0.3, 0.05, -0.1),
     }
 
 
@@ -66,35 +122,50 @@ def _image(seed: int = 1) -> SmoothImage:
     return SmoothImage(blurred(noise, 3.0) * 3)
 
 
-def _terms(model):
-    points = model_points(model, model.landmarks["mediapipe478"])
+def _terms(model, of_model=lambda points: points):
+    """All kinds of terms.
+
+    Args:
+        of_model: what moves points that are linear at first.
+    """
+    linear = model_points(model, model.landmarks["mediapipe478"])
+    points: Points = of_model(linear)
     generator = torch.Generator().manual_seed(2)
     seen = 300 + 80 * torch.randn(478, 2, generator=generator, dtype=torch.float64)
     sigma = 1 + torch.rand(478, generator=generator, dtype=torch.float64)
     across = torch.nn.functional.normalize(seen - 300, dim=1)
-    skin = skin_points(model, 300)
+    samples = surface_samples(model, 300)
+    samples = samples.replace(points=of_model(samples.points))
     weight = torch.rand(300, generator=generator, dtype=torch.float64)
     irises = points.select(torch.tensor([468, 473]))
     rows = torch.arange(20)
+    # A second detector sees other points, fewer of them, and errs in its own way.
+    fewer = torch.arange(0, 468, 25)
+    fake = _errors(linear.select(fewer), sigma[fewer], n_modes=2, seed=6)
+    fake_term = detected_term(
+        points.select(fewer), seen[fewer] + 2, fake, FAKE_MODES, INTRINSICS, cauchy(2.0)
+    )
     return {
-        "detected": detected_term(points, seen, _errors(points, sigma), MODES, FRAME),
-        "gaps": gap_term(
-            points.select(rows), points.select(rows + 30), seen[rows], sigma[rows], FRAME
+        "detected": detected_term(points, seen, _errors(linear, sigma), MODES, INTRINSICS),
+        "fake detector": fake_term,
+        "openings": opening_term(
+            points.select(rows), points.select(rows + 30), seen[rows], sigma[rows], INTRINSICS
         ),
-        "silhouette": silhouette_term(points, seen, across, sigma, sigma, FRAME, charbonnier(5.0)),
-        "iris": iris_term(irises, torch.tensor(15.5, dtype=torch.float64), 0.6, FRAME),
-        "photometric": photometric_term(skin, weight, _image(), CROP, FRAME, 0.1),
+        "contour": contour_term(points, seen, across, sigma, sigma, INTRINSICS, charbonnier(5.0)),
+        "iris": iris_term(irises, torch.tensor(15.5, dtype=torch.float64), 0.6, INTRINSICS),
+        "photometric": photometric_term(samples, weight, _image(), CROP, INTRINSICS, 0.1),
         "identity": normal_prior("identity", 0.0, 1.0),
         "expression": normal_prior("expression", 0.2, model.expression_sigma),
+        "modes": standard_normal((MODES, FAKE_MODES)),
         "distance": distance_prior(900.0, 0.5),
         "focal": normal_prior("log_focal", 7.0, 0.3),
         "light": light_prior(0.9, 0.3, 0.4, 0.1),
     }
 
 
-def _errors(points, sigma) -> PointErrors:
+def _errors(points: LinearPoints, sigma, n_modes: int = 3, seed: int = 5) -> PointErrors:
     """Errors that depend on everything, in a head that is tilted and not quite straight."""
-    generator = torch.Generator().manual_seed(5)
+    generator = torch.Generator().manual_seed(seed)
     n = len(points)
 
     def random(*shape: int) -> torch.Tensor:
@@ -103,22 +174,26 @@ def _errors(points, sigma) -> PointErrors:
     forward = torch.tensor([0.1, -0.2, 1.0], dtype=torch.float64)
     return PointErrors(
         bias_px=random(n, 2),
-        by_shape_px=random(n, 2, points.basis_mm.shape[2]),
+        by_score_px=random(n, 2, 4),
+        scores=ShapeScores(points.mean, random(4), random(4, n, 3) / n),
         by_view_px=5 * random(n, 2, 6),
-        modes_px=2 * random(n, 2, 3),
+        modes_px=2 * random(n, 2, n_modes),
         sigma_px=sigma,
         forward=forward / forward.norm(),
         upright=torch.tensor([[0.8, -0.6], [0.6, 0.8]], dtype=torch.float64),
     )
 
 
-@pytest.fixture(scope="module")
-def terms(model):
-    return _terms(model)
+KINDS = {"linear": lambda points: points, "jointed": _jointed}
 
 
-NAMES = ("detected", "gaps", "silhouette", "iris", "photometric", "identity",
-         "expression", "distance", "focal", "light")  # fmt: skip
+@pytest.fixture(scope="module", params=KINDS)
+def terms(model, request):
+    return _terms(model, KINDS[request.param])
+
+
+NAMES = ("detected", "fake detector", "openings", "contour", "iris", "photometric", "identity",
+         "expression", "modes", "distance", "focal", "light")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -128,14 +203,33 @@ def test_jacobian_agrees_with_finite_differences(model, terms, name):
     x = problem.flat_start()
     jacobian = problem.jacobian(problem.evaluate(x), name)
     step = 1e-5 * torch.eye(len(x), dtype=x.dtype)
-    for k in range(len(x)):
-        after = problem.evaluate(x + step[k]).terms[name].residual
-        before = problem.evaluate(x - step[k]).terms[name].residual
-        difference = (after - before) / 2e-5
+    # A batch of all steps at once.
+    after, before = (terms[name](problem.values(x + sign * step)).residual for sign in (1, -1))
+    differences = ((after - before) / 2e-5).expand(len(x), -1)
+    for k, difference in enumerate(differences):
         # Central differences are wrong by the third derivative times 1e-10; cubic convolution has a
         # jump in its second derivative, which shows where a point crosses a pixel's centre.
         scale = max(1.0, float(jacobian[:, k].abs().max()))
         assert torch.allclose(jacobian[:, k], difference, atol=2e-4 * scale), k
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_is_its_members_one_by_one(model, terms, name):
+    each = [_values(model, seed) for seed in range(3)]
+    batch = {key: torch.stack([values[key] for values in each]) for key in each[0]}
+    together = terms[name](batch)
+    jacobian = together.jacobian(tuple(batch))
+    for k, values in enumerate(each):
+        alone = terms[name](values)
+        assert torch.allclose(together.residual[k], alone.residual, rtol=1e-12, atol=1e-12)
+        assert torch.allclose(together.energy[k], alone.energy, rtol=1e-12)
+        if alone.weight is not None:
+            assert torch.allclose(together.weight[k], alone.weight, rtol=1e-12)
+        parts = alone.jacobian(tuple(values))
+        assert set(parts) == set(jacobian)
+        for key, part in parts.items():
+            same = jacobian[key].expand(3, *part.shape)[k]
+            assert torch.allclose(same, part, rtol=1e-10, atol=1e-10), key
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -163,50 +257,46 @@ def test_jacobian_is_given_for_the_free_unknowns_only(model, terms):
 def test_points_agree_with_the_model_and_the_camera(model):
     values = _values(model)
     points = model_points(model, model.landmarks["ibug68"])
-    face = Coefficients(*(values[k] for k in ("identity", "detail", "expression", "albedo")))
-    wanted = model.landmarks_mm("ibug68", face)
-    assert torch.allclose(points.positions_mm(values), wanted, atol=1e-9)
+    wanted = model.landmarks_mm("ibug68", coefficients_of(values))
+    assert torch.allclose(points.at(values).mm, wanted, atol=1e-9)
     pose = Pose(values["rotation_rad"], values["translation_mm"])
-    px = FRAME.camera(values).project(pose.T_cam_model @ wanted)
-    assert torch.allclose(project(points, values, FRAME).px, px, atol=1e-9)
+    camera = Camera(INTRINSICS.focal_px(values), INTRINSICS.principal_point_px, 640, 480)
+    px = camera.project(pose.T_cam_model @ wanted)
+    assert torch.allclose(project(points, values, INTRINSICS).px, px, atol=1e-9)
 
 
-def test_skin_points_cover_the_face_evenly(model):
-    skin = skin_points(model, 500)
-    assert len(skin) == 500
-    z = skin.points.mean_mm[:, 2]
-    assert (z > 0).float().mean() > 0.9
+def test_samples_cover_the_face_evenly(model):
+    samples = surface_samples(model, 500)
+    assert len(samples) == 500
+    place = samples.points.at(starts(model)).mm
+    assert (place[:, 2] > 0).float().mean() > 0.9
     # Left and right are alike, so the points' centre lies within their sampling of the middle.
-    assert skin.points.mean_mm[:, 0].mean().abs() < 2
+    assert place[:, 0].mean().abs() < 2
 
 
 def test_relinearised_normals_are_the_meshs_own(model):
     values = _values(model)
-    face = Coefficients(*(values[k] for k in ("identity", "detail", "expression", "albedo")))
-    shape, triangles = model.shape_mm(face), model.surface.triangles
-    skin = skin_points(model, 200).relinearised(shape, triangles, face)
-    raw = skin.normal_mean + (
-        skin.normal_basis.flatten(0, 1) @ skin.points.shape_coefficients(values)
-    ).unflatten(0, (-1, 3))
+    shape, triangles = model.shape_mm(coefficients_of(values)), model.surface.triangles
+    samples = surface_samples(model, 200).relinearised(shape, triangles, values)
     normals = vertex_normals(shape, build_topology(triangles, model.n_vertices))
-    wanted = skin.places.locate(normals, triangles)
-    cosine = torch.nn.functional.cosine_similarity(raw, wanted)
+    wanted = samples.places.locate(normals, triangles)
+    cosine = torch.nn.functional.cosine_similarity(samples.points.at(values).normal, wanted)
     # One sums area-weighted normals, the other unit normals of the corners: 1 % of a coarse mesh.
     assert cosine.min() > 0.99
 
 
 def test_normal_basis_is_the_derivative_of_the_meshs_normals(model):
-    skin = skin_points(model, 100)
-    triangles, zero = model.surface.triangles, model.zeros()
+    samples = surface_samples(model, 100)
+    rest, triangles = starts(model), model.surface.triangles
+    at_rest = samples.points.at(rest)
     step = 1e-3
     for name, i in (("identity", 2), ("detail", 1), ("expression", 0)):
-        changed = getattr(zero, name).clone()
+        changed = rest[name].clone()
         changed[i] = step
-        face = zero.replace(**{name: changed})
-        moved = skin.relinearised(model.shape_mm(face), triangles, zero).normal_mean
-        column = skin.points.shape_columns(("identity", "detail", "expression"))[name].start + i
-        basis = skin.normal_basis[..., column]
-        difference = (moved - skin.normal_mean) / step
+        face = coefficients_of({**rest, name: changed})
+        moved = samples.relinearised(model.shape_mm(face), triangles, rest).points.at(rest).normal
+        basis = at_rest.wrt[name][:, 3:, i]
+        difference = (moved - at_rest.normal) / step
         # Normals are quadratic in the coefficients: the forward difference errs by a thousandth.
         assert torch.allclose(difference, basis, atol=5e-3 * float(basis.abs().max())), name
 

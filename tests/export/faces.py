@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from fit3dmm.fitting import FitConfig, FitResult, fit_observation, prepare
+from fit3dmm.fitting import FitConfig, FitResult, Iris, Photometric, fit_observation, prepare
 from fit3dmm.fitting.detector_errors import exact_detector
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.colour import linear_to_srgb
+from fit3dmm.observe.detection import MEDIAPIPE
 from fit3dmm.observe.photo import Photo, photo_from_array
 from fit3dmm.scene import Lighting, Pose, Scene
 from tests.fitting.synthetic import draw, observe_scene
@@ -46,8 +47,10 @@ def photo_of(model: MorphableModel, scene: Scene) -> Photo:
 
 def fitted(known: KnownFace, size_px: int = 96) -> FitResult:
     """A real fit of the known face."""
-    config = FitConfig(skin_points=300, size_px=size_px, iris_noise_mm=1e3)
+    config = FitConfig(
+        size_px=size_px, photometric=Photometric(n_samples=300), iris=Iris(noise_mm=1e3)
+    )
     config = replace(config, focal_px=float(known.scene.camera.focal_px))
     observation = observe_scene(known.model, known.scene, size_px)
-    prepared = prepare(known.model, 300, exact_detector(468, 0.5))
+    prepared = prepare(known.model, 300, {MEDIAPIPE: exact_detector(468, 0.5)})
     return fit_observation(observation, prepared, config)

@@ -14,7 +14,8 @@ from fit3dmm import InputError
 from fit3dmm.export.depth import depth_map
 from fit3dmm.export.record import load_result, save_result
 from fit3dmm.export.summary import json_text, summary, write_json
-from fit3dmm.fitting import FitResult
+from fit3dmm.fitting import FitConfig, FitResult, Iris, Landmarks, Stage
+from fit3dmm.solve import LBFGS, Adam
 from tests.export.faces import KnownFace, fitted, known_face
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "result_v1.h5"
@@ -72,6 +73,12 @@ def test_the_golden_file_of_version_1_is_read_for_ever():
     assert read.quality.verdict in ("good", "doubtful")
     assert read.scene.coefficients.expression.shape == (5,)
     assert read.distance_mm == pytest.approx(700, rel=0.1)
+    # What version 1 called by other names, or had elsewhere.
+    assert read.observation.detection().points_px.shape == (478, 2)
+    assert read.config.iris == Iris(noise_mm=1e3)
+    assert "contour" in read.config.stages[-1].terms
+    assert "contour" in read.energies
+    assert read.quality.visible_share == pytest.approx(0.8, abs=0.05)
     assert read.stages[0].name == "pose"
     assert read.stages[0].history[0].evaluations == 1
     assert math.isnan(read.stages[0].history[0].gain)
@@ -81,11 +88,32 @@ def test_settings_that_a_file_lacks_take_their_defaults(result, tmp_path):
     save_result(tmp_path / "fit.h5", result)
     with h5py.File(tmp_path / "fit.h5", "r+") as file:
         settings = json.loads(file["config"].asstr()[()])
-        del settings["skin_floor"]
+        del settings["photometric"]["skin_floor"], settings["contour"]
         settings["of_another_time"] = 1
         del file["config"]
         file["config"] = json.dumps(settings)
     assert load_result(tmp_path / "fit.h5").config == result.config
+
+
+@dataclasses.dataclass(frozen=True)
+class TwoDetectors(FitConfig):
+    """Settings of somebody's own."""
+
+    second: Landmarks = dataclasses.field(default_factory=lambda: Landmarks(source="second"))
+
+
+def test_settings_of_anothers_own_leave_a_result_readable(result, tmp_path):
+    stages = tuple(dataclasses.replace(s, terms=(*s.terms, "second")) for s in result.config.stages)
+    own = result.replace(config=TwoDetectors(stages=stages))
+    save_result(tmp_path / "fit.h5", own)
+    assert load_result(tmp_path / "fit.h5").config.stages == result.config.stages
+
+
+@pytest.mark.parametrize("solver", [LBFGS(memory=5), Adam(learning_rate=0.3)])
+def test_the_solver_of_a_stage_is_kept(result, tmp_path, solver):
+    stage = Stage("only", ("identity",), ("identity",), solver=solver)
+    save_result(tmp_path / "fit.h5", result.replace(config=FitConfig(stages=(stage,))))
+    assert load_result(tmp_path / "fit.h5").config.stages == (stage,)
 
 
 def test_files_that_cannot_be_read(result, tmp_path):

@@ -6,6 +6,7 @@ from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.geometry.mesh import vertex_normals
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.crop import crop_around
+from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS, Detection
 from fit3dmm.observe.observation import Observation
 from fit3dmm.render.backend import choose_backend
 from fit3dmm.scene import Scene
@@ -36,11 +37,16 @@ def observe_scene(
         image_linear=image,
         inside=torch.ones(size_px, size_px, dtype=torch.bool),
         skin=torch.ones(size_px, size_px),
-        points_px=points,
+        detections={MEDIAPIPE: Detection(MEDIAPIPE, MEDIAPIPE_POINTS, points)},
         blendshapes=scene.coefficients.expression,
         blendshape_names=model.expression_names,
         T_cam_canonical=torch.eye(4),
     )
+
+
+def with_points(observation: Observation, points_px: torch.Tensor) -> Observation:
+    """The same with MediaPipe's points elsewhere."""
+    return observation.seen_by(observation.detection().replace(points_px=points_px))
 
 
 def draw(model: MorphableModel, scene: Scene, background_linear: float) -> torch.Tensor:

@@ -9,19 +9,21 @@ import pytest
 import torch
 
 from fit3dmm.energy.detected import view_features
-from fit3dmm.fitting import fit_observation, prepare, preset
+from fit3dmm.fitting import Landmarks, fit_observation, prepare, preset
 from fit3dmm.fitting.detector_errors import (
-    detected_model,
     detector_errors,
     exact_detector,
+    landmark_error_model,
     upright_axes,
     write_errors,
 )
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.model.files import load_model
+from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS
 from fit3dmm.scene import Lighting, Pose, Scene
-from tests.fitting.synthetic import observe_scene
+from fit3dmm.unknowns import starts, values_of
+from tests.fitting.synthetic import observe_scene, with_points
 
 FLIP = torch.tensor([-1.0, 1.0])
 
@@ -33,27 +35,32 @@ def prepared():
 
 def seen_from(prepared, rotation_rad):
     rotation = rotation_matrix(torch.tensor(rotation_rad))
-    return prepared.detected.at_view(rotation, 2.0, 1.5, 1.0, 0.0)
+    return prepared.detectors[MEDIAPIPE].at_view(rotation, 2.0, 1.5, 1.0, 0.0)
 
 
 def test_the_model_that_was_measured_has_scores_of_zero(prepared):
-    detected = prepared.detected
+    detected = prepared.detectors[MEDIAPIPE]
     # Both are of one mean face; what differs is rounding.
     assert torch.allclose(detected.R_model_reference, torch.eye(3), atol=1e-5)
-    assert detected.mean_score.abs().max() < 1e-3
+    assert detected.scores.at_mean.abs().max() < 1e-3
 
 
 def test_a_model_in_another_frame_has_the_same_scores(prepared):
     turn = rotation_matrix(torch.tensor([0.2, -0.1, 0.3]))
-    points = prepared.landmarks
+    points = prepared.points[MEDIAPIPE_POINTS]
     moved = points.replace(
-        mean_mm=points.mean_mm @ turn.T + torch.tensor([5.0, -30.0, 12.0]),
-        basis_mm=torch.einsum("yx,pxk->pyk", turn, points.basis_mm),
+        mean=points.mean @ turn.T + torch.tensor([5.0, -30.0, 12.0]),
+        basis=torch.einsum("yx,pxk->pyk", turn, points.basis),
     )
-    here, there = (detected_model(detector_errors(), p) for p in (points, moved))
+    here, there = (landmark_error_model(detector_errors(), p) for p in (points, moved))
     assert torch.allclose(there.R_model_reference, turn, atol=1e-4)
-    assert torch.allclose(there.mean_score, here.mean_score, atol=1e-3)
-    assert torch.allclose(there.score_by_shape, here.score_by_shape, atol=1e-4)
+    assert torch.allclose(there.scores.at_mean, here.scores.at_mean, atol=1e-3)
+    for name in ("identity", "detail", "expression"):
+        a, b = (
+            which.scores.wrt(name, which.points.at(starts(prepared.model)))
+            for which in (here, there)
+        )
+        assert torch.allclose(a, b, atol=1e-4)
 
 
 def test_upright_axes_put_the_top_of_the_head_on_top():
@@ -76,7 +83,7 @@ def test_a_tilted_head_has_tilted_errors(prepared):
 
 
 def test_errors_of_the_other_side_are_the_mirror_image(prepared):
-    mean_mm = prepared.landmarks.mean_mm[:468]
+    mean_mm = prepared.points[MEDIAPIPE_POINTS].mean[:468]
     flipped = mean_mm * torch.tensor([-1.0, 1.0, 1.0])
     mirror = torch.cdist(flipped, mean_mm).argmin(1)
     left, right = (seen_from(prepared, [0.0, sign * 0.7, 0.0]) for sign in (-1, 1))
@@ -118,7 +125,8 @@ def test_the_table_says_what_it_is(tmp_path):
 def test_knowing_the_detector_gives_better_faces(prepared):
     """Points with the table's own errors: shape and turn come out better than at their word."""
     model, config = prepared.model, preset("landmarks")
-    naive = prepared.replace(detected=detected_model(exact_detector(468, 2.0), prepared.landmarks))
+    exact = landmark_error_model(exact_detector(468, 2.0), prepared.points[MEDIAPIPE_POINTS])
+    naive = prepared.replace(detectors={MEDIAPIPE: exact})
     known_off, naive_off = [], []
     for seed in range(10):
         generator = torch.Generator().manual_seed(seed)
@@ -126,7 +134,7 @@ def test_knowing_the_detector_gives_better_faces(prepared):
         observation = with_errors(prepared, truth, observe_scene(model, truth, 64), generator)
         focal_px = float(truth.camera.focal_px)
         for which, off in ((prepared, known_off), (naive, naive_off)):
-            settings = replace(config, focal_px=focal_px, detector_scale=1.0)
+            settings = replace(config, focal_px=focal_px, landmarks=Landmarks(modes_scale=1.0))
             scene = fit_observation(observation, which, settings).scene
             turn = scene.pose.T_cam_model.rotation.T @ truth.pose.T_cam_model.rotation
             off.append([shape_error_mm(model, scene, truth), float((turn - torch.eye(3)).norm())])
@@ -147,17 +155,18 @@ def with_errors(prepared, scene, observation, generator):
     """The same observation by a detector that errs as the table says."""
     px_per_mm = float(scene.camera.focal_px / -scene.pose.translation_mm[2])
     rotation = scene.pose.T_cam_model.rotation
-    errors = prepared.detected.at_view(rotation, px_per_mm, 1.0, 1.0, 0.0)
-    coefficients = scene.coefficients
-    shape = torch.cat([coefficients.identity, coefficients.detail, coefficients.expression])
+    errors = prepared.detectors[MEDIAPIPE].at_view(rotation, px_per_mm, 1.0, 1.0, 0.0)
+    points = prepared.detectors[MEDIAPIPE].points.at(values_of(scene))
     turn = errors.upright @ (rotation @ errors.forward)[:2]
     view = view_features(turn, -scene.pose.translation_mm[2])
     z = torch.randn(errors.modes_px.shape[-1], generator=generator)
     noise = torch.randn(468, 2, generator=generator) * errors.sigma_px[:, None]
-    px = observation.points_px.clone()
-    px[:468] += errors.bias_px + errors.by_shape_px @ shape + errors.by_view_px @ view
+    px = observation.detection().points_px.clone()
+    px[:468] += (
+        errors.bias_px + errors.by_score_px @ errors.scores.at(points) + errors.by_view_px @ view
+    )
     px[:468] += errors.modes_px @ z + noise
-    return observation.replace(points_px=px)
+    return with_points(observation, px)
 
 
 def shape_error_mm(model, scene, truth) -> float:
@@ -174,7 +183,7 @@ def test_the_detectors_part_is_an_unknown_of_the_fit(prepared):
     observation = observe_scene(prepared.model, truth, 64)
     result = fit_observation(observation, prepared, preset("landmarks"))
     sigma = result.uncertainty.sigma("detector_modes/mediapipe")
-    assert len(sigma) == prepared.detected.errors.n_modes
+    assert len(sigma) == prepared.detectors[MEDIAPIPE].errors.n_modes
     # Every photo tells something of it, and none tells all.
     assert (sigma < 1.0001).all()
     assert sigma.min() < 0.6

@@ -6,22 +6,23 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fit3dmm.fitting import FitConfig, Stage, fit_observation, prepare, preset
+from fit3dmm.fitting import FitConfig, Iris, Photometric, Stage, fit_observation, prepare, preset
 from fit3dmm.fitting.detector_errors import exact_detector
 from fit3dmm.geometry.camera import Camera
+from fit3dmm.observe.detection import MEDIAPIPE
 from fit3dmm.scene import Lighting, Pose, Scene
 from fit3dmm.solve import Reason
-from tests.fitting.synthetic import observe_scene
+from tests.fitting.synthetic import observe_scene, with_points
 from tests.toy import toy_model
 
 # The toy's irises are painted anywhere: their size says nothing about its scale.
 NO_IRIS = 1e3
-CONFIG = FitConfig(skin_points=800, iris_noise_mm=NO_IRIS)
+CONFIG = FitConfig(photometric=Photometric(n_samples=800), iris=Iris(noise_mm=NO_IRIS))
 
 
 @pytest.fixture(scope="module")
 def prepared():
-    return prepare(toy_model(), 800, exact_detector(468, 0.5))
+    return prepare(toy_model(), 800, {MEDIAPIPE: exact_detector(468, 0.5)})
 
 
 def random_scene(model, seed: int) -> Scene:
@@ -156,10 +157,10 @@ def test_a_detector_that_errs_on_some_points_is_outvoted(prepared):
     truth = random_scene(prepared.model, 7)
     seen = observe_scene(prepared.model, truth)
     config = replace(CONFIG, focal_px=float(truth.camera.focal_px))
-    moved = seen.points_px.clone()
+    moved = seen.detection().points_px.clone()
     moved[::20] += 40.0
     clean = fit_observation(seen, prepared, config)
-    outliers = fit_observation(seen.replace(points_px=moved), prepared, config)
+    outliers = fit_observation(with_points(seen, moved), prepared, config)
     error = aligned_error_mm(prepared.model, outliers.scene.coefficients, clean.scene.coefficients)
     # Each of the 24 points pulls with three sigmas and no more.
     assert error < 1.0
@@ -167,7 +168,7 @@ def test_a_detector_that_errs_on_some_points_is_outvoted(prepared):
 
 def test_landmarks_alone(prepared):
     truth = random_scene(prepared.model, 8)
-    config = replace(preset("landmarks"), iris_noise_mm=NO_IRIS)
+    config = replace(preset("landmarks"), iris=Iris(noise_mm=NO_IRIS))
     result = fit_observation(observe_scene(prepared.model, truth), prepared, config)
     assert [report.name for report in result.stages] == ["pose", "landmarks"]
     assert result.quality.photometric_error is None
@@ -180,7 +181,7 @@ def test_what_a_result_tells(prepared):
         observe_scene(prepared.model, random_scene(prepared.model, 9)), prepared, CONFIG
     )
     # This detector has no errors that would be unknowns.
-    assert set(result.energies) == set(CONFIG.stages[-1].terms) - {"detector"}
+    assert set(result.energies) == set(CONFIG.stages[-1].terms) - {"detector_modes"}
     assert all(report.reason in Reason for report in result.stages)
     assert result.model.name == "toy"
     assert {"fit3dmm", "torch", "mediapipe"} <= set(result.versions)
@@ -204,8 +205,8 @@ def test_a_photo_without_contrast_is_no_crash(prepared, level):
 def test_landmarks_from_nowhere_are_flagged(prepared):
     seen = observe_scene(prepared.model, random_scene(prepared.model, 11))
     generator = torch.Generator().manual_seed(0)
-    scattered = seen.points_px[torch.randperm(478, generator=generator)]
-    result = fit_observation(seen.replace(points_px=scattered), prepared, CONFIG)
+    scattered = seen.detection().points_px[torch.randperm(478, generator=generator)]
+    result = fit_observation(with_points(seen, scattered), prepared, CONFIG)
     assert result.quality.verdict == "failed"
     assert result.quality.remarks
 
@@ -225,7 +226,7 @@ def test_closed_eyes_and_open_mouth_are_fitted_as_wide_as_they_are(prepared):
     truth = random_scene(prepared.model, 13)
     seen = observe_scene(prepared.model, truth)
     config = replace(CONFIG, focal_px=float(truth.camera.focal_px))
-    moved = seen.replace(points_px=seen.points_px + torch.tensor([4.0, -3.0]))
+    moved = with_points(seen, seen.detection().points_px + torch.tensor([4.0, -3.0]))
     gaps = []
     for observation in (seen, moved):
         scene = fit_observation(observation, prepared, config).scene

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from fit3dmm._errors import InputError
-from fit3dmm.fitting import FitConfig, Stage, fit_observation, prepare, preset
+from fit3dmm.fitting import FitConfig, Iris, Photometric, Stage, fit_observation, prepare, preset
 from fit3dmm.fitting.detector_errors import exact_detector
 from fit3dmm.fitting.initialise import solve_weak_perspective
-from fit3dmm.fitting.terms import BUILDERS
 from fit3dmm.fitting.uncertainty import laplace
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix
+from fit3dmm.observe.detection import MEDIAPIPE
 from fit3dmm.scene import Scene
 from fit3dmm.solve import LBFGS, Adam, LevenbergMarquardt, Problem, sum_of_squares
 from tests.fitting.synthetic import observe_scene
@@ -57,7 +57,7 @@ def test_presets_name_terms_that_exist():
         config = preset(name)
         assert config.preset == name
         for stage in config.stages:
-            assert set(stage.terms) <= set(BUILDERS)
+            assert set(stage.terms) <= set(config.evidence())
     with pytest.raises(InputError, match="no preset"):
         preset("best")
 
@@ -73,7 +73,14 @@ def _numbers(settings) -> list[str]:
 
 @pytest.mark.parametrize(
     "settings",
-    [FitConfig(), FitConfig().stages[0], LevenbergMarquardt(), LBFGS(), Adam()],
+    [
+        FitConfig(),
+        FitConfig().stages[0],
+        LevenbergMarquardt(),
+        LBFGS(),
+        Adam(),
+        *[one for one in FitConfig().evidence().values() if fields(one)],
+    ],
     ids=lambda settings: type(settings).__name__,
 )
 def test_every_number_of_the_settings_is_checked(settings):
@@ -86,26 +93,30 @@ def test_every_number_of_the_settings_is_checked(settings):
 
 
 def test_settings_that_mean_nothing_are_refused():
-    for sigma in [name for name in _numbers(FitConfig()) if "sigma" in name or "scale" in name]:
-        with pytest.raises(InputError, match=f"{sigma} must be above 0"):
-            FitConfig(**{sigma: 0.0})
+    for evidence in FitConfig().evidence().values():
+        for name in [name for name in _numbers(evidence) if "sigma" in name or "scale" in name]:
+            with pytest.raises(InputError, match=f"{name} must be above 0"):
+                replace(evidence, **{name: 0.0})
     with pytest.raises(InputError, match="size_px must be 64 to 1024"):
         FitConfig(size_px=63)
     with pytest.raises(InputError, match="must rise"):
-        FitConfig(photometric_sigma_range=(0.3, 0.03))
+        Photometric(sigma_range=(0.3, 0.03))
     with pytest.raises(InputError, match="focal_px must be above 0"):
         FitConfig(focal_px=-3.0)
     with pytest.raises(InputError, match="stage odd moves nose, which is no unknown"):
         Stage("odd", ("nose",), ("landmarks",))
+    odd = Stage("odd", ("identity",), ("landmarks", "smell"))
+    with pytest.raises(InputError, match="stage odd names smell, which is no evidence"):
+        FitConfig(stages=(odd,))
 
 
 def test_another_solver_is_another_setting():
     """The landmarks' stage by each solver, on a problem small enough for all of them."""
     model = toy_model()
-    prepared = prepare(model, 100, exact_detector(468, 0.5))
+    prepared = prepare(model, 100, {MEDIAPIPE: exact_detector(468, 0.5)})
     truth = Scene.portrait(model.zeros().replace(identity=torch.ones(6)), 400, 400)
     seen = observe_scene(model, truth, 64)
-    config = FitConfig(stages=preset("landmarks").stages[1:], iris_noise_mm=1e3)
+    config = FitConfig(stages=preset("landmarks").stages[1:], iris=Iris(noise_mm=1e3))
     solvers = (LevenbergMarquardt(), LBFGS(20), Adam(max_steps=20, learning_rate=0.1))
     for solver in solvers:
         (stage,) = fit_observation(seen, prepared, config.solved_by(solver)).stages

@@ -16,7 +16,7 @@ FLIP = torch.tensor([-1.0, 1.0, 1.0])
 
 @pytest.fixture(scope="module")
 def prepared():
-    return prepare(load_model(), FitConfig().skin_points)
+    return prepare(load_model(), FitConfig().photometric.n_samples)
 
 
 @pytest.fixture(scope="module")

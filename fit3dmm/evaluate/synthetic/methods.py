@@ -42,7 +42,7 @@ class MeanFaceFitter:
         observation = observe_largest(photo, POSE_ONLY.size_px)
         if observation is None:
             return None
-        prepared = prepared_model(self.model, POSE_ONLY.skin_points)
+        prepared = prepared_model(self.model, POSE_ONLY.photometric.n_samples)
         scene = fit_observation(observation, prepared, POSE_ONLY).scene
         placed = scene.replace(coefficients=prepared.model.zeros())
         return face_of_scene(placed, prepared.model, has_light=False)
@@ -54,7 +54,9 @@ _ADAM = Adam(max_steps=150, learning_rate=0.1)
 POSE_ONLY = FitConfig(
     preset="mean face",
     stages=(
-        Stage("pose", POSE + CAMERA + DETECTOR, ("landmarks", "detector", "distance", "focal")),
+        Stage(
+            "pose", POSE + CAMERA + DETECTOR, ("landmarks", "detector_modes", "distance", "focal")
+        ),
     ),
 )
 """Where the detector's points put a face, and nothing about the face itself."""

@@ -1,6 +1,6 @@
-"""The term for outlines: where the face ends in the render, the photo has an edge.
+"""The term for contours: where the face ends in the render, the photo has an edge.
 
-Edges are searched along lines across the projected outline, and the outline is drawn to them along
+Edges are searched along lines across the projected contour, and the contour is drawn to them along
 those lines (the correspondence of A. Bas, W. Smith, T. Bolkart, S. Wuhrer, "Fitting a 3D morphable
 model to edges", ACCV workshops 2016, searched on the photo's side). A wrong edge must not pull for
 ever, so the loss lets go of what stays far.
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.energy.image import SmoothImage
-from fit3dmm.energy.points import ModelPoints, project
+from fit3dmm.energy.points import Points, project
 from fit3dmm.energy.robust import Loss, geman_mcclure
 from fit3dmm.solve.problem import Residuals, Term, Values
 from fit3dmm.unknowns import PhotoIntrinsics
@@ -20,8 +20,8 @@ from fit3dmm.unknowns import PhotoIntrinsics
 _SIDE = 3
 
 
-def silhouette_term(
-    points: ModelPoints,
+def contour_term(
+    points: Points,
     edge_px: Float[Tensor, "points 2"],
     across: Float[Tensor, "points 2"],
     weight: Float[Tensor, "points"],
@@ -29,25 +29,25 @@ def silhouette_term(
     intrinsics: PhotoIntrinsics,
     loss: Loss | None = None,
 ) -> Term:
-    """Distances, across the outline, of its points from edges of the photo.
+    """Distances, across the contour, of its points from edges of the photo.
 
     Args:
         points: of the surface, where it ends for the eye.
         edge_px: the edge that belongs to each, in the photo.
-        across: unit vectors across the outline, in the picture.
+        across: unit vectors across the contour, in the picture.
         weight: how much each edge counts, 0 where none was found.
         sigma_px: of each distance.
     """
-    loss = loss or geman_mcclure(turn=3.0)
+    loss = loss or geman_mcclure(scale=3.0)
     rows = (across / sigma_px[:, None])[:, None]
 
     def term(values: Values) -> Residuals:
         at = project(points, values, intrinsics)
-        residual = (rows @ (at.px - edge_px)[..., None])[:, 0, 0]
+        residual = (rows @ (at.px - edge_px)[..., None])[..., 0, 0]
         energy, robust = loss(residual.square())
         return Residuals(
             residual,
-            (weight * energy).sum(),
+            (weight * energy).sum(-1),
             weight * robust.detach(),
             lambda free: at.pull_back(rows, free),
         )

@@ -1,4 +1,4 @@
-"""Points that represent a face's surface in the photometric term, and which of them are seen."""
+"""Samples of a face's surface for the photometric term: places, normals, albedo and area."""
 
 from dataclasses import dataclass
 
@@ -7,64 +7,50 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
-from fit3dmm.energy.points import SHAPE, ModelPoints, model_points
+from fit3dmm.energy.points import LinearPoints, Points, model_points
 from fit3dmm.geometry.mesh import triangle_normals
 from fit3dmm.geometry.surface_points import SurfacePoints
-from fit3dmm.model.morphable import Coefficients, MorphableModel
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.solve.problem import Values
 
 # Coefficients whose normals are differentiated at once: bounds the memory that it takes.
 _CHUNK = 16
 
 
 @dataclass(frozen=True)
-class SkinPoints(TensorRecord):
-    """Points spread evenly over the face, with all that a matte surface needs.
+class SurfaceSamples(TensorRecord):
+    """Points spread evenly over the face, with all that a matte surface needs."""
 
-    Normals are linear in the coefficients around `normal_mean`, not unit vectors.
-    """
-
-    points: ModelPoints
-    normal_mean: Float[Tensor, "points 3"]
-    """Area-weighted normals where they were last computed, in `model`."""
-    normal_basis: Float[Tensor, "points 3 shape"]
-    """Their change with each shape coefficient, at the mean face."""
+    points: Points
+    """With normals. Those of a linear model are linear around the mean face, where they are sums of
+    the normals around a point, weighted by area."""
     albedo_mean_linear: Float[Tensor, "points 3"]
     albedo_basis_linear: Float[Tensor, "points 3 albedo"]
     area_mm2: Float[Tensor, "points"]
     """Surface of the mean face that each point stands for, times its share in the face region."""
-    triangle: Int[Tensor, "points"]
-    """Of the surface, on which each point lies."""
-    barycentric: Float[Tensor, "points 3"]
-
-    @property
-    def places(self) -> SurfacePoints[Tensor]:
-        """Where the points are on the surface."""
-        return SurfacePoints(self.triangle, self.barycentric)
+    places: SurfacePoints[Tensor]
+    """Where the points are on the surface."""
 
     def __len__(self) -> int:
         return len(self.area_mm2)
 
-    def select(self, rows: Tensor) -> "SkinPoints":
+    def select(self, rows: Tensor) -> "SurfaceSamples":
         """Some of the points."""
-        return SkinPoints(
+        return SurfaceSamples(
             self.points.select(rows),
-            self.normal_mean[rows],
-            self.normal_basis[rows],
             self.albedo_mean_linear[rows],
             self.albedo_basis_linear[rows],
             self.area_mm2[rows],
-            self.triangle[rows],
-            self.barycentric[rows],
+            SurfacePoints(self.places.triangle[rows], self.places.barycentric[rows]),
         )
 
     def relinearised(
-        self, shape_mm: Float[Tensor, "vertices 3"], triangles: Tensor, coefficients: Coefficients
-    ) -> "SkinPoints":
-        """With normals that are exact at some coefficients, whose surface is given."""
+        self, shape_mm: Float[Tensor, "vertices 3"], triangles: Tensor, values: Values
+    ) -> "SurfaceSamples":
+        """With normals that are exact at some values, whose surface is given."""
         exact = _point_normals(shape_mm[:, None], triangles, self.places)[:, 0]
-        at = torch.cat([getattr(coefficients, name) for name in SHAPE])
-        moved = (self.normal_basis.flatten(0, 1) @ at).unflatten(0, (-1, 3))
-        return self.replace(normal_mean=exact - moved)
+        off = exact - self.points.at(values).normal
+        return self.replace(points=self.points.shifted(torch.cat([torch.zeros_like(off), off], 1)))
 
 
 def spread_points(model: MorphableModel, n: int) -> SurfacePoints[Tensor]:
@@ -86,7 +72,7 @@ def spread_points(model: MorphableModel, n: int) -> SurfacePoints[Tensor]:
     return SurfacePoints(triangle.to(model.mean_mm.device), barycentric)
 
 
-def skin_points(model: MorphableModel, n: int = 3000) -> SkinPoints:
+def surface_samples(model: MorphableModel, n: int = 3000) -> SurfaceSamples:
     """Set up `n` points. Takes some tenths of a second: keep the result for all fits of a model."""
     places = spread_points(model, n)
     triangles = model.surface.triangles
@@ -97,16 +83,23 @@ def skin_points(model: MorphableModel, n: int = 3000) -> SkinPoints:
         for basis in bases
         for part in basis.split(_CHUNK)
     ]
-    albedo_basis = places.locate(model.albedo_basis_linear, triangles)
-    return SkinPoints(
-        model_points(model, places),
+    points = model_points(model, places)
+    normals = LinearPoints(
         _point_normals(mean[:, None], triangles, places)[:, 0],
-        torch.cat(normal_basis, dim=1).transpose(1, 2).contiguous(),
+        torch.cat(normal_basis, dim=1).mT.contiguous(),
+        points.unknowns,
+        points.sizes,
+    )
+    albedo_basis = places.locate(model.albedo_basis_linear, triangles)
+    return SurfaceSamples(
+        points.replace(
+            mean=torch.cat([points.mean, normals.mean], 1),
+            basis=torch.cat([points.basis, normals.basis], 1),
+        ),
         places.locate(model.albedo_mean_linear, triangles),
         albedo_basis.permute(1, 2, 0).contiguous(),
         (_triangle_weights(model).sum() / n).to(model.mean_mm).expand(n).clone(),
-        places.triangle,
-        places.barycentric,
+        places,
     )
 
 

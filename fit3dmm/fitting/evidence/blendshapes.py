@@ -1,0 +1,50 @@
+"""Scores of an expression that a detector gives by name."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm.energy.priors import normal_prior
+from fit3dmm.fitting.context import Context
+from fit3dmm.fitting.evidence.evidence import Evidence
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.observation import Observation
+from fit3dmm.solve.problem import Term
+from fit3dmm.unknowns import EXPRESSION
+
+# Units that MediaPipe has names for and never scores (exactly 0 on some 300 portraits, smiling and
+# not): its silence is no observation.
+_NEVER_SCORED = (
+    "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Blendshapes(Evidence):
+    """The detector's scores, where the model has units of the same name."""
+
+    sigma: float = 0.35
+    """Error of a score."""
+
+    def term(self, context: Context) -> Term | None:
+        """None where no name is the same."""
+        score, known = observed_expression(context.prepared.model, context.observation)
+        if not known.any():
+            return None
+        return normal_prior(EXPRESSION, score, torch.where(known, self.sigma, torch.inf))
+
+
+def observed_expression(
+    model: MorphableModel, observation: Observation
+) -> tuple[Float[Tensor, "expression"], Tensor]:
+    """The detector's score of each of the model's units, 0 where there is none, and whether there
+    is one."""
+    found = zip(observation.blendshape_names, observation.blendshapes.tolist(), strict=True)
+    scores = {name: score for name, score in found if name not in _NEVER_SCORED}
+    names, like = model.expression_names, model.expression_sigma
+    value = like.new_tensor([scores.get(name, 0.0) for name in names])
+    known = torch.tensor([name in scores for name in names], device=like.device)
+    low, high = model.expression_bounds.unbind(-1)
+    return torch.minimum(torch.maximum(value, low), high), known

@@ -1,0 +1,167 @@
+"""The colours of the face, and how much each point of it counts."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm._errors import InputError
+from fit3dmm._settings import ranged
+from fit3dmm.energy.image import SmoothImage, blurred
+from fit3dmm.energy.photometric import photometric_term
+from fit3dmm.energy.robust import cauchy
+from fit3dmm.fitting.context import Context
+from fit3dmm.fitting.evidence.evidence import Evidence
+from fit3dmm.solve.problem import Term
+
+# Surface that is seen at a grazing angle tells little of colour; below the first cosine nothing.
+_GRAZING = (0.1, 0.4)
+_REFERENCE_SIZE_PX = 224
+# A colour difference this large is half explained.
+_STRANGE_SIGMAS = 3.5
+# Share of a neighbourhood that must look like the face: below the first none of it counts.
+_EXPLAINED = (0.4, 0.7)
+# The median length of a vector of three unit normals.
+_MEDIAN_OF_NORM = 1.5382
+
+
+@dataclass(frozen=True)
+class Photometric(Evidence):
+    """Colours of the seen face, with the noise that a stage finds at its start."""
+
+    n_samples: int = 2000
+    """Points on the face at which colours are compared."""
+    sigma_range: tuple[float, float] = (0.03, 0.3)
+    """Bounds of what the model does not explain of a colour, as a share of the face's mean light;
+    between them it is what a stage finds at its start."""
+    correlation_mm: float = 15.0
+    """Distance on the face within which such errors are alike: a square of this side counts as one
+    observation, however many pixels it has."""
+    robust_scale: float = 1.5
+    """Sigmas beyond which a colour counts as none of the face's own, and pulls ever less: hair,
+    glasses and shadows must not become skin."""
+    skin_floor: float = ranged(0.2, 0.0, 1.0)
+    """Least weight of a seen point whose colour looks like no skin."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        low, high = self.sigma_range
+        if not low < high:
+            raise InputError(f"sigma_range must rise, got {low} to {high}.")
+
+    def term(self, context: Context) -> Term:
+        """What is seen and what covers it is decided at the context's values."""
+        weight = self.weights(context)
+        if context.stage.hairless_only:
+            weight = weight * context.prepared.hairless
+        residuals = _ColourResiduals(context, weight, self.robust_scale)
+        sigma = self._sigma(residuals.unexplained())
+        if context.stage.mask_occlusions:
+            share = _share_of_face(context, weight, residuals, sigma)
+            residuals = _ColourResiduals(context, weight * share, self.robust_scale)
+        return residuals.term(sigma)
+
+    def explained(self, context: Context) -> tuple[float, float]:
+        """How well the face's colours are explained at the context's values.
+
+        Returns:
+            The typical difference as a share of the face's mean light, and the share of the seen
+            face that is explained at all.
+        """
+        weight = self.weights(context)
+        residuals = _ColourResiduals(context, weight, self.robust_scale)
+        error = residuals.unexplained()
+        share = _share_of_face(context, weight, residuals, self._sigma(error))
+        return error, float((weight * share).sum() / weight.sum().clamp_min(1e-9))
+
+    def weights(self, context: Context) -> Float[Tensor, "points"]:
+        """How many independent observations each of the samples stands for, 0 where unseen."""
+        samples = context.prepared.samples
+        seen = context.surface.at(samples.places)
+        low, high = _GRAZING
+        grazing = ((seen.facing - low) / (high - low)).clamp(0, 1)
+        skin = context.observation.skin[seen.row, seen.column].to(samples.area_mm2)
+        skin = self.skin_floor + (1 - self.skin_floor) * skin
+        visible = (seen.in_front & seen.inside).to(skin)
+        projected_mm2 = samples.area_mm2 * seen.facing.clamp(min=0)
+        return visible * grazing * skin * projected_mm2 / self.correlation_mm**2
+
+    def _sigma(self, unexplained: float) -> float:
+        """What is unexplained, within the settings' bounds."""
+        low, high = self.sigma_range
+        return min(max(unexplained, low), high)
+
+
+class _ColourResiduals:
+    """The term for any sigma, in units of the face's mean light."""
+
+    def __init__(
+        self, context: Context, weight: Float[Tensor, "points"], robust_scale: float
+    ) -> None:
+        observation, model = context.observation, context.prepared.model
+        (self.rows,) = torch.nonzero(weight > 1e-3 * weight.max(), as_tuple=True)
+        self._context = context
+        self._weight = weight[self.rows]
+        self._samples = context.prepared.samples.select(self.rows).relinearised(
+            context.surface.shape_mm, model.surface.triangles, context.values
+        )
+        blur_px = context.stage.blur_px * observation.size_px / _REFERENCE_SIZE_PX
+        self._image = SmoothImage(blurred(observation.image_linear.to(weight), blur_px))
+        self._T_crop_photo = observation.T_crop_photo.to(dtype=weight.dtype)
+        self._light = _mean_light(context, weight)
+        self._loss = cauchy(robust_scale)
+
+    def term(self, sigma: float) -> Term:
+        return photometric_term(
+            self._samples,
+            self._weight,
+            self._image,
+            self._T_crop_photo,
+            self._context.intrinsics,
+            sigma * self._light,
+            self._loss,
+        )
+
+    def distance(self) -> Float[Tensor, "seen"]:
+        """Length of each point's colour difference."""
+        residual = self.term(1.0)(self._context.values).residual
+        return residual.unflatten(-1, (-1, 3)).norm(dim=-1)
+
+    def unexplained(self) -> float:
+        """Robust standard deviation of a colour channel: from the weighted median difference."""
+        if not len(self._weight):
+            return math.inf
+        distance = self.distance()
+        order = distance.argsort()
+        share = self._weight[order].cumsum(0) / self._weight.sum()
+        median = float(distance[order][int((share < 0.5).sum())])
+        return median / _MEDIAN_OF_NORM
+
+
+def _share_of_face(
+    context: Context, weight: Float[Tensor, "points"], residuals: _ColourResiduals, sigma: float
+) -> Float[Tensor, "points"]:
+    """1 where the photo shows the face, towards 0 where much of the neighbourhood is none of it.
+
+    Hair, glasses and hands are as wide as a neighbourhood, badly placed features are not. A robust
+    loss gives up the points that lie on hair, but those on its edge still pull the face off it.
+    """
+    explained = torch.zeros_like(weight)
+    strangeness = residuals.distance() / (_STRANGE_SIGMAS * sigma)
+    explained[residuals.rows] = 1 / (1 + strangeness.square())
+    near = context.prepared.neighbours
+    of_near = weight[near]
+    mean = (of_near * explained[near]).sum(-1) / of_near.sum(-1).clamp_min(1e-9)
+    low, high = _EXPLAINED
+    return ((mean - low) / (high - low)).clamp(0, 1)
+
+
+def _mean_light(context: Context, weight: Float[Tensor, "points"]) -> float:
+    """Mean linear colour of the seen face: the scale of everything that light does."""
+    seen = context.surface.at(context.prepared.samples.places)
+    colours = context.observation.image_linear[seen.row, seen.column].to(weight).mean(-1)
+    mean = (weight * colours).sum() / weight.sum().clamp_min(1e-9)
+    # A black picture must not divide by zero.
+    return max(float(mean), 1e-3)

@@ -1,0 +1,140 @@
+"""What is likely before the photo is seen."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from fit3dmm.energy.priors import (
+    correlated_prior,
+    distance_prior,
+    light_prior,
+    normal_prior,
+    standard_normal,
+)
+from fit3dmm.fitting.context import Context
+from fit3dmm.fitting.evidence.evidence import Evidence
+from fit3dmm.solve.problem import Term
+from fit3dmm.unknowns import ALBEDO, DETAIL, DETECTOR_MODES, EXPRESSION, IDENTITY, LOG_FOCAL, Per
+
+
+@dataclass(frozen=True)
+class IdentityPrior(Evidence):
+    """Identity coefficients are those of people."""
+
+    per: ClassVar[Per] = "person"
+    sigma: float = 1.0
+    """Spread, in the model's own sigmas."""
+
+    def term(self, context: Context) -> Term | None:
+        """None where a model has no such coefficients."""
+        return _coefficients(context, IDENTITY, self.sigma)
+
+
+@dataclass(frozen=True)
+class DetailPrior(Evidence):
+    """Detail coefficients are those of people."""
+
+    per: ClassVar[Per] = "person"
+    sigma: float = 1.0
+    """Spread, in the model's own sigmas."""
+
+    def term(self, context: Context) -> Term | None:
+        """None where a model has no such coefficients."""
+        return _coefficients(context, DETAIL, self.sigma)
+
+
+@dataclass(frozen=True)
+class AlbedoPrior(Evidence):
+    """Albedo coefficients are those of people."""
+
+    per: ClassVar[Per] = "person"
+    sigma: float = 1.0
+    """Spread, in the model's own sigmas."""
+
+    def term(self, context: Context) -> Term | None:
+        """None where a model has no such coefficients."""
+        return _coefficients(context, ALBEDO, self.sigma)
+
+
+@dataclass(frozen=True)
+class ExpressionPrior(Evidence):
+    """Expressions are those of people who are photographed."""
+
+    sigma: float = 1.0
+    """Spread, in the model's own sigmas."""
+
+    def term(self, context: Context) -> Term | None:
+        """None where a model has no such coefficients."""
+        factor = context.prepared.model.expression_covariance_factor
+        return correlated_prior(EXPRESSION, self.sigma * factor) if len(factor) else None
+
+
+@dataclass(frozen=True)
+class DetectorModesPrior(Evidence):
+    """What detectors make of a photo is as large as their tables say."""
+
+    def term(self, context: Context) -> Term | None:
+        """None where no detector has modes."""
+        families = {name: name.partition("/")[0] for name in context.values}
+        names = [name for name, family in families.items() if family == DETECTOR_MODES]
+        names = [name for name in names if context.values[name].numel()]
+        return standard_normal(tuple(names)) if names else None
+
+
+@dataclass(frozen=True)
+class DistancePrior(Evidence):
+    """Heads are about so far from the camera."""
+
+    typical_mm: float = 1300.0
+    """Between the camera and the model's origin."""
+    log_sigma: float = 0.4
+    """Spread, as a natural logarithm."""
+
+    def term(self, context: Context) -> Term:
+        """The same for all photos."""
+        return distance_prior(self.typical_mm, self.log_sigma)
+
+
+@dataclass(frozen=True)
+class FocalPrior(Evidence):
+    """Cameras have about such a focal length."""
+
+    exif_log_sigma: float = 0.1
+    """Error of EXIF's focal length, as a natural logarithm."""
+    typical_to_side: float = 1.6
+    """Without EXIF, in units of the photo's longer side."""
+    log_sigma: float = 0.8
+    """Spread of that, as a natural logarithm."""
+
+    def term(self, context: Context) -> Term:
+        """By EXIF where there is any."""
+        exif_px = context.observation.exif_focal_px
+        if exif_px is not None:
+            return normal_prior(LOG_FOCAL, math.log(exif_px), self.exif_log_sigma)
+        typical_px = self.typical_to_side * context.observation.longer_side_px
+        return normal_prior(LOG_FOCAL, math.log(typical_px), self.log_sigma)
+
+
+@dataclass(frozen=True)
+class LightPrior(Evidence):
+    """Photos are exposed for the face, in about white light from all sides."""
+
+    level: float = 1.0
+    """What white that faces the camera reflects, on average, in a well exposed photo (linear
+    RGB)."""
+    level_sigma: float = 0.3
+    """Spread of it."""
+    direct_sigma: float = 0.5
+    """Spread of each harmonic of the light beyond the mean, in units of `level`."""
+    tint_sigma: float = 0.12
+    """Spread of the colour of light around white, in units of `level`."""
+
+    def term(self, context: Context) -> Term:
+        """The same for all photos."""
+        return light_prior(self.level, self.level_sigma, self.direct_sigma, self.tint_sigma)
+
+
+def _coefficients(context: Context, name: str, sigma: Tensor | float) -> Term | None:
+    return normal_prior(name, 0.0, sigma) if context.values[name].numel() else None

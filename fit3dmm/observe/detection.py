@@ -1,0 +1,36 @@
+"""Points that a detector saw, whichever it is."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm._errors import InputError
+from fit3dmm._tensors import TensorRecord
+
+MEDIAPIPE, MEDIAPIPE_POINTS = "mediapipe", "mediapipe478"
+"""What MediaPipe's detector is called, and the point set that it sees."""
+
+
+@dataclass(frozen=True)
+class Detection(TensorRecord):
+    """What one detector saw of a face.
+
+    Raises:
+        InputError: the name of the detector can't be part of another name.
+    """
+
+    source: str
+    """The detector: its errors and its unknowns go by this name."""
+    point_set: str
+    """Which point set of the model it saw, point by point."""
+    points_px: Float[Tensor, "points 2"]
+    """In the `photo` frame."""
+    sigma_px: Float[Tensor, "points"] | None = None
+    """Noise of each point, in each coordinate, where the detector tells of it."""
+
+    def __post_init__(self) -> None:
+        if not self.source or "/" in self.source:
+            raise InputError(
+                f"A detector's name must have letters and no slash, got {self.source!r}."
+            )
