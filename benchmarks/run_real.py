@@ -1,6 +1,6 @@
 """How well the fit does on real people, beside the mean face and landmarks alone.
 
-    python benchmarks/run_real.py [--on jon lee-perry-smith london] [--variants "no gaps" ...]
+    python benchmarks/run_real.py [--on jon lee-perry-smith london] [--variants "no openings" ...]
 
 Two scanned heads say how near a shape is, 51 people in two photos each whether it is theirs. The
 data are no part of the project: what `$FIT3DMM_SHARED` does not lead to is left out. Settings may

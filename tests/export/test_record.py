@@ -1,4 +1,4 @@
-"""A result that is saved and read is the same; version 1 is read for ever."""
+"""A result that is saved and read is the same; versions 1 and 2 are read for ever."""
 
 import dataclasses
 import json
@@ -18,7 +18,7 @@ from fit3dmm.fitting import FitConfig, FitResult, Iris, Landmarks, Stage
 from fit3dmm.solve import LBFGS, Adam
 from tests.export.faces import KnownFace, fitted, known_face
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "result_v1.h5"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_what_is_read_is_what_was_saved(result, tmp_path):
 
 
 def test_the_golden_file_of_version_1_is_read_for_ever():
-    read = load_result(GOLDEN)
+    read = load_result(GOLDEN / "result_v1.h5")
     assert read.model.name == "toy"
     assert read.quality.verdict in ("good", "doubtful")
     assert read.scene.coefficients.expression.shape == (5,)
@@ -93,6 +93,18 @@ def test_settings_that_a_file_lacks_take_their_defaults(result, tmp_path):
         del file["config"]
         file["config"] = json.dumps(settings)
     assert load_result(tmp_path / "fit.h5").config == result.config
+
+
+def test_the_golden_file_of_version_2_is_read_for_ever():
+    read = load_result(GOLDEN / "result_v2.h5")
+    assert read.model.name == "toy"
+    assert read.observation.detection().points_px.shape == (478, 2)
+    assert read.config.iris == Iris(noise_mm=1e3)
+    assert read.config.photometric.n_samples == 300
+    assert read.config.stages[-1].mask_occlusions
+    assert set(read.energies) <= set(read.config.stages[-1].terms)
+    assert read.quality.verdict in ("good", "doubtful")
+    assert read.distance_mm == pytest.approx(700, rel=0.1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,15 +1,25 @@
 """Fitting what was synthesised gives the scene back, and nothing that should not matter does."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
 
-from fit3dmm.fitting import FitConfig, Iris, Photometric, Stage, fit_observation, prepare, preset
+from fit3dmm._errors import InputError
+from fit3dmm.fitting import (
+    FitConfig,
+    Iris,
+    Landmarks,
+    Photometric,
+    Stage,
+    fit_observation,
+    prepare,
+    preset,
+)
 from fit3dmm.fitting.detector_errors import exact_detector
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.observe.detection import MEDIAPIPE
+from fit3dmm.observe.detection import MEDIAPIPE, Detection
 from fit3dmm.scene import Lighting, Pose, Scene
 from fit3dmm.solve import Reason
 from tests.fitting.synthetic import observe_scene, with_points
@@ -234,3 +244,70 @@ def test_closed_eyes_and_open_mouth_are_fitted_as_wide_as_they_are(prepared):
         gaps.append((points[[37, 43, 62]] - points[[41, 47, 66]]).norm(dim=1))
     # The shift is some 3 mm on the face, a third of a millimetre of it remains in the openings.
     assert torch.allclose(gaps[0], gaps[1], atol=0.4)
+
+
+@dataclass(frozen=True)
+class TwoDetectors(FitConfig):
+    """A second detector, which sees other points, and more exactly."""
+
+    second: Landmarks = field(
+        default_factory=lambda: Landmarks("second", noise_scale=1.0, noise_floor_mm=0.2)
+    )
+
+
+def _of_second(model, scene: Scene, sigma_px: float | None = None) -> Detection:
+    cam = scene.pose.T_cam_model @ model.landmarks_mm("ibug68", scene.coefficients)
+    told = None if sigma_px is None else torch.full((68,), sigma_px)
+    return Detection("second", "ibug68", scene.camera.project(cam), told)
+
+
+def test_a_second_detector_counts_with_its_own_points_and_errors(prepared):
+    model = prepared.model
+    errors = exact_detector(68, 0.3, "ibug68").replace(
+        modes_mm=0.2 * torch.randn(1, 68, 2, 3, generator=torch.Generator().manual_seed(0))
+    )
+    both = prepare(model, 800, {MEDIAPIPE: exact_detector(468, 0.5), "second": errors})
+    truth = random_scene(model, 14)
+    stages = tuple(replace(s, terms=(*s.terms, "second")) for s in preset("landmarks").stages)
+    config = TwoDetectors(stages=stages, focal_px=float(truth.camera.focal_px))
+    config = replace(config, iris=Iris(noise_mm=NO_IRIS))
+    # MediaPipe's points all lie off by the same: the second detector's draw the face back.
+    seen = observe_scene(model, truth)
+    seen = with_points(seen, seen.detection().points_px + torch.tensor([6.0, 0.0]))
+    alone = fit_observation(seen, both, config)
+    assert "second" not in alone.energies
+    together = fit_observation(seen.seen_by(_of_second(model, truth)), both, config)
+    assert {"landmarks", "second", "detector_modes"} <= set(together.energies)
+    assert len(together.uncertainty.sigma("detector_modes/second")) == 3
+
+    def off_px(result) -> float:
+        found, wanted = (_of_second(model, scene).points_px for scene in (result.scene, truth))
+        return float((found - wanted).norm(dim=1).mean())
+
+    assert off_px(together) < 0.7 * off_px(alone)
+    # One that tells that it knows nothing pulls nothing.
+    unsure = fit_observation(seen.seen_by(_of_second(model, truth, 1e4)), both, config)
+    assert off_px(unsure) == pytest.approx(off_px(alone), rel=0.01)
+
+
+def test_a_detector_that_the_model_knows_nothing_of_is_refused(prepared):
+    truth = random_scene(prepared.model, 15)
+    only = _of_second(prepared.model, truth)
+    seen = observe_scene(prepared.model, truth).replace(detections={"second": only})
+    with pytest.raises(InputError, match=r"model is prepared for \(mediapipe478\)"):
+        fit_observation(seen, prepared, CONFIG)
+
+
+def test_a_fit_does_without_mediapipe(prepared):
+    errors = {"second": exact_detector(68, 0.3, "ibug68")}
+    second = prepare(prepared.model, 800, errors)
+    truth = random_scene(prepared.model, 15)
+    only = _of_second(prepared.model, truth)
+    seen = observe_scene(prepared.model, truth).replace(detections={"second": only})
+    config = replace(
+        CONFIG, landmarks=Landmarks(source="second"), focal_px=float(truth.camera.focal_px)
+    )
+    result = fit_observation(seen, second, config)
+    assert not {"openings", "iris"} & set(result.energies)
+    assert result.quality.verdict == "good"
+    assert aligned_error_mm(prepared.model, result.scene.coefficients, truth.coefficients) < 1.5

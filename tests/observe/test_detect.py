@@ -141,7 +141,7 @@ def test_enlarging_the_photo_scales_the_points(detector, astronaut):
 def test_observation_joins_photo_and_crop(detector, astronaut):
     (seen,) = observe(astronaut, 224, detector=detector)
     assert seen.image_linear.shape == (224, 224, 3)
-    points = seen.points_crop_px
+    points = seen.T_crop_photo @ seen.detection().points_px
     # The points' box fills 1 / 1.4 of the square.
     assert (points.amax(0) - points.amin(0)).max().item() == pytest.approx(160, abs=0.5)
     x, y = points[4].long().tolist()
