@@ -4,7 +4,7 @@ run. Presets by name."""
 from dataclasses import dataclass, field, fields, replace
 
 from fit3dmm._errors import InputError
-from fit3dmm._settings import Settings, ranged
+from fit3dmm._settings import Settings
 from fit3dmm.fitting.evidence import (
     AlbedoPrior,
     Blendshapes,
@@ -23,7 +23,6 @@ from fit3dmm.fitting.evidence import (
     Photometric,
 )
 from fit3dmm.fitting.stage import Stage
-from fit3dmm.observe.crop import MAX_SIZE_PX, MIN_SIZE_PX
 from fit3dmm.solve.levenberg_marquardt import LevenbergMarquardt
 from fit3dmm.solve.solvers import Solver
 from fit3dmm.unknowns import (
@@ -104,7 +103,7 @@ class FitConfig(Settings):
 
     preset: str = "default"
     """What the settings are called in results."""
-    size_px: int = ranged(224, MIN_SIZE_PX, MAX_SIZE_PX)
+    size_px: int = 224
     """Side of the square crop that is compared, 64 to 1024; the face takes some 70 % of it."""
     stages: tuple[Stage, ...] = LANDMARK_STAGES + PHOTO_STAGES
     """What is run, in this order."""
@@ -145,6 +144,8 @@ class FitConfig(Settings):
     give each core its own photo."""
 
     def __post_init__(self) -> None:
+        if self.focal_px is not None and not self.focal_px > 0:
+            raise InputError(f"The focal length must be above 0 px, got {self.focal_px}.")
         super().__post_init__()
         known = self.evidence()
         for stage in self.stages:
