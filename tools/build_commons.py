@@ -83,8 +83,8 @@ def build_population(sources: Sources, mesh: BaseMesh, head: Head) -> Gaussian:
 
 def _rows(points: Points, head: Head) -> np.ndarray:
     """(points, base) weights that give the points of the smooth surface from base vertices."""
-    steps = refine_levels(head.quads, len(head.vertex), LEVEL)
-    operator = composed_operator(steps, len(head.vertex))
+    steps = refine_levels(head.quads, head.n_base, LEVEL)
+    operator = composed_operator(steps, head.n_base)
     triangle, barycentric = refine_points(
         points.triangle, points.barycentric, len(head.quads), LEVEL
     )
