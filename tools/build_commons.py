@@ -14,18 +14,12 @@ import numpy as np
 
 from commons.albedo import build_albedo
 from commons.expressions import read_expressions
-from commons.head import Head, cut_head
+from commons.head import PARTS, Head, cut_head
+from commons.joints import joint_weights, with_turning_things
 from commons.landmarks import build_landmarks, mediapipe_points
 from commons.measure_ict import read_figures
 from commons.measures import points_of, read_survey
-from commons.organs import (
-    following_the_skin,
-    lids_sliding,
-    with_closed_lips,
-    with_lid_linings,
-    with_round_eyes,
-    with_teeth_set,
-)
+from commons.organs import following_the_skin, lids_meeting, lids_sliding, with_things
 from commons.population import (
     Gaussian,
     artists_prior,
@@ -35,6 +29,7 @@ from commons.population import (
 )
 from commons.regions import build_regions, ear_quads
 from commons.sources import BaseMesh, Sources, fetch_sources, read_base_mesh
+from commons.spread_points import spread_points
 from commons.surface_points import LEVEL, Points, head_surface
 from fit3dmm.geometry.subdivision import (
     composed_operator,
@@ -88,8 +83,8 @@ def build_population(sources: Sources, mesh: BaseMesh, head: Head) -> Gaussian:
 
 def _rows(points: Points, head: Head) -> np.ndarray:
     """(points, base) weights that give the points of the smooth surface from base vertices."""
-    steps = refine_levels(head.quads, len(head.vertex), LEVEL)
-    operator = composed_operator(steps, len(head.vertex))
+    steps = refine_levels(head.quads, head.n_base, LEVEL)
+    operator = composed_operator(steps, head.n_base)
     triangle, barycentric = refine_points(
         points.triangle, points.barycentric, len(head.quads), LEVEL
     )
@@ -111,23 +106,26 @@ def build(cache: Path) -> StoredModel:
     sources = fetch_sources(cache)
     mesh = read_base_mesh(sources)
     head = cut_head(mesh)
-    population = build_population(sources, mesh, head)
-    tragia = points_of(head, population.mean_mm)
+    bare = head.bare
+    population = build_population(sources, mesh, bare)
+    tragia = points_of(bare, population.mean_mm)
     origin = np.mean(
         [population.mean_mm[tragia[n]][0] for n in ("tragion", "tragion_right")], axis=0
     )
-    mean = with_round_eyes(population.mean_mm - origin, head)
-    mean = with_closed_lips(with_lid_linings(mean, head), head)
-    mean = with_teeth_set(mean, head)
+    mean = with_things(population.mean_mm - origin, head)
     surface = head_surface(head, mean)
     mediapipe = mediapipe_points(surface)
     landmarks, contours = build_landmarks(surface, mediapipe, ear_quads(mesh, head))
     landmarks["anthropometry"] = _anthropometric_points(points_of(head, mean), head)
     regions = build_regions(sources, mesh, surface, mediapipe)
+    landmarks["spread200"] = spread_points(surface, regions, landmarks["ibug68"], mediapipe)
     weight = np.where(regions["face"] > 0.5, 1.0, _WEIGHT_ELSEWHERE) * head.in_part("skin")
-    components, _ = principal_components(population, weight)
+    components, _ = principal_components(population, weight[: head.n_cut])
     components = following_the_skin(components[: _N_IDENTITY + _N_DETAIL], mean, head)
-    names, expressions, sigmas, factor = read_expressions(sources, head, mean)
+    names, expressions, sigmas, factor = read_expressions(sources, bare, mean[: head.n_cut])
+    expressions = lids_meeting(names, expressions, mean, head)
+    expressions = lids_sliding(expressions, mean, head)
+    expressions = with_turning_things(names, expressions, mean, head, sources, mesh)
     albedo = build_albedo(sources, head, mean, _SEED)
     return StoredModel(
         info=INFO,
@@ -138,7 +136,7 @@ def build(cache: Path) -> StoredModel:
         mean_mm=mean,
         identity_basis_mm=components[:_N_IDENTITY],
         detail_basis_mm=components[_N_IDENTITY:],
-        expression_basis_mm=lids_sliding(expressions, head),
+        expression_basis_mm=expressions,
         expression_names=names,
         expression_sigma=sigmas,
         expression_bounds=np.tile([0.0, 1.0], (len(names), 1)),
@@ -150,6 +148,8 @@ def build(cache: Path) -> StoredModel:
         regions=regions,
         default_level=2,
         expression_covariance_factor=factor,
+        parts={name: np.flatnonzero(head.quad_part == number) for number, name in enumerate(PARTS)},
+        joints=joint_weights(names, expressions, mean, head),
     )
 
 

@@ -24,6 +24,8 @@ _RIM = (0.97, 1.12)
 # Lids cast shadows and lashes: this share of the radius inside their edges is left out.
 _LID_MARGIN = 0.15
 _LEAST_SHOWN = 0.18
+# A window fills up to half of an iris, and the lids hide most of the other half.
+_DARKER_SHARE = 0.25
 _CLIPPED = 0.97
 _BLACK = 0.003
 
@@ -99,7 +101,7 @@ def iris_change(
     if not ratios:
         return change
     # People's eyes are alike: what one shows is the other's colour too.
-    colour = _darker_half(torch.cat(ratios)).median(0).values - _shade(whites)
+    colour = _darker_part(torch.cat(ratios)).median(0).values - _shade(whites)
     for rows, weight in irises:
         change[rows] = weight[:, None] * colour
     return change
@@ -152,10 +154,10 @@ def _between_lids(
     return inside
 
 
-def _darker_half(log_ratios: Float[Tensor, "n 3"]) -> Float[Tensor, "m 3"]:
+def _darker_part(log_ratios: Float[Tensor, "n 3"]) -> Float[Tensor, "m 3"]:
     """What mirrors no window: the cornea adds light to dark irises that may outshine them."""
     lightness = log_ratios.mean(1)
-    return log_ratios[lightness <= lightness.median()]
+    return log_ratios[lightness <= lightness.quantile(_DARKER_SHARE)]
 
 
 def _shade(whites: list[Float[Tensor, "_ 3"]]) -> Float[Tensor, ""] | float:

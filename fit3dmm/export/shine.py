@@ -18,7 +18,9 @@ ROUGHNESS = 0.6
 _SIZE_PX = 256
 _EYE_ROUGHNESS = 0.12
 _MOUTH_OPENNESS = 0.15
-"""Share of the light around that reaches teeth and throat of an open mouth."""
+"""Share of the light around that reaches the throat of an open mouth."""
+_TEETH_OPENNESS, _TEETH_ROUGHNESS = 0.6, 0.2
+_TONGUE_OPENNESS, _TONGUE_ROUGHNESS = 0.4, 0.3
 
 
 def shine_png(model: MorphableModel) -> bytes:
@@ -26,7 +28,15 @@ def shine_png(model: MorphableModel) -> bytes:
     none = torch.zeros_like(model.regions["face"])
     eyes, mouth = (model.regions.get(name, none) for name in ("eyes", "mouth_interior"))
     rough = 1 - (1 - _EYE_ROUGHNESS / ROUGHNESS) * eyes
-    values = torch.stack([1 - (1 - _MOUTH_OPENNESS) * mouth, rough, none], 1)
+    openness = 1 - (1 - _MOUTH_OPENNESS) * mouth
+    for parts, share, wet in (
+        (("teeth", "teeth_upper", "teeth_lower"), _TEETH_OPENNESS, _TEETH_ROUGHNESS),
+        (("tongue", "gums", "gums_upper", "gums_lower"), _TONGUE_OPENNESS, _TONGUE_ROUGHNESS),
+    ):
+        inside = model.in_parts(*parts)
+        openness, rough = openness.clone(), rough.clone()
+        openness[inside], rough[inside] = share, wet / ROUGHNESS
+    values = torch.stack([openness, rough, none], 1)
     fragments = texel_fragments(model.surface, _SIZE_PX)
     texture = in_texels(values, model.surface, fragments).cpu().numpy()
     shares = padded(texture, fragments.covered[0].cpu().numpy())

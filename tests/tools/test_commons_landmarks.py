@@ -28,13 +28,16 @@ def sheet(rng: np.random.Generator) -> tuple[Head, np.ndarray]:
     head = Head(
         vertex=np.arange(n),
         quads=quads,
+        quad_part=np.full(len(quads), PARTS.index("skin")),
         mirror=number[:, ::-1].ravel(),
         part=np.full(n, PARTS.index("skin")),
         uv=np.zeros((n, 2)),
         uv_quads=quads,
         makehuman_uv=np.zeros((n, 2)),
+        makehuman_uv_quads=quads,
         lip_rim=number[[2, 2, 3, 3], [2, 3, 3, 2]],
         lid_rims=(number[1], number[1]),
+        own_mm=np.zeros((n, 3)),
     )
     return head, shape_mm
 
@@ -116,8 +119,10 @@ def test_ibug_is_symmetric_and_in_anatomical_order(commons):
         np.testing.assert_allclose(points[right], points[left] * flip, atol=0.01)
         assert points[right, 0] < 0 < points[left, 0]
     assert np.abs(points[[8, 27, 28, 29, 30, 33, 51, 57, 62, 66], 0]).max() < 0.01
-    middle = points[[27, 28, 29, 30, 33, 51, 62, 66, 57, 8], 1]
+    middle = points[[27, 28, 29, 30, 33, 51, 62, 57, 8], 1]
     assert (np.diff(middle) < 0).all()
+    # Resting lips overlap a little.
+    assert points[66, 1] == pytest.approx(points[62, 1], abs=0.4)
     # The tip of the nose is the foremost of all points.
     assert points[:, 2].argmax() == 30
 

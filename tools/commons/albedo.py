@@ -144,7 +144,7 @@ def _block_masks(paints: Paints) -> dict[str, np.ndarray]:
     reach[paints.brows.area] = (paints.brow_coverage.max(axis=(0, 1)) > 0.02).astype(float)
     brows = np.clip(2 * fine.smooth(fine.symmetric(reach)[:, None], 1.5)[:, 0], 0, 1)
     eyes = np.maximum.reduce([zones.eyes, zones.lid_rims, zones.linings, zones.lashes])
-    mouth = np.maximum(zones.mouth, zones.teeth)
+    mouth = np.maximum.reduce([zones.mouth, zones.teeth, zones.gums, zones.tongue])
     masks: dict[str, np.ndarray] = {"eyes": eyes}
     for name, mask in (("brows", brows), ("scalp", paints.skins.hair)):
         masks[name] = np.clip(mask, 0, 1) * (1 - np.sum(list(masks.values()), axis=0))

@@ -13,8 +13,6 @@ from commons.head import Head
 from commons.population import mirrored
 from commons.sources import Sources, read_target_mm
 
-# tongueOut moves the tongue alone, and Commons has none.
-_LEFT_OUT = ("tongueOut",)
 # The Face Units' smile is a grin with a step beside the nose and their pucker is weak; MakeHuman's
 # own units are better. They exist for three ancestries, whose mean is taken.
 _REPLACED = {
@@ -58,7 +56,6 @@ def read_expressions(
     units = {
         path.stem: read_target_mm(path)[head.vertex]
         for path in sorted(sources.face_units.glob("*.target"))
-        if path.stem not in _LEFT_OUT
     }
     left = left_share(mean_mm)
     for name, (target, strength) in _REPLACED.items():

@@ -8,12 +8,11 @@ from PIL import Image
 from scipy.ndimage import map_coordinates
 from scipy.spatial import KDTree
 
+from commons.eyeball import EYE_RADIUS_MM, GAZE, IRIS_DIAMETER_MM, LIMBUS_RAD
 from commons.fine import FineHead
 from commons.skins import smoothstep, srgb_to_linear
 from commons.sources import Sources
 
-IRIS_DIAMETER_MM = 11.7
-"""Mean of adults, with little spread: the ruler that a face carries."""
 PUPIL_DIAMETER_MM = 3.9
 # The textures' names, and the mean colour that such an iris has in life: the painted hues are far
 # too vivid (the brown one is red, the deep blue one violet).
@@ -29,8 +28,6 @@ IRISES_LINEAR = {
     "ice": (0.210, 0.235, 0.235),
 }
 IRISES = tuple(IRISES_LINEAR)
-# Looking straight ahead, a little below the horizon, as the lids of the mean head sit.
-_GAZE = np.array([0.0, -0.045, 1.0])
 _N_RADII = 40
 # The right-hand iris in the textures: centre (row, column) and radius in pixels; pupil by iris.
 _PAINTED_CENTRE = (151.4, 361.8)
@@ -77,31 +74,24 @@ class Eyes:
         return (iris + outside * (white - iris)) * self.shade[:, None]
 
 
-def optical_axis(points_mm: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-    """Centre (3,), radius in mm and unit axis (3,) of the ball through an eyeball's vertices."""
-    system = np.concatenate([2 * points_mm, np.ones((len(points_mm), 1))], axis=1)
-    solution = np.linalg.lstsq(system, (points_mm**2).sum(axis=1), rcond=None)[0]
-    centre = solution[:3]
-    return centre, float(np.sqrt(solution[3] + centre @ centre)), _GAZE / np.linalg.norm(_GAZE)
-
-
 def read_eyes(sources: Sources, fine: FineHead) -> Eyes:
     folder = sources.makehuman / "proxies" / "eyes" / "HighPolyEyes" / "textures"
     rows, radius, shade, blood = [], [], [], []
-    for name, rim in zip(("eye_left", "eye_right"), fine.lid_rims, strict=True):
+    for name, rim, centre in zip(
+        ("eye_left", "eye_right"), fine.lid_rims, fine.eye_centres_mm, strict=True
+    ):
         vertices = np.flatnonzero(fine.in_part(name))
         points = fine.points_mm[vertices]
-        centre, ball_mm, axis = optical_axis(points)
         towards = points - centre
-        angle = np.arccos(np.clip(towards @ axis / np.linalg.norm(towards, axis=1), -1, 1))
+        angle = np.arccos(np.clip(towards @ GAZE / np.linalg.norm(towards, axis=1), -1, 1))
         rows.append(vertices)
-        radius.append(angle / np.arcsin(IRIS_DIAMETER_MM / 2 / ball_mm))
+        radius.append(angle / LIMBUS_RAD)
         rim_mm = fine.points_mm[rim]
         upper = rim_mm[rim_mm[:, 1] > np.median(rim_mm[:, 1])]
         from_upper = KDTree(upper).query(points)[0]
         from_any = KDTree(rim_mm).query(points)[0]
         dim = 0.50 * smoothstep(from_upper, 7.0, 2.0) + 0.25 * smoothstep(from_any, 4.0, 1.5)
-        sideways = np.abs(towards[:, 0]) / ball_mm
+        sideways = np.abs(towards[:, 0]) / EYE_RADIUS_MM
         dim += 0.30 * smoothstep(sideways, 0.35, 0.9)
         shade.append(1 - np.minimum(dim, 0.7))
         blood.append(0.75 * smoothstep(sideways, 0.45, 0.85))

@@ -40,6 +40,8 @@ class FineHead:
     """(uv points, 2) where the corners lie in MakeHuman's skin textures."""
     from_uv: sp.csr_matrix
     """(vertices, uv points) mean over the corners that meet in a vertex: seams lie in between."""
+    eye_centres_mm: tuple[np.ndarray, np.ndarray]
+    """(3,) of the left and the right eyeball."""
     mass: np.ndarray
     """(vertices,) a third of the area of the triangles around, mm^2."""
     stiffness: sp.csr_matrix
@@ -90,9 +92,9 @@ class FineHead:
 
 def refine_head(head: Head, shape_mm: np.ndarray, level: int) -> FineHead:
     """Subdivide the base shape (base, 3) and all that rides on it."""
-    n_base, n_uv = len(head.vertex), len(head.makehuman_uv)
+    n_base, n_uv = head.n_base, len(head.makehuman_uv)
     steps = refine_levels(head.quads, n_base, level)
-    uv_steps = refine_levels(head.uv_quads, n_uv, level, smooth=False)
+    uv_steps = refine_levels(head.makehuman_uv_quads, n_uv, level, smooth=False)
     mirror = head.mirror
     for step in steps:
         mirror = refine_vertex_map(mirror, step)
@@ -121,6 +123,10 @@ def refine_head(head: Head, shape_mm: np.ndarray, level: int) -> FineHead:
             rims["socket"][points_mm[rims["socket"], 0] > 0],
             rims["socket"][points_mm[rims["socket"], 0] < 0],
         ),
+        eye_centres_mm=(
+            head.origin_mm("eye_left", shape_mm),
+            head.origin_mm("eye_right", shape_mm),
+        ),
         makehuman_uv=uv,
         from_uv=from_uv,
         mass=mass,
@@ -130,9 +136,8 @@ def refine_head(head: Head, shape_mm: np.ndarray, level: int) -> FineHead:
 
 def _parts(head: Head, quads: np.ndarray, points_mm: np.ndarray):
     """Part of each fine vertex, and the fine vertices between the skin and other parts."""
-    # Only skin vertices are shared between parts, so the largest index names the quad's part;
-    # child quads are numbered such that the remainder is the base quad.
-    of_quad = head.part[head.quads].max(axis=1)[np.arange(len(quads)) % len(head.quads)]
+    # Child quads are numbered such that the remainder is the base quad.
+    of_quad = head.quad_part[np.arange(len(quads)) % len(head.quads)]
     part = np.full(len(points_mm), -1)
     for index in reversed(range(len(PARTS))):
         part[quads[of_quad == index]] = index

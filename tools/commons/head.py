@@ -1,36 +1,41 @@
-"""The head cut out of MakeHuman's base mesh: which quads, in which order, with which UVs."""
+"""The head: cut out of MakeHuman's base mesh, with eyeballs, teeth and tongue of our own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.csgraph as graph
 
+from commons.atlas import Island, packed, skin_islands
+from commons.eyeball import eyeball
 from commons.sources import BaseMesh
+from commons.teeth import JAWS, dental_arch, gums
+from commons.things import Thing
+from commons.tongue import tongue
 
 # Rings of quads kept behind the lid rims. Further in, nothing is ever seen.
 _SOCKET_RINGS = 2
 # Two neighbours on the closed edge loop around the neck along which the head is cut.
 _NECK_EDGE = (809, 805)
-# Where each texture island goes: left, bottom, width, height of the box it is scaled into, keeping
-# its proportions. In the order of `keep` in `cut_head`, the neck after the skin.
-_LAYOUT = {
-    "head": (0.005, 0.005, 0.99, 0.75),
-    "neck": (0.005, 0.80, 0.40, 0.19),
-    "mouth": (0.42, 0.90, 0.20, 0.095),
-    "teeth_upper": (0.42, 0.78, 0.12, 0.05),
-    "teeth_lower": (0.42, 0.84, 0.12, 0.05),
-    "socket_left": (0.56, 0.79, 0.05, 0.10),
-    "socket_right": (0.62, 0.79, 0.05, 0.10),
-    "eye_left": (0.69, 0.85, 0.145, 0.145),
-    "eye_right": (0.845, 0.85, 0.145, 0.145),
-}
-# Where the tip of the nose lies in the head's island, as shares of its width and height.
-_FACE_CENTRE = (0.5, 0.33)
-# How much larger the face is drawn than the back of the head.
-_FACE_MAGNIFICATION = 5.0
+# Two neighbours on the closed edge loop around the face, hairline to chin without the ears, and a
+# vertex inside.
+_FACE = ((868, 867), 294)
 
-PARTS = ("skin", "mouth", "socket", "eye_left", "eye_right", "teeth_upper", "teeth_lower")
+# The same of the subject's right ear.
+_EAR = ((5727, 5735), 5535)
+
+CUT_PARTS = ("skin", "mouth", "socket")
+"""Cut out of MakeHuman's mesh; the other parts are things that the build makes."""
+PARTS = (
+    *CUT_PARTS,
+    "eye_left",
+    "eye_right",
+    "teeth_upper",
+    "teeth_lower",
+    "gums_upper",
+    "gums_lower",
+    "tongue",
+)
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,11 @@ class Head:
     """The base mesh of Commons. `base` counts its vertices, `quads` its faces."""
 
     vertex: np.ndarray
-    """(base,) row of each vertex in MakeHuman's base mesh."""
+    """(cut,) row in MakeHuman's base mesh of each vertex that comes from there: the first ones."""
     quads: np.ndarray
-    """(quads, 4), counter-clockwise from outside."""
+    """(quads, 4), counter-clockwise from outside; those of the skin first."""
+    quad_part: np.ndarray
+    """(quads,) index in PARTS."""
     mirror: np.ndarray
     """(base,) the vertex mirrored across x = 0."""
     part: np.ndarray
@@ -50,11 +57,44 @@ class Head:
     uv_quads: np.ndarray
     """(quads, 4) rows of `uv`."""
     makehuman_uv: np.ndarray
-    """(uv points, 2) where the same corners lie in MakeHuman's skin textures."""
+    """(MakeHuman uv points, 2) where the corners lie in MakeHuman's skin textures."""
+    makehuman_uv_quads: np.ndarray
+    """(quads, 4) rows of `makehuman_uv`; things of our own all have its first row."""
     lip_rim: np.ndarray
     """Base vertices of the edge between lip skin and mouth, in order around it."""
     lid_rims: tuple[np.ndarray, np.ndarray]
     """The same for the left and the right eye."""
+    own_mm: np.ndarray
+    """(base, 3) the things that the build makes, each in its own frame; zero for other vertices."""
+
+    @property
+    def n_cut(self) -> int:
+        """Number of vertices that come from MakeHuman's mesh."""
+        return len(self.vertex)
+
+    @property
+    def n_base(self) -> int:
+        return len(self.mirror)
+
+    @property
+    def bare(self) -> "Head":
+        """The head without the things that the build makes."""
+        n, quads = self.n_cut, self.quad_part < len(CUT_PARTS)
+        return replace(
+            self,
+            quads=self.quads[quads],
+            quad_part=self.quad_part[quads],
+            mirror=self.mirror[:n],
+            part=self.part[:n],
+            uv_quads=self.uv_quads[quads],
+            makehuman_uv_quads=self.makehuman_uv_quads[quads],
+            own_mm=self.own_mm[:n],
+        )
+
+    def origin_mm(self, part: str, shape_mm: np.ndarray) -> np.ndarray:
+        """(3,) where the origin of a thing's own frame lies in a shape (base, 3)."""
+        rows = self.in_part(part)
+        return (shape_mm[rows] - self.own_mm[rows]).mean(axis=0)
 
     def in_part(self, *names: str) -> np.ndarray:
         """(base,) mask of vertices."""
@@ -76,10 +116,6 @@ def cut_head(mesh: BaseMesh) -> Head:
         (_neck(mesh, skin, mouth | left_socket | right_socket), "skin"),
         (mouth, "mouth"),
         (_rings(mesh, left_socket | right_socket, head_vertices, _SOCKET_RINGS), "socket"),
-        (_front_of_eye(mesh, "helper-l-eye"), "eye_left"),
-        (_front_of_eye(mesh, "helper-r-eye"), "eye_right"),
-        (mesh.group == "helper-upper-teeth", "teeth_upper"),
-        (mesh.group == "helper-lower-teeth", "teeth_lower"),
     ]
     chosen = np.concatenate([np.flatnonzero(mask) for mask, _ in keep])
     quads = mesh.quads[chosen]
@@ -93,20 +129,123 @@ def cut_head(mesh: BaseMesh) -> Head:
     if (mirror < 0).any():
         raise SystemExit("The cut is not symmetric: a vertex has no mirror image in the head.")
     uv_points, uv_quads = np.unique(mesh.uv_quads[chosen], return_inverse=True)
-    return Head(
+    bare = Head(
         vertex=vertex,
         quads=row[quads],
+        quad_part=np.repeat([PARTS.index(n) for _, n in keep], [mask.sum() for mask, _ in keep]),
         mirror=mirror,
         part=part,
-        uv=_packed(mesh.uv[uv_points], uv_quads.reshape(-1, 4), [m.sum() for m, _ in keep]),
-        uv_quads=uv_quads.reshape(-1, 4),
+        uv=np.zeros((0, 2)),
+        uv_quads=np.zeros((0, 4), dtype=np.int64),
         makehuman_uv=mesh.uv[uv_points],
+        makehuman_uv_quads=uv_quads.reshape(-1, 4),
         lip_rim=row[_shared_loop(mesh.quads[skin], mesh.quads[mouth])],
         lid_rims=(
             row[_shared_loop(mesh.quads[skin], mesh.quads[left_socket])],
             row[_shared_loop(mesh.quads[skin], mesh.quads[right_socket])],
         ),
+        own_mm=np.zeros((len(vertex), 3)),
     )
+    islands = _cut_islands(mesh, bare)
+    return _with_things(bare, islands, [*_eyeballs(), *_mouth()])
+
+
+def _eyeballs() -> list[Thing]:
+    return [eyeball("eye_left"), eyeball("eye_right")]
+
+
+def _mouth() -> list[Thing]:
+    arches = [make(jaw) for make in (dental_arch, gums) for jaw in JAWS]
+    return [*arches, tongue().thing]
+
+
+def _with_things(bare: Head, islands: list[Island], things: list[Thing]) -> Head:
+    """Append things, and lay out the texture of all."""
+    starts = bare.n_cut + np.cumsum([0, *(len(thing.points_mm) for thing in things)])
+    start_of = {thing.part: start for thing, start in zip(things, starts[:-1], strict=True)}
+    twins = {"eye_left": "eye_right", "eye_right": "eye_left"}
+    quads, mirror, part, quad_part = [bare.quads], [bare.mirror], [bare.part], [bare.quad_part]
+    for thing in things:
+        start, number = start_of[thing.part], PARTS.index(thing.part)
+        quads.append(thing.quads + start)
+        mirror.append(thing.mirror + start_of[twins.get(thing.part, thing.part)])
+        part.append(np.full(len(thing.points_mm), number))
+        quad_part.append(np.full(len(thing.quads), number))
+    first = len(bare.quads) + np.cumsum([0, *(len(thing.quads) for thing in things)])
+    own = [
+        Island(thing.part, start + np.arange(len(thing.quads)), thing.uv, thing.uv_quads)
+        for thing, start in zip(things, first[:-1], strict=True)
+    ]
+    uv, uv_quads = packed([*islands, *own])
+    n_made = sum(len(thing.quads) for thing in things)
+    no_texture = np.zeros((n_made, 4), dtype=np.int64)
+    return replace(
+        bare,
+        quads=np.concatenate(quads),
+        quad_part=np.concatenate(quad_part),
+        mirror=np.concatenate(mirror),
+        part=np.concatenate(part),
+        uv=uv,
+        uv_quads=uv_quads,
+        makehuman_uv_quads=np.concatenate([bare.makehuman_uv_quads, no_texture]),
+        own_mm=np.concatenate([bare.own_mm, *(thing.points_mm for thing in things)]),
+    )
+
+
+def _cut_islands(mesh: BaseMesh, bare: Head) -> list[Island]:
+    """Texture islands in the order of the quads: the skin's is laid out anew."""
+    points = mesh.vertices_mm[bare.vertex]
+    of_part = {name: bare.quad_part == PARTS.index(name) for name in CUT_PARTS}
+    face, ears = face_mask(mesh, bare) > 0.5, ears_mask(mesh, bare) > 0.5
+    islands = skin_islands(points, bare.quads[of_part["skin"]], bare.mirror, face, ears)
+    left = points[bare.quads].mean(axis=1)[:, 0] > 0
+    for name, mask in (
+        ("mouth", of_part["mouth"]),
+        ("socket_left", of_part["socket"] & left),
+        ("socket_right", of_part["socket"] & ~left),
+    ):
+        rows, uv_quads = np.unique(bare.makehuman_uv_quads[mask], return_inverse=True)
+        own = bare.makehuman_uv[rows]
+        islands.append(Island(name, np.flatnonzero(mask), own, uv_quads.reshape(-1, 4)))
+    return islands
+
+
+def inside_loop(mesh: BaseMesh, head: Head, start: tuple[int, int], seed: int) -> np.ndarray:
+    """(base,) 1 on and inside a closed edge loop of MakeHuman's mesh, else 0.
+
+    Args:
+        start: two neighbours on the loop, as MakeHuman numbers them.
+        seed: a vertex inside.
+    """
+    row = {int(vertex): k for k, vertex in enumerate(head.vertex)}
+    loop = [row[vertex] for vertex in edge_loop(mesh, *start)]
+    walls = {frozenset(pair) for pair in zip(loop, loop[1:] + loop[:1], strict=True)}
+    beside: dict[frozenset[int], list[int]] = {}
+    sides = [[frozenset((quad[k - 1], quad[k])) for k in range(4)] for quad in head.quads.tolist()]
+    for quad, edges in enumerate(sides):
+        for edge in edges:
+            beside.setdefault(edge, []).append(quad)
+    waiting = np.flatnonzero((head.quads == row[seed]).any(axis=1)).tolist()
+    reached = np.zeros(len(head.quads), dtype=bool)
+    while waiting:
+        quad = waiting.pop()
+        if not reached[quad]:
+            reached[quad] = True
+            waiting += [q for edge in sides[quad] if edge not in walls for q in beside[edge]]
+    inside = np.zeros(len(head.mirror))
+    inside[head.quads[reached]] = 1.0
+    return inside
+
+
+def ears_mask(mesh: BaseMesh, head: Head) -> np.ndarray:
+    """(base,) 1 on both ears."""
+    right = inside_loop(mesh, head, *_EAR)
+    return np.maximum(right, right[head.mirror])
+
+
+def face_mask(mesh: BaseMesh, head: Head) -> np.ndarray:
+    """(base,) 1 on the face: hairline to chin without the ears."""
+    return inside_loop(mesh, head, *_FACE)
 
 
 def _texture_islands(mesh: BaseMesh) -> np.ndarray:
@@ -202,13 +341,6 @@ def _rings(mesh: BaseMesh, region: np.ndarray, start_vertices: np.ndarray, n: in
     return taken
 
 
-def _front_of_eye(mesh: BaseMesh, group: str) -> np.ndarray:
-    """The part of an eyeball that can ever be seen, eyes turned included."""
-    quads = mesh.group == group
-    z = mesh.vertices_mm[mesh.quads][:, :, 2].mean(axis=1)
-    return quads & (z > np.median(z[quads]) - 3.0)
-
-
 def _shared_loop(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Vertices of the closed line along which two sets of quads meet, in order."""
 
@@ -229,50 +361,3 @@ def _shared_loop(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         previous = loop[-1]
         loop.append(following)
     raise SystemExit("A rim of the base mesh is not a single closed line.")
-
-
-def _packed(uv: np.ndarray, uv_quads: np.ndarray, sizes: list[int]) -> np.ndarray:
-    """Lay the texture islands out anew, so that the face is large and nothing overlaps."""
-    names = [
-        "head",
-        "neck",
-        "mouth",
-        "socket",
-        "eye_left",
-        "eye_right",
-        "teeth_upper",
-        "teeth_lower",
-    ]
-    packed = uv.copy()
-    ends = np.cumsum(sizes)
-    for name, start, end in zip(names, ends - sizes, ends, strict=True):
-        quads = uv_quads[start:end]
-        if name == "head":
-            packed[np.unique(quads)] = _magnified(uv[np.unique(quads)])
-        if name != "socket":
-            _place(packed, np.unique(quads), _LAYOUT[name])
-            continue
-        component = _components(quads, len(uv))
-        for side, number in zip(("left", "right"), np.unique(component[quads]), strict=True):
-            _place(packed, np.flatnonzero(component == number), _LAYOUT[f"socket_{side}"])
-    return packed
-
-
-def _magnified(uv: np.ndarray) -> np.ndarray:
-    """Turn MakeHuman's sideways head upright and blow its middle, the face, up.
-
-    The distance to the centre goes through a monotone function, so nothing can overlap.
-    """
-    upright = np.stack([uv[:, 1], -uv[:, 0]], axis=1)
-    low, size = upright.min(axis=0), np.ptp(upright, axis=0)
-    centre = low + size * _FACE_CENTRE
-    offset = upright - centre
-    radius = np.linalg.norm(offset, axis=1, keepdims=True) / size.max()
-    return centre + offset * np.arcsinh(_FACE_MAGNIFICATION * radius) / np.maximum(radius, 1e-9)
-
-
-def _place(uv: np.ndarray, points: np.ndarray, box: tuple[float, float, float, float]) -> None:
-    """Scale and move points into a box, in place."""
-    left, bottom, width, height = box
-    low, size = uv[points].min(axis=0), np.ptp(uv[points], axis=0)
-    uv[points] = (uv[points] - low) * min(width / size[0], height / size[1]) + [left, bottom]

@@ -65,7 +65,7 @@ def measure(
             skin alone.
         ibug_mm: (68, 3) its own points on its mean.
     """
-    base_mm = surface.vertices_mm[: len(head.vertex)]
+    base_mm = surface.vertices_mm[: head.n_base]
     skin = head.in_part("skin")
     quads = head.quads[skin[head.quads].all(axis=1)]
     corners = quads_to_triangles(head.quads)[ibug.triangle]
@@ -127,7 +127,7 @@ def main() -> None:
     arguments = parser.parse_args()
     sources = fetch_sources(arguments.cache)
     mesh = read_base_mesh(sources)
-    head = cut_head(mesh)
+    head = cut_head(mesh).bare
     surface = head_surface(head, average_adult_mm(sources, mesh, head))
     landmarks, _ = build_landmarks(surface, mediapipe_points(surface), ear_quads(mesh, head))
     ours = landmarks["ibug68"]

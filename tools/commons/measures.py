@@ -135,7 +135,7 @@ class Survey:
 def on_surface(head: Head) -> sp.csr_matrix:
     """(base, base) where the smooth surface passes the base vertices: up to a millimetre inside
     them, and people were measured on their surface."""
-    n = len(head.vertex)
+    n = head.n_base
     return composed_operator(refine_levels(head.quads, n, _SURFACE_LEVEL), n)[:n]
 
 

@@ -1,48 +1,48 @@
-"""Eyeballs and teeth: round and rigid, they follow the skin instead of deforming with it."""
+"""Eyeballs, teeth, gums and tongue put into their places, and lids and lips that close on them."""
 
 import numpy as np
-from scipy.interpolate import interp1d
 
-from commons.head import Head
-from fit3dmm.geometry.subdivision import composed_operator, refine_levels
+from commons.eyeball import EYE_RADIUS_MM
+from commons.head import PARTS, Head
+from commons.lips import LipSeam
 
-# An adult eyeball is 24 mm across and hardly differs between people. Ours is a little larger,
-# because MakeHuman's lids were drawn on a larger one and would gape at the inner corner.
-EYE_RADIUS_MM = 13.0
 # The pupil's distance towards the temple from the middle of the lid opening; anatomy has 1.8 mm.
 _OUTWARD_MM = 1.0
-_ROUNDING_STEPS = 8
 # The lids slide on the eyeball; their rims are a little outside it.
 _LID_GAP_MM = 0.35
 # The lining of the lids ends just under the eyeball's surface, inside the opening's outline.
 _LINING_DEPTH_MM = 0.15
 _LINING_INWARD = 0.93
-_TEETH_WIDTH = 0.72
-_TEETH_BACK_MM = 5.5
-# A usual bite: the upper front teeth show a little below resting lips and overlap the lower ones.
-_EDGE_BELOW_MM, _OVERBITE_MM, _OVERJET_MM = 2.5, 1.5, 1.5
+# What counts as moving in a blink, and how far the rims stay apart at its end.
+_LID_MOVES_MM, _LIDS_APART_MM = 0.5, 0.2
+# How much further than MakeHuman's the lids go with the eyes, up and down.
+_LIDS_FOLLOW = (1.5, 1.3)
+# How much of the way back to where the middles of the lids would just meet.
+_MEETING_SHARE = 0.6
+# The upper front teeth show a little below resting lips and stand behind them.
+_EDGE_BELOW_MM, _BEHIND_LIPS_MM = 2.0, 8.0
 _FRONT_MM = 6.0
+# Skin around the lips that tells how large the jaws are.
+_AROUND_MOUTH_MM = 40.0
+MOUTH_THINGS = ("teeth_upper", "teeth_lower", "gums_upper", "gums_lower", "tongue")
+_EYES = ("eye_left", "eye_right")
 
 
-def with_round_eyes(mean_mm: np.ndarray, head: Head) -> np.ndarray:
-    """The mean with spherical eyeballs that touch the lids from inside."""
-    result = mean_mm.copy()
-    to_smooth = composed_operator(refine_levels(head.quads, len(head.vertex), 2), len(head.vertex))
-    for part, rim, outward in (
-        ("eye_left", head.lid_rims[0], 1.0),
-        ("eye_right", head.lid_rims[1], -1.0),
-    ):
-        ball = head.in_part(part)
-        centre = _centre_behind(mean_mm[rim], outward)
-        old_centre = _sphere_centre(mean_mm[ball])
-        direction = mean_mm[ball] - old_centre
-        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-        result[ball] = centre + EYE_RADIUS_MM * direction
-        # Subdivision shrinks a coarse ball by a tenth: push its vertices out until it is round.
-        for _ in range(_ROUNDING_STEPS):
-            smooth = (to_smooth @ result)[: len(result)][ball] - centre
-            radius = np.linalg.norm(smooth, axis=1, keepdims=True)
-            result[ball] += smooth / radius * (EYE_RADIUS_MM - radius)
+def with_things(mean_mm: np.ndarray, head: Head) -> np.ndarray:
+    """(base, 3) the mean with everything in its place.
+
+    Args:
+        mean_mm: (cut, 3) of the vertices that come from MakeHuman.
+    """
+    result = head.own_mm.copy()
+    result[: head.n_cut] = mean_mm
+    for part, rim, outward in zip(_EYES, head.lid_rims, (1.0, -1.0), strict=True):
+        result[head.in_part(part)] += _centre_behind(mean_mm[rim], outward)
+    result = with_lid_linings(result, head)
+    result[: head.n_cut] = LipSeam(head, mean_mm).closed(result[: head.n_cut])
+    lips = result[head.lip_rim]
+    front = lips[np.abs(lips[:, 0]) < _FRONT_MM].mean(axis=0)
+    result[head.in_part(*MOUTH_THINGS)] += front * [0, 1, 1] - [0, _EDGE_BELOW_MM, _BEHIND_LIPS_MM]
     return result
 
 
@@ -61,25 +61,23 @@ def _centre_behind(rim_mm: np.ndarray, outward: float) -> np.ndarray:
     return centre
 
 
-def _sphere_centre(points_mm: np.ndarray) -> np.ndarray:
-    """Least-squares centre: |p - c|^2 = r^2 is linear in c and r^2 - |c|^2."""
-    system = np.column_stack([2 * points_mm, np.ones(len(points_mm))])
-    return np.linalg.lstsq(system, (points_mm**2).sum(axis=1), rcond=None)[0][:3]
-
-
 def with_lid_linings(mean_mm: np.ndarray, head: Head) -> np.ndarray:
     """The mean with the inside of the lids, and the caruncle, reaching from rim to eyeball."""
     result = mean_mm.copy()
-    for part, rim in (("eye_left", head.lid_rims[0]), ("eye_right", head.lid_rims[1])):
+    for part, rim in zip(_EYES, head.lid_rims, strict=True):
         first, second = _lining(head, rim)
-        centre = _sphere_centre(mean_mm[head.in_part(part)])
-        towards_rim = mean_mm[rim] - centre
-        # Flattened towards the middle of the opening, the direction meets the ball behind the lid.
-        towards_rim[:, :2] *= _LINING_INWARD
-        direction = towards_rim / np.linalg.norm(towards_rim, axis=1, keepdims=True)
-        result[second] = centre + (EYE_RADIUS_MM - _LINING_DEPTH_MM) * direction
+        result[second] = _under_lids(mean_mm[rim], head.origin_mm(part, mean_mm))
         result[first] = (mean_mm[rim] + result[second]) / 2
     return result
+
+
+def _under_lids(rim_mm: np.ndarray, centre_mm: np.ndarray) -> np.ndarray:
+    """(rim, 3) places just under the ball's surface behind the lids."""
+    towards_rim = rim_mm - centre_mm
+    # Flattened towards the middle of the opening, the direction meets the ball behind the lid.
+    towards_rim[:, :2] *= _LINING_INWARD
+    direction = towards_rim / np.linalg.norm(towards_rim, axis=1, keepdims=True)
+    return centre_mm + (EYE_RADIUS_MM - _LINING_DEPTH_MM) * direction
 
 
 def _lining(head: Head, rim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -97,77 +95,78 @@ def _lining(head: Head, rim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows[1], rows[2]
 
 
-def with_teeth_set(mean_mm: np.ndarray, head: Head) -> np.ndarray:
-    """The mean with dental arches in a bite: behind the lips, also where heads are narrow, the edge
-    of the upper front teeth a little below the line of the lips and before the lower ones."""
-    lips_mm = mean_mm[head.lip_rim]
-    line_mm = lips_mm[np.abs(lips_mm[:, 0]) < _FRONT_MM, 1].mean()
-    # Subdivision rounds the edges off, by more than they should overlap.
-    to_smooth = composed_operator(refine_levels(head.quads, len(head.vertex), 2), len(head.vertex))
-    smooth_mm = (to_smooth @ mean_mm)[: len(mean_mm)]
-    result = mean_mm.copy()
-    for part, edge, below_mm, back_mm in (
-        ("teeth_upper", np.min, _EDGE_BELOW_MM, _TEETH_BACK_MM),
-        ("teeth_lower", np.max, _EDGE_BELOW_MM - _OVERBITE_MM, _TEETH_BACK_MM + _OVERJET_MM),
-    ):
-        teeth = head.in_part(part)
-        front = teeth & (np.abs(mean_mm[:, 0]) < _FRONT_MM)
-        down_mm = edge(smooth_mm[front, 1]) - (line_mm - below_mm)
-        result[teeth] = mean_mm[teeth] * [_TEETH_WIDTH, 1, 1] - [0, down_mm, back_mm]
-    return result
-
-
-def with_closed_lips(mean_mm: np.ndarray, head: Head) -> np.ndarray:
-    """The mean with the rims of the lips in touch; MakeHuman leaves half a millimetre between."""
-    result = mean_mm.copy()
-    result[head.lip_rim, 1:] = _met_halfway(mean_mm, mean_mm, head)[:, 1:]
-    return result
-
-
-def _met_halfway(values: np.ndarray, mean_mm: np.ndarray, head: Head) -> np.ndarray:
-    """(..., rim, c) values of the lips' rim, each with that of the other lip opposite it."""
-    rim = head.lip_rim
-    x = mean_mm[rim, 0]
-    left, right = x.argmax(), x.argmin()
-    first, last = sorted((left, right))
-    inside = np.zeros(len(rim), dtype=bool)
-    inside[first + 1 : last] = True
-    corner = np.isin(np.arange(len(rim)), (left, right))
-    halves = [np.flatnonzero(inside & ~corner), np.flatnonzero(~inside & ~corner)]
-    own = values[..., rim, :]
-    result = own.copy()
-    for half, other in (halves, halves[::-1]):
-        order = other[np.argsort(x[other])]
-        opposite = interp1d(x[order], own[..., order, :], axis=-2)(
-            np.clip(x[half], x[order[0]], x[order[-1]])
-        )
-        result[..., half, :] = (own[..., half, :] + opposite) / 2
-    return result
-
-
 def following_the_skin(factor_mm: np.ndarray, mean_mm: np.ndarray, head: Head) -> np.ndarray:
-    """Displacements of heads in which eyeballs move with their lids, teeth with the lips, and the
-    lips together."""
-    result = factor_mm.copy()
-    result[:, head.lip_rim] = _met_halfway(factor_mm, mean_mm, head)
-    for parts, rim in (
-        (("eye_left",), head.lid_rims[0]),
-        (("eye_right",), head.lid_rims[1]),
-        (("teeth_upper", "teeth_lower"), head.lip_rim),
-    ):
-        result[:, head.in_part(*parts)] = factor_mm[:, rim].mean(axis=1, keepdims=True)
-    for rim in head.lid_rims:
+    """(n, base, 3) displacements of heads in which eyeballs move with their lids, teeth and tongue
+    with the lips, growing as the skin around the mouth does, and the lips together.
+
+    Args:
+        factor_mm: (n, cut, 3) of the vertices that come from MakeHuman.
+        mean_mm: (base, 3) of `with_things`.
+    """
+    result = np.zeros((len(factor_mm), head.n_base, 3))
+    result[:, : head.n_cut] = factor_mm
+    seam = LipSeam(head, mean_mm[: head.n_cut])
+    result[:, head.lip_rim] = seam.together(factor_mm)
+    for part, rim in zip(_EYES, head.lid_rims, strict=True):
+        moved = factor_mm[:, rim].mean(axis=1, keepdims=True)
+        result[:, head.in_part(part)] = moved
         first, second = _lining(head, rim)
-        result[:, second] = factor_mm[:, rim].mean(axis=1, keepdims=True)
-        result[:, first] = (factor_mm[:, rim] + result[:, second]) / 2
+        result[:, second] = moved
+        result[:, first] = (factor_mm[:, rim] + moved) / 2
+    mouth = head.in_part(*MOUTH_THINGS)
+    middle = mean_mm[head.lip_rim].mean(axis=0)
+    growth = _growth_around_mouth(factor_mm, mean_mm, head)
+    result[:, mouth] = factor_mm[:, head.lip_rim].mean(axis=1, keepdims=True)
+    result[:, mouth] += growth[:, None, None] * (mean_mm[mouth] - middle)
     return result
 
 
-def lids_sliding(expressions_mm: np.ndarray, head: Head) -> np.ndarray:
-    """Expressions in which the lids slide over the eyeball and their lining stretches."""
+def _growth_around_mouth(factor_mm: np.ndarray, mean_mm: np.ndarray, head: Head) -> np.ndarray:
+    """(n,) relative change of size of the skin around the mouth."""
+    middle = mean_mm[head.lip_rim].mean(axis=0)
+    near = np.linalg.norm(mean_mm - middle, axis=1) < _AROUND_MOUTH_MM
+    near = np.flatnonzero(near & (head.part == PARTS.index("skin")))
+    offset = mean_mm[near] - mean_mm[near].mean(axis=0)
+    return np.einsum("nvc,vc->n", factor_mm[:, near], offset) / (offset**2).sum()
+
+
+def lids_sliding(expressions_mm: np.ndarray, mean_mm: np.ndarray, head: Head) -> np.ndarray:
+    """(n, cut, 3) expressions in which the lining of the lids goes with their rims, on the ball.
+
+    Args:
+        expressions_mm: (n, cut, 3)
+        mean_mm: (base, 3) of `with_things`.
+    """
     result = expressions_mm.copy()
-    for rim in head.lid_rims:
+    for part, rim in zip(_EYES, head.lid_rims, strict=True):
         first, second = _lining(head, rim)
-        result[:, second] = 0
-        result[:, first] = expressions_mm[:, rim] / 2
+        centre = head.origin_mm(part, mean_mm)
+        for moved, unit in zip(result, expressions_mm, strict=True):
+            moved[second] = _under_lids(mean_mm[rim] + unit[rim], centre) - mean_mm[second]
+            moved[first] = (unit[rim] + moved[second]) / 2
+    return result
+
+
+def lids_meeting(
+    names: tuple[str, ...], expressions_mm: np.ndarray, mean_mm: np.ndarray, head: Head
+) -> np.ndarray:
+    """(n, cut, 3) expressions whose blinks end where the lids meet, and whose lids follow the eyes.
+
+    MakeHuman's upper lids go on over the lower ones, and follow eyes that turn less than ours.
+    """
+    result = expressions_mm.copy()
+    for side, rim in zip(("Left", "Right"), head.lid_rims, strict=True):
+        blink = names.index(f"eyeBlink{side}")
+        rest, closed = mean_mm[rim], mean_mm[rim] + expressions_mm[blink, rim]
+        upper = rest[:, 1] - closed[:, 1] > _LID_MOVES_MM
+        low = rest[:, 1] < np.median(rest[:, 1])
+        lower = closed[~upper & low]
+        lower = lower[np.argsort(lower[:, 0])]
+        meets = np.interp(closed[upper, 0], lower[:, 0], lower[:, 1]) + _LIDS_APART_MM
+        share = (rest[upper, 1] - meets) / (rest[upper, 1] - closed[upper, 1])
+        # The middle of the lids decides; towards the corners they have met before.
+        middle = share > np.median(share)
+        result[blink] *= 1 + _MEETING_SHARE * (share[~middle].mean() - 1)
+        for way, follow in zip(("Up", "Down"), _LIDS_FOLLOW, strict=True):
+            result[names.index(f"eyeLook{way}{side}")] *= follow
     return result

@@ -20,8 +20,11 @@ from commons.zones import Zones
 # What a unit of blood or of melanin does to the logarithm of linear RGB.
 _BLOOD = np.array([-0.10, -0.55, -0.42])
 _MELANIN = np.array([-0.55, -0.85, -1.05])
-# Darker than teeth are: they lie in the shade of the lips, and no light model here casts shadows.
-TEETH_LINEAR = np.array([0.36, 0.33, 0.27])
+# A little darker than teeth are: they lie in the shade of the lips, and no light model here casts
+# shadows.
+TEETH_LINEAR = np.array([0.47, 0.42, 0.33])
+GUMS_OVER_LIPS = np.array([0.95, 0.75, 0.80])
+TONGUE_OVER_LIPS = np.array([1.0, 0.85, 0.85])
 _PLACEMENTS = 12
 """Brow positions a style is tried in."""
 # A linear model can't move a sharp edge: styles are softened towards their mean, or else random
@@ -231,7 +234,10 @@ def _with_eyes_and_mouth(colour: np.ndarray, person: int, p: People, paints: Pai
         (1 - depth) * np.log(lips * [0.8, 0.65, 0.65]) + depth * np.log([0.05, 0.01, 0.01])
     )
     colour = _over(colour, inner, zones.mouth)
-    colour = _over(colour, TEETH_LINEAR, zones.teeth)
+    light = zones.mouth_light[:, None]
+    colour = _over(colour, TEETH_LINEAR * light, zones.teeth)
+    colour = _over(colour, lips * GUMS_OVER_LIPS * light, zones.gums)
+    colour = _over(colour, lips * TONGUE_OVER_LIPS * light, zones.tongue)
     colour[eyes.vertices] = eyes.colours(
         p.iris_shares[person], p.iris_lightness[person], p.eye_whiteness[person]
     )

@@ -3,17 +3,16 @@
 import numpy as np
 from scipy.spatial import KDTree
 
-from commons.head import Head, edge_loop
+from commons.head import Head, ears_mask, face_mask, inside_loop
 from commons.sources import BaseMesh, Sources, read_target_mm
 from commons.surface_points import HeadSurface, Points
 
 # Two neighbours on the closed edge loop around a region, as vertices of MakeHuman's base mesh, and
 # a vertex inside. One eye and one ear (the subject's right) are given; the others are mirrored.
-_FACE = ((868, 867), 294)
-_EAR = ((5727, 5735), 5535)
 _LIPS = ((455, 454), 466)
 _AROUND_LIPS = ((5342, 5343), 466)
 _AROUND_EYE = ((174, 171), 152)
+_IN_THE_MOUTH = ("mouth", "teeth_upper", "teeth_lower", "gums_upper", "gums_lower", "tongue")
 _SMOOTHING_ROUNDS = 2
 # MediaPipe's points along the upper and the lower edge of the right and the left brow.
 BROWS = (
@@ -33,16 +32,16 @@ def build_regions(
     """
     head = surface.head
     skin = head.in_part("skin").astype(float)
-    face = skin * _inside(mesh, head, *_FACE)
-    ears = _with_mirror(head, _inside(mesh, head, *_EAR))
-    lips = skin * _inside(mesh, head, *_LIPS)
+    face = skin * face_mask(mesh, head)
+    ears = ears_mask(mesh, head)
+    lips = skin * inside_loop(mesh, head, *_LIPS)
     brows = _brows(surface, mediapipe) * face
     nose = _nose(sources, head) * face
     scalp, neck = _rest_of_skin(surface, skin * (1 - np.maximum(face, ears)), mediapipe)
     uneven = np.maximum.reduce(
         [
-            _inside(mesh, head, *_AROUND_LIPS),
-            _with_mirror(head, _inside(mesh, head, *_AROUND_EYE)),
+            inside_loop(mesh, head, *_AROUND_LIPS),
+            _with_mirror(head, inside_loop(mesh, head, *_AROUND_EYE)),
             brows > 0.05,
             _nostrils(surface, nose),
             1 - face,
@@ -60,36 +59,14 @@ def build_regions(
         "eyes": head.in_part("eye_left", "eye_right").astype(float),
         "eye_left": head.in_part("eye_left").astype(float),
         "eye_right": head.in_part("eye_right").astype(float),
-        "mouth_interior": head.in_part("mouth", "teeth_upper", "teeth_lower").astype(float),
+        "mouth_interior": head.in_part(*_IN_THE_MOUTH).astype(float),
     }
 
 
 def ear_quads(mesh: BaseMesh, head: Head) -> np.ndarray:
     """(quads,) mask of both ears."""
-    ears = _with_mirror(head, _inside(mesh, head, *_EAR))
+    ears = ears_mask(mesh, head)
     return np.all(ears[head.quads] > 0.5, axis=1)
-
-
-def _inside(mesh: BaseMesh, head: Head, start: tuple[int, int], seed: int) -> np.ndarray:
-    """(base,) 1 on and inside the closed edge loop that starts with two vertices, else 0."""
-    row = {int(vertex): k for k, vertex in enumerate(head.vertex)}
-    loop = [row[vertex] for vertex in edge_loop(mesh, *start)]
-    walls = {frozenset(pair) for pair in zip(loop, loop[1:] + loop[:1], strict=True)}
-    beside: dict[frozenset[int], list[int]] = {}
-    sides = [[frozenset((quad[k - 1], quad[k])) for k in range(4)] for quad in head.quads.tolist()]
-    for quad, edges in enumerate(sides):
-        for edge in edges:
-            beside.setdefault(edge, []).append(quad)
-    waiting = np.flatnonzero((head.quads == row[seed]).any(axis=1)).tolist()
-    reached = np.zeros(len(head.quads), dtype=bool)
-    while waiting:
-        quad = waiting.pop()
-        if not reached[quad]:
-            reached[quad] = True
-            waiting += [q for edge in sides[quad] if edge not in walls for q in beside[edge]]
-    inside = np.zeros(len(head.vertex))
-    inside[head.quads[reached]] = 1.0
-    return inside
 
 
 def _with_mirror(head: Head, weights: np.ndarray) -> np.ndarray:
@@ -112,7 +89,8 @@ def _brows(surface: HeadSurface, mediapipe: Points) -> np.ndarray:
 def _nose(sources: Sources, head: Head) -> np.ndarray:
     """How far each vertex follows when MakeHuman's modifier moves the nose as a whole."""
     path = sources.mpfb2 / "targets" / "nose" / "nose-trans-forward.target.gz"
-    moved = np.linalg.norm(read_target_mm(path)[head.vertex], axis=1)
+    moved = np.zeros(head.n_base)
+    moved[: head.n_cut] = np.linalg.norm(read_target_mm(path)[head.vertex], axis=1)
     return moved / moved.max()
 
 
@@ -151,4 +129,4 @@ def _softened(head: Head, weights: np.ndarray) -> np.ndarray:
 
 def _base_mm(surface: HeadSurface) -> np.ndarray:
     """Where the base vertices lie on the smooth surface: vertex k is vertex k of every level."""
-    return surface.vertices_mm[: len(surface.head.vertex)]
+    return surface.vertices_mm[: surface.head.n_base]

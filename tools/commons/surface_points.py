@@ -59,6 +59,8 @@ class HeadSurface:
     """For each part of the head (and each named area), its rows of `triangles`."""
     index: dict[str, SurfaceIndex]
     """Of the triangles of each."""
+    control_mm: np.ndarray
+    """(base, 3) the shape that was subdivided."""
 
     def locate(self, points: Points) -> np.ndarray:
         """(*points, 3) positions."""
@@ -131,8 +133,8 @@ def head_surface(head: Head, mean_mm: np.ndarray, parts: tuple[str, ...] = PARTS
     Args:
         parts: those that nearest points are looked for on.
     """
-    steps = refine_levels(head.quads, len(head.vertex), LEVEL)
-    vertices = composed_operator(steps, len(head.vertex)) @ mean_mm
+    steps = refine_levels(head.quads, head.n_base, LEVEL)
+    vertices = composed_operator(steps, head.n_base) @ mean_mm
     quads = steps[-1].quads
     triangles = quads_to_triangles(quads)
     mirror = head.mirror
@@ -140,9 +142,7 @@ def head_surface(head: Head, mean_mm: np.ndarray, parts: tuple[str, ...] = PARTS
         mirror = refine_vertex_map(mirror, step)
     rows = {}
     for part in parts:
-        quad_in_part = (head.in_part("skin", part))[head.quads].all(axis=1)
-        if part != "skin":
-            quad_in_part &= ~head.in_part("skin")[head.quads].all(axis=1)
+        quad_in_part = head.quad_part == PARTS.index(part)
         rows[part] = np.flatnonzero(np.repeat(np.tile(quad_in_part, 4**LEVEL), 2))
     return HeadSurface(
         head=head,
@@ -151,6 +151,7 @@ def head_surface(head: Head, mean_mm: np.ndarray, parts: tuple[str, ...] = PARTS
         triangles=triangles,
         normals=vertex_normals(Mesh(vertices, triangles)),
         mirror=mirror,
+        control_mm=mean_mm,
         rows=rows,
         index={part: index_surface(vertices, triangles[r]) for part, r in rows.items()},
     )

@@ -5,10 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import KDTree
 
-from commons.eyes import optical_axis
 from commons.fine import FineHead
+from commons.organs import MOUTH_THINGS
 from commons.skins import smoothstep
 
+# Light on the last tooth, and where it fades, behind the lips.
+_BACK_LIGHT = 0.15
+_DARKENS_MM, _TONGUE_DARKENS_MM = (40.0, 9.0), (68.0, 32.0)
+# What a tooth's neighbours and the roof of the mouth take of it.
+_BETWEEN_TEETH, _FACING_INWARDS = 0.65, 0.5
 # Thickness of the lower and the upper lid's edge in front of the ball.
 _LID_MM = (1.35, 2.1)
 
@@ -39,6 +44,10 @@ class Zones:
     mouth_depth: np.ndarray
     """0 at the lips, 1 where no light reaches."""
     teeth: np.ndarray
+    gums: np.ndarray
+    tongue: np.ndarray
+    mouth_light: np.ndarray
+    """What lips, cheeks and neighbours leave of the light on teeth, gums and tongue."""
     eyes: np.ndarray
     """1 on the eyeballs."""
 
@@ -84,8 +93,32 @@ def find_zones(fine: FineHead) -> Zones:
         mouth=inside.astype(float),
         mouth_depth=smoothstep(from_lips, 0.2, 8.0) * inside,
         teeth=fine.in_part("teeth_upper", "teeth_lower").astype(float),
+        gums=fine.in_part("gums_upper", "gums_lower").astype(float),
+        tongue=fine.in_part("tongue").astype(float),
+        mouth_light=_mouth_light(fine),
         eyes=fine.in_part("eye_left", "eye_right").astype(float),
     )
+
+
+def _mouth_light(fine: FineHead) -> np.ndarray:
+    """Less from the front teeth backwards, and between teeth, which shade each other."""
+    inside = fine.in_part(*MOUTH_THINGS)
+    behind_mm = fine.points_mm[fine.lip_rim, 2].max() - fine.points_mm[:, 2]
+    light = _BACK_LIGHT + (1 - _BACK_LIGHT) * smoothstep(behind_mm, *_DARKENS_MM)
+    # Arches are about round: what faces along them faces a neighbour.
+    middle = fine.points_mm[fine.in_part("teeth_upper", "teeth_lower")].mean(axis=0)
+    outward = (fine.points_mm - middle) * [1, 0, 1]
+    outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-9)
+    around = np.cross([0.0, 1.0, 0.0], outward)
+    normals = fine.normals()
+    sideways = np.abs((normals * around).sum(axis=1))
+    between = smoothstep(sideways, 0.45, 0.95) * fine.in_part("teeth_upper", "teeth_lower")
+    inward = smoothstep((normals * outward).sum(axis=1), 0.1, -0.5)
+    shade = (1 - _BETWEEN_TEETH * between) * (1 - _FACING_INWARDS * inward)
+    # A tongue that is put out comes to where the light is, so it is dark at its root alone.
+    tongue = _BACK_LIGHT + (1 - _BACK_LIGHT) * smoothstep(behind_mm, *_TONGUE_DARKENS_MM)
+    lit = np.where(fine.in_part("tongue"), tongue, light * shade)
+    return np.where(inside, lit, 1.0)
 
 
 def _nose_tip(fine: FineHead, eye_height: float, mouth_height: float) -> np.ndarray:
@@ -102,9 +135,10 @@ def _lid_edges(fine: FineHead) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     away = np.full(fine.n_vertices, np.inf)
     height, outward = np.zeros(fine.n_vertices), np.zeros(fine.n_vertices)
-    for name, rim in zip(("eye_left", "eye_right"), fine.lid_rims, strict=True):
+    for name, rim, centre in zip(
+        ("eye_left", "eye_right"), fine.lid_rims, fine.eye_centres_mm, strict=True
+    ):
         rim_mm, ball_mm = fine.points_mm[rim], fine.points_mm[fine.in_part(name)]
-        centre = optical_axis(ball_mm)[0]
         from_centre = np.linalg.norm(fine.points_mm - centre, axis=1)
         from_rim, nearest = KDTree(rim_mm).query(fine.points_mm)
         ball_there = KDTree(ball_mm).query(fine.points_mm)[1]
@@ -124,7 +158,7 @@ def _lashes(from_ball_mm: np.ndarray, height: np.ndarray, outward: np.ndarray) -
     """A line along the lids: full above, on the lid's edge and a little beyond; thin below."""
     upper = smoothstep(height, 0.35, 0.75)
     strength = (0.22 + 0.68 * upper) * (0.35 + 0.65 * smoothstep(outward, 0.02, 0.35))
-    above = smoothstep(from_ball_mm, _LID_MM[1] + 0.5 + 0.2 * outward, _LID_MM[1])
+    above = smoothstep(from_ball_mm, _LID_MM[1] + 1.5 + 0.3 * outward, _LID_MM[1] + 0.5)
     below = smoothstep(np.abs(from_ball_mm - _LID_MM[0]), 0.6, 0.15)
     return strength * (upper * above + (1 - upper) * below)
 
