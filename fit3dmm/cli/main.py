@@ -23,6 +23,7 @@ COMMANDS = {
     "fit": "Fit the faces in photos: meshes, avatars, textures, depth and numbers.",
     "model": "List, inspect, show, convert and download face models.",
     "render": "Draw a saved scene or fit, or a model with given coefficients.",
+    "train": "Train a network that sees faces, for any model, on rendered people.",
 }
 
 # 128 and the number of SIGPIPE, which Windows has not.

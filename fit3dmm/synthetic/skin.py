@@ -16,6 +16,7 @@ _MONK_SRGB = np.array(
     [[41, 36, 32], [58, 49, 42], [96, 65, 52], [130, 92, 67], [160, 126, 86], [215, 189, 150],
      [234, 218, 186], [247, 234, 208], [243, 231, 219], [246, 237, 228]]
 )  # fmt: skip
+MONK_LINEAR = ((_MONK_SRGB / 255 + 0.055) / 1.055) ** 2.4
 _TOWARDS_MONK = 0.6
 _LIGHT_SKIN = 0.15
 """Luminance above which freckles and a flush show."""
@@ -44,7 +45,7 @@ def detailed_skin(
     blotch = look.blotches[0] * random_waves(places_mm, 9.0, generator)
     blotch += look.blotches[1] * random_waves(places_mm, 2.5, generator)
     colour = colour * (1 + blotch[:, None] * [0.6, 1.0, 1.0])
-    flush = _flush(places_mm, landmarks68_mm) * generator.uniform(0, 1) * min(tone / 0.3, 1)
+    flush = flush_zone(places_mm, landmarks68_mm) * generator.uniform(0, 1) * min(tone / 0.3, 1)
     colour = colour * _BLOOD ** (bare * flush)[:, None]
     spots = [(generator.integers(3, 14), (0.8, 2.0), _MOLE, np.ones(3))]
     if tone > _LIGHT_SKIN and generator.uniform() < 0.3:
@@ -54,7 +55,7 @@ def detailed_skin(
         shade = _spots(places_mm, near, int(count), radius_mm, generator)
         colour = colour * tint ** shade[:, None]
     if generator.uniform() < 0.35:
-        grown = _beard(places_mm, landmarks68_mm) * (1 - regions["lips"])
+        grown = beard_zone(places_mm, landmarks68_mm) * (1 - regions["lips"])
         coarse = np.clip(1 + look.stubble_grain * random_waves(places_mm, 1.2, generator), 0, 2)
         share = np.clip(grown * coarse * generator.uniform(*look.stubble), 0, look.stubble_most)
         colour = colour * _HAIR_SHADOW ** share[:, None]
@@ -73,7 +74,7 @@ def _outside(regions: dict[str, np.ndarray]) -> np.ndarray:
 
 def _towards_scale(albedo_linear: np.ndarray, bare: np.ndarray, tone: float) -> np.ndarray:
     """Factor of each channel that brings the hue nearer to the Monk scale's at this tone."""
-    scale = ((_MONK_SRGB / 255 + 0.055) / 1.055) ** 2.4
+    scale = MONK_LINEAR
     levels = scale @ _LUMINANCE
     hue = np.array([np.interp(tone, levels, channel / levels) for channel in scale.T])
     own = np.average(albedo_linear, axis=0, weights=bare)
@@ -85,7 +86,7 @@ def _near(places_mm: np.ndarray, middle_mm: np.ndarray, radius_mm: float) -> np.
     return np.exp(-((places_mm - middle_mm) ** 2).sum(axis=1) / (2 * radius_mm**2))
 
 
-def _flush(places_mm: np.ndarray, points_mm: np.ndarray) -> np.ndarray:
+def flush_zone(places_mm: np.ndarray, points_mm: np.ndarray) -> np.ndarray:
     """Cheeks and the tip of the nose."""
     right = (points_mm[36] + points_mm[48]) / 2 + (points_mm[36] - points_mm[39]) * 0.25
     left = (points_mm[45] + points_mm[54]) / 2 + (points_mm[45] - points_mm[42]) * 0.25
@@ -93,7 +94,7 @@ def _flush(places_mm: np.ndarray, points_mm: np.ndarray) -> np.ndarray:
     return _near(places_mm, right, 17.0) + _near(places_mm, left, 17.0) + tip
 
 
-def _beard(places_mm: np.ndarray, points_mm: np.ndarray) -> np.ndarray:
+def beard_zone(places_mm: np.ndarray, points_mm: np.ndarray) -> np.ndarray:
     """Chin, jaw and upper lip, below a line from the nose to the ears."""
     x, y, z = places_mm.T
     nose, ear_y = points_mm[33], (points_mm[0, 1] + points_mm[16, 1]) / 2

@@ -1,0 +1,182 @@
+"""The network: a trunk, and one head that says points, coefficients, pose, light and cover, each
+with how sure it is. Everything that is said starts at the mean face: last layers start at zero."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fit3dmm._tensors import TensorRecord
+from fit3dmm.regress.targets import CropPose, rotation_from_columns
+from fit3dmm.regress.trunks import Features, make_trunk
+from fit3dmm.synthetic.fast.example import COVERS
+
+BLOCKS = ("identity", "detail", "expression", "albedo")
+"""Coefficients with a log-variance of their own."""
+_GRID = 8
+_NARROW, _HIDDEN = 64, 320
+_POINT_STEP = 0.12
+"""What 1 in the last layer means for a point, in crops' sides."""
+_START_SIGMA = 0.02
+"""Sigma of the points of an untrained network, in crops' sides."""
+_LOG_SIGMA_RANGE = (-7.5, 0.0)
+_MOST_CORRELATION = 0.98
+_POSE = 6 + 2 + 1 + 1
+_LIGHT = 27
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """What a network is made of; stored with its weights."""
+
+    trunk: str
+    n_points: int
+    identity: int
+    detail: int
+    expression: int
+    albedo: int
+    cover_cells: int = 64
+
+    def sizes(self) -> dict[str, int]:
+        """Numbers of coefficients by block."""
+        return {name: getattr(self, name) for name in BLOCKS}
+
+
+@dataclass(frozen=True)
+class Outputs(TensorRecord):
+    """What the network says of each crop."""
+
+    points: Float[Tensor, "batch points 2"]
+    """In crops' sides, from the top-left corner."""
+    log_sigma: Float[Tensor, "batch points 2"]
+    """Natural logarithms of the sigmas along x and y, in crops' sides."""
+    correlation: Float[Tensor, "batch points"]
+    """Of the errors along x and y."""
+    coefficients: dict[str, Float[Tensor, "batch _"]]
+    """By block; in prior sigmas (expression: as the model has it)."""
+    log_sigmas: dict[str, Float[Tensor, "batch"]]
+    """Of each block's coefficients, and of `turned` (rad), `centre`, `log_size`, `log_distance`,
+    `light` and `tone`."""
+    pose: CropPose
+    light_asinh: Float[Tensor, "batch 9 3"]
+    """Inverse hyperbolic sine of the light's harmonics: linear for little light, logarithmic for
+    much, because a camera makes dark skin bright."""
+    log_tone: Float[Tensor, "batch"]
+    """Natural logarithm of the mean luminance of the face's albedo."""
+    cover: Float[Tensor, "batch kinds cells cells"]
+    """Scores of what each cell shows, before the softmax."""
+
+    @property
+    def irradiance_sh(self) -> Float[Tensor, "batch 9 3"]:
+        """Light as a scene has it."""
+        return self.light_asinh.sinh()
+
+
+SIGMAS = (*BLOCKS, "turned", "centre", "log_size", "log_distance", "light", "tone")
+
+
+class FaceNetwork(nn.Module):
+    """From crops to `Outputs`.
+
+    Args:
+        mean_points: of the training pictures, in crops' sides.
+    """
+
+    mean_points: Tensor
+
+    def __init__(self, settings: NetworkSettings, mean_points: Float[Tensor, "points 2"]) -> None:
+        super().__init__()
+        self.settings = settings
+        self.trunk = make_trunk(settings.trunk)
+        fine, middle, coarse = self.trunk.channels
+        self.narrow = nn.Conv2d(coarse, _NARROW, 1)
+        self.hidden = nn.Linear(_NARROW * _GRID * _GRID, _HIDDEN)
+        n = settings.n_points
+        n_coefficients = sum(settings.sizes().values())
+        self.say_points = _zero(nn.Linear(_HIDDEN, 5 * n))
+        self.say_rest = _zero(nn.Linear(_HIDDEN, n_coefficients + _POSE + _LIGHT + 1 + len(SIGMAS)))
+        self.cover = CoverDecoder(fine, middle, coarse, settings.cover_cells)
+        self.register_buffer("mean_points", mean_points.clone())
+
+    def forward(self, image_srgb: Float[Tensor, "batch 3 size size"]) -> Outputs:
+        """
+        Args:
+            image_srgb: 0..1.
+        """
+        features = self.trunk(2 * image_srgb - 1)
+        grid = F.interpolate(
+            F.silu(self.narrow(features.coarse)), (_GRID, _GRID), mode="bilinear",
+            align_corners=False,
+        )  # fmt: skip
+        hidden = F.silu(self.hidden(grid.flatten(1)))
+        cover = self.cover(features)
+        # The last layers say small differences: in full precision, whatever the trunk's is.
+        with torch.autocast(hidden.device.type, enabled=False):
+            hidden = hidden.float()
+            return self._say(self.say_points(hidden), self.say_rest(hidden), cover.float())
+
+    def _say(self, points: Tensor, rest: Tensor, cover: Tensor) -> Outputs:
+        n = self.settings.n_points
+        low, high = _LOG_SIGMA_RANGE
+        start = math.log(_START_SIGMA)
+        sizes = self.settings.sizes()
+        parts = rest.split([*sizes.values(), _POSE, _LIGHT, 1, len(SIGMAS)], dim=1)
+        pose, light, tone, sigmas = parts[len(sizes) :]
+        identity_columns = pose.new_tensor([1.0, 0, 0, 0, 1, 0])
+        bright = light.new_zeros(27)
+        # White in the face's place would be about as bright as white can be.
+        bright[:3] = math.asinh((4 * math.pi) ** 0.5)
+        return Outputs(
+            points=self.mean_points + _POINT_STEP * points[:, : 2 * n].unflatten(1, (n, 2)),
+            log_sigma=(start + points[:, 2 * n : 4 * n].unflatten(1, (n, 2))).clamp(low, high),
+            correlation=_MOST_CORRELATION * torch.tanh(points[:, 4 * n :]),
+            coefficients=dict(zip(sizes, parts, strict=False)),
+            log_sigmas=dict(zip(SIGMAS, sigmas.clamp(-6, 3).unbind(1), strict=True)),
+            pose=CropPose(
+                turned=rotation_from_columns(identity_columns + pose[:, :6]),
+                centre=0.2 * pose[:, 6:8],
+                log_size=pose[:, 8] - 0.3,
+                log_distance=pose[:, 9],
+            ),
+            light_asinh=(bright + light).unflatten(1, (9, 3)),
+            log_tone=tone[:, 0] - 1.5,
+            cover=cover,
+        )
+
+
+class CoverDecoder(nn.Module):
+    """From coarse to fine, with what each resolution knows (T.-Y. Lin et al., "Feature pyramid
+    networks for object detection", CVPR 2017)."""
+
+    _WIDTH = 32
+
+    def __init__(self, fine: int, middle: int, coarse: int, cells: int) -> None:
+        super().__init__()
+        self._cells = cells
+        self.laterals = nn.ModuleList(nn.Conv2d(c, self._WIDTH, 1) for c in (coarse, middle, fine))
+        self.smooth = nn.ModuleList(
+            nn.Conv2d(self._WIDTH, self._WIDTH, 3, padding=1, groups=1) for _ in range(3)
+        )
+        self.say = _zero(nn.Conv2d(self._WIDTH, len(COVERS), 1))
+
+    def forward(self, features: Features) -> Float[Tensor, "batch kinds cells cells"]:
+        maps = (features.coarse, features.middle, features.fine)
+        x = self.laterals[0](maps[0])
+        for place in (1, 2):
+            lateral = self.laterals[place](maps[place])
+            x = F.silu(self.smooth[place - 1](_enlarged(x, lateral.shape[-1]) + lateral))
+        return self.say(F.silu(self.smooth[2](_enlarged(x, self._cells))))
+
+
+def _enlarged(x: Tensor, side: int) -> Tensor:
+    return F.interpolate(x, (side, side), mode="bilinear", align_corners=False)
+
+
+def _zero(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
