@@ -1,0 +1,106 @@
+"""What a regressor says of a face in a photo, in the photo's own frames."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm._tensors import TensorRecord
+from fit3dmm.geometry.camera import Camera
+from fit3dmm.geometry.rotation import rotation_vector
+from fit3dmm.geometry.transform import Similarity
+from fit3dmm.model.morphable import Coefficients
+from fit3dmm.observe.colour import linear_to_srgb
+from fit3dmm.observe.crop import Crop, crop_around, extract_crop
+from fit3dmm.observe.photo import Photo
+from fit3dmm.regress.network import Outputs
+from fit3dmm.regress.targets import focal_px_of, pose_in_camera
+from fit3dmm.scene import Lighting, Pose, Scene
+
+FACE_POINTS = 468
+"""The points of the face come first: their box is what the crop is taken around."""
+_MARGIN = 1.6
+"""Side of the crop in units of the box's longer side: the middle of what training shows."""
+_PASSES = 2
+
+Network = Callable[[Float[Tensor, "batch 3 size size"]], Outputs]
+
+
+@dataclass(frozen=True)
+class Prediction(TensorRecord):
+    """One face as the network sees it."""
+
+    points_px: Float[Tensor, "points 2"]
+    """In `photo`; hidden ones too."""
+    covariance_px2: Float[Tensor, "points 2 2"]
+    """Of each point's error, as the network states it."""
+    scene: Scene
+    """The face in the photo's camera."""
+    log_sigmas: dict[str, Float[Tensor, ""]]
+    """Natural logarithms of the sigmas that the network states: of each block of coefficients in
+    their own units, `turned` (rad), `centre` and `log_size` (of the crop), `log_distance`, `light`
+    and `tone`."""
+    tone: Float[Tensor, ""]
+    """Mean luminance of the face's albedo, linear."""
+    cover: Float[Tensor, "kinds cells cells"]
+    """Probability of what each cell of the crop shows: `synthetic.fast.COVERS`."""
+    T_crop_photo: Similarity
+    """From `photo` to the pixels of the crop that was looked at."""
+    crop_size_px: int
+
+
+@torch.no_grad()
+def predict(
+    network: Network,
+    photo: Photo,
+    around_px: Float[Tensor, "around 2"],
+    size_px: int,
+    focal_px: float | None = None,
+) -> Prediction:
+    """Look at a face twice: at the place that is told, then around the points that were seen there.
+
+    Args:
+        around_px: points of the face in `photo`, or corners of its box.
+        size_px: side of the crop.
+        focal_px: of the photo, if it is known; else the network's distance and size say it.
+    """
+    for _ in range(_PASSES):
+        T_crop_photo = crop_around(around_px.float(), size_px, _MARGIN)
+        crop = extract_crop(photo, T_crop_photo, size_px)
+        outputs = network(linear_to_srgb(crop.image_linear).permute(2, 0, 1)[None])
+        seen_px = T_crop_photo.inverse() @ (outputs.points[0] * size_px)
+        around_px = seen_px[:FACE_POINTS]
+    return _in_photo(outputs, crop, photo, focal_px)
+
+
+def _in_photo(outputs: Outputs, crop: Crop, photo: Photo, focal_px: float | None) -> Prediction:
+    T_crop_photo, size = crop.T_crop_photo, crop.image_linear.shape[0]
+    scale = T_crop_photo.scale
+    side_px = size / scale
+    sigma_px = outputs.log_sigma[0].exp() * side_px
+    covariance = torch.diag_embed(sigma_px.square())
+    shared = outputs.correlation[0] * sigma_px.prod(-1)
+    covariance[..., 0, 1] = covariance[..., 1, 0] = shared
+    if focal_px is None:
+        focal_px = float(focal_px_of(outputs.pose, size)[0] / scale)
+    camera = Camera.centred(focal_px, photo.width_px, photo.height_px)
+    pose = outputs.pose.map(lambda tensor: tensor[0])
+    rotation, translation_mm = pose_in_camera(pose, camera.cropped(T_crop_photo, size, size))
+    coefficients = Coefficients(**{name: v[0] for name, v in outputs.coefficients.items()})
+    return Prediction(
+        points_px=T_crop_photo.inverse() @ (outputs.points[0] * size),
+        covariance_px2=covariance,
+        scene=Scene(
+            coefficients,
+            Pose(rotation_vector(rotation), translation_mm),
+            camera,
+            Lighting(outputs.irradiance_sh[0]),
+        ),
+        log_sigmas={name: value[0] for name, value in outputs.log_sigmas.items()},
+        tone=outputs.log_tone[0].exp(),
+        cover=outputs.cover[0].softmax(0),
+        T_crop_photo=T_crop_photo,
+        crop_size_px=size,
+    )
