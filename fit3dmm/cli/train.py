@@ -11,9 +11,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from fit3dmm import __version__
 from fit3dmm._errors import InputError
 from fit3dmm._parallel import available_cores
+from fit3dmm._version import __version__
 from fit3dmm.model.files import load_model
 from fit3dmm.model.library import SHIPPED
 from fit3dmm.model.morphable import MorphableModel

@@ -6,16 +6,17 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 
 from fit3dmm._errors import InputError
-from fit3dmm._files import atomic_path
+from fit3dmm._hdf5 import FileFormat
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.regress.network import FaceNetwork, NetworkSettings
 
-FORMAT, FORMAT_VERSION = "fit3dmm regressor", 1
+FORMAT = FileFormat(
+    "fit3dmm regressor", 1, "regressor", "get it again, or make one with `fit3dmm train`"
+)
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,9 @@ def write_regressor(regressor: Regressor, path: str | Path) -> None:
     Raises:
         InputError: the file can't be written.
     """
-    info = asdict(regressor.info)
-    with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w", libver="v110") as file:
-        file.attrs["format"] = FORMAT
-        file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["network"] = json.dumps(asdict(regressor.network.settings))
-        file.attrs["info"] = json.dumps(info)
+    network = json.dumps(asdict(regressor.network.settings))
+    info = json.dumps(asdict(regressor.info))
+    with FORMAT.writing(path, network=network, info=info) as file:
         weights = file.create_group("weights")
         for name, tensor in regressor.network.state_dict().items():
             value = tensor.detach().cpu()
@@ -84,17 +82,8 @@ def read_regressor(path: str | Path, model: MorphableModel | None = None) -> Reg
     Raises:
         InputError: no such file, it is damaged or newer, or it belongs to another model.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"There is no regressor {path}: `fit3dmm train` makes one.")
-    try:
-        with h5py.File(path, "r") as file:
-            regressor = _read(file, path)
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"{path} is no regressor of fit3dmm, or it is damaged ({error}): get it again, or make "
-            "one with `fit3dmm train`."
-        ) from error
+    with FORMAT.reading(path) as file:
+        regressor = _read(file)
     if model is not None and model_key(model) != regressor.info.model_key:
         raise InputError(
             f"The regressor {path} belongs to the model {regressor.info.model}, not to this "
@@ -103,15 +92,7 @@ def read_regressor(path: str | Path, model: MorphableModel | None = None) -> Reg
     return regressor
 
 
-def _read(file: Any, path: Path) -> Regressor:
-    if file.attrs.get("format") != FORMAT:
-        raise KeyError(f"its format is {file.attrs.get('format')!r}")
-    version = int(file.attrs["format_version"])
-    if version > FORMAT_VERSION:
-        raise InputError(
-            f"{path} has format version {version}, this fit3dmm reads up to {FORMAT_VERSION}: "
-            "update fit3dmm."
-        )
+def _read(file: Any) -> Regressor:
     settings = NetworkSettings(**json.loads(file.attrs["network"]))
     said = json.loads(file.attrs["info"])
     said["point_sets"] = tuple(said["point_sets"])

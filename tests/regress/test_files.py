@@ -53,7 +53,7 @@ def test_a_regressor_of_another_model_is_refused(path, model):
 
 
 def test_files_that_are_none_end_in_a_sentence(path, tmp_path):
-    with pytest.raises(InputError, match="There is no regressor"):
+    with pytest.raises(InputError, match="There is no file"):
         read_regressor(tmp_path / "gone.h5")
     (tmp_path / "text.h5").write_text("no")
     with pytest.raises(InputError, match="damaged"):

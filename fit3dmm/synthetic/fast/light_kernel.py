@@ -3,12 +3,13 @@
 import math
 from typing import no_type_check
 
-import numba
 import numpy as np
 
+from fit3dmm._kernels import kernel
 
+
+@kernel
 @no_type_check
-@numba.njit(cache=True, nogil=True)
 def light_points(
     points,
     normals,

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.synthetic.cameras import turn_about
+from fit3dmm.geometry.rotation import rotation_from_angles
 
 _DISTANCE_MM = (300.0, 3000.0)
 _YAW_DEG, _PITCH_DEG, _ROLL_DEG = 90.0, 50.0, 180.0
@@ -19,7 +19,7 @@ class CropView:
     """A crop's camera and the head's place before it."""
 
     angles_deg: tuple[float, float, float]
-    """Pitch, yaw and roll, applied in the order yaw, pitch, roll."""
+    """Pitch, yaw and roll."""
     rotation: Float[np.ndarray, "3 3"]
     translation_mm: Float[np.ndarray, "3"]
     focal_px: float
@@ -91,5 +91,4 @@ def draw_view(
 
 
 def _turned(pitch: float, yaw: float, roll: float) -> np.ndarray:
-    rotation = turn_about(2, roll) @ turn_about(0, pitch) @ turn_about(1, yaw)
-    return rotation.astype(np.float32)
+    return rotation_from_angles(pitch, yaw, roll).astype(np.float32)
