@@ -40,7 +40,7 @@ from fit3dmm.model.morphable import Coefficients, MorphableModel
 _UNITS = ("mouthSmile", "mouthUpperUp", "jawOpen")
 # Units that hardly vary without a smile are held back more.
 _RIDGE = (0.003, 0.045, 0.045)
-_N_PORTRAITS = 120
+_N_PORTRAITS = 200
 # How much of a correlation that so few photos showed is believed.
 _BELIEVED = 0.85
 # Points on the left half that stand for what was found: where a smile moves the face; elsewhere.
