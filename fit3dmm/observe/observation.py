@@ -7,9 +7,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.colour import linear_to_srgb
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.observe.choice import FaceChoice, choose_faces
-from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.observe.crop import crop_around, extract_crop
 from fit3dmm.observe.detect import FaceDetector
 from fit3dmm.observe.face import DetectedFace, Turn, turn_to_upright
