@@ -7,12 +7,12 @@ from multiprocessing.synchronize import Barrier
 
 import torch
 
+from fit3dmm.colour import linear_to_srgb
 from fit3dmm.fitting import FitConfig, PreparedModel, fit_observation, prepare
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe import FaceDetector, Observation
-from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.observe.observation import observe_face
 from fit3dmm.observe.photo import photo_from_array
 from fit3dmm.render.synthesise import synthesise

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
+from fit3dmm.colour import linear_to_srgb
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model import MorphableModel
 from fit3dmm.model.complete import Completion, complete
@@ -27,7 +28,6 @@ from fit3dmm.model.files import load_model, read_stored, write_stored
 from fit3dmm.model.formats import SourceModel, read_source
 from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 from fit3dmm.model.library import find_model
-from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.render.synthesise import synthesise
 from fit3dmm.scene import Lighting, Pose, Scene
 from harness import Metric, run

@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Float
 from kornia.color import rgb_to_lab
 
-from fit3dmm.observe.colour import linear_to_srgb
+from fit3dmm.colour import linear_to_srgb
 
 
 def colour_differences(

@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from fit3dmm.colour import linear_to_srgb
 from fit3dmm.geometry.rotation import rotation_matrix, rotation_vector
 from fit3dmm.model import Coefficients, MorphableModel
 from fit3dmm.model.files import load_model
-from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.render import synthesise
 from fit3dmm.scene import Lighting, Pose, Scene
 

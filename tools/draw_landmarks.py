@@ -12,9 +12,9 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from fit3dmm._files import atomic_path
+from fit3dmm.colour import linear_to_srgb
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.render.synthesise import Rendering, synthesise
 from fit3dmm.scene import Lighting, Pose, Scene
 

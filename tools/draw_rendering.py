@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from fit3dmm.colour import linear_to_srgb
 from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
 from fit3dmm.model.files import load_model
-from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.render import synthesise
 from fit3dmm.render.lights import named_lights
 from fit3dmm.scene import Pose, Scene

@@ -14,6 +14,7 @@ from fit3dmm import scene_file
 from fit3dmm._errors import InputError
 from fit3dmm._hdf5 import format_name
 from fit3dmm.cli.console import say
+from fit3dmm.colour import linear_to_srgb, srgb_to_linear
 from fit3dmm.export import record
 from fit3dmm.export.contact_sheet import unnamed_sheet, write_sheet
 from fit3dmm.geometry.camera import Camera
@@ -21,7 +22,6 @@ from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
 from fit3dmm.model.files import load_model
 from fit3dmm.model.library import SHIPPED
 from fit3dmm.model.morphable import Coefficients, MorphableModel
-from fit3dmm.observe.colour import linear_to_srgb, srgb_to_linear
 from fit3dmm.render.lights import named_lights
 from fit3dmm.render.synthesise import Rendering, synthesise
 from fit3dmm.scene import Pose, Scene

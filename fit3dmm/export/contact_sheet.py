@@ -14,9 +14,9 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
+from fit3dmm.colour import linear_to_srgb
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import Coefficients, MorphableModel
-from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.render.synthesise import synthesise
 from fit3dmm.scene import Lighting, Pose, Scene
 

@@ -11,6 +11,7 @@ from fit3dmm._files import atomic_path
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.render.backend import choose_backend
+from fit3dmm.render.depth import depth, posed
 from fit3dmm.scene import Scene
 
 _FACE = 0.5
@@ -34,7 +35,7 @@ def depth_map(model: MorphableModel, scene: Scene) -> DepthMap:
     A head outside the photo has a box of one pixel, and no depth.
     """
     camera = scene.camera
-    points = scene.pose.T_cam_model @ model.shape_mm(scene.coefficients)
+    points = posed(model, scene)
     px = camera.project(points)
     limit = px.new_tensor([camera.width_px - 1, camera.height_px - 1])
     left, top = px.amin(0).floor().clamp_min(0).minimum(limit).int().tolist()
@@ -42,24 +43,24 @@ def depth_map(model: MorphableModel, scene: Scene) -> DepthMap:
     width, height = max(right - left, 1), max(bottom - top, 1)
     shift = Similarity.in_plane(1.0, (float(-left), float(-top))).to(points.device)
     boxed = camera.cropped(shift, width, height)
+    topology = model.surface.topology
+    depth_mm, fragments = depth(points, topology, boxed)
     backend = choose_backend("auto", points.device)
-    triangles = model.surface.topology.triangles
-    fragments = backend.rasterise(boxed.to_clip(points)[None], triangles, height, width)
-    values = torch.stack([-points[:, 2], model.regions["face"]], -1)
-    depth, face = backend.interpolate(values[None], triangles, fragments)[0].unbind(-1)
-    depth = torch.where(fragments.covered[0], depth, torch.nan)
+    weight = model.regions["face"][None, :, None]
+    face = backend.interpolate(weight, topology.triangles, fragments)[0, ..., 0]
+    depth_mm = torch.where(fragments.covered[0], depth_mm, torch.nan)
     return DepthMap(
-        depth.detach().cpu().numpy().astype(np.float32),
+        depth_mm.detach().cpu().numpy().astype(np.float32),
         (face > _FACE).cpu().numpy(),
         (left, top, left + width, top + height),
     )
 
 
-def write_depth(depth: DepthMap, path: Path) -> None:
+def write_depth(found: DepthMap, path: Path) -> None:
     """Write the depth as a NumPy array of float32.
 
     Raises:
         InputError: the folder can't be written to.
     """
     with atomic_path(Path(path)) as temporary, temporary.open("wb") as file:
-        np.save(file, depth.depth_mm)
+        np.save(file, found.depth_mm)

@@ -11,6 +11,7 @@ from fit3dmm._files import atomic_path
 from fit3dmm.geometry.obj_files import ObjTexture, write_obj
 from fit3dmm.geometry.triangle_mesh import Mesh
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.render.depth import posed
 from fit3dmm.scene import Scene
 
 MATERIAL = "face"
@@ -39,7 +40,7 @@ def neutral_mesh(model: MorphableModel, scene: Scene) -> TexturedMesh:
 
 def posed_mesh(model: MorphableModel, scene: Scene) -> TexturedMesh:
     """The face as the camera saw it, in OpenCV's axes: the camera matrix projects it."""
-    points = scene.pose.T_cam_model @ model.shape_mm(scene.coefficients)
+    points = posed(model, scene)
     frame = "camera, OpenCV axes: x right, y down, z forward, origin in the camera"
     return _mesh(model, opencv_from_cam(points), frame)
 

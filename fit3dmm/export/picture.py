@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from fit3dmm._files import atomic_path
-from fit3dmm.observe.colour import linear_to_srgb
+from fit3dmm.colour import linear_to_srgb
 
 
 def srgb_bytes(

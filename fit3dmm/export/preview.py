@@ -6,13 +6,14 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from fit3dmm.colour import linear_to_srgb
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.observe.crop import Crop, extract_crop
 from fit3dmm.observe.photo import Photo
+from fit3dmm.render.depth import posed
 from fit3dmm.render.lights import named_lights
 from fit3dmm.render.synthesise import Rendering, render_mesh, synthesise
 from fit3dmm.scene import Scene
@@ -62,7 +63,7 @@ def _crop(result: FitResult, photo: Photo, panel_px: int) -> Crop:
 
 def _clay(model: MorphableModel, scene: Scene) -> Rendering:
     """The shape alone, in grey under studio light."""
-    points = scene.pose.T_cam_model @ model.shape_mm(scene.coefficients)
+    points = posed(model, scene)
     topology = model.surface.topology
     grey = torch.full_like(points, _GREY)
     light = named_lights()["studio"].to(points.device, points.dtype)

@@ -4,11 +4,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fit3dmm.geometry.smoothstep import smoothstep
+
 
 def ramp(values: Tensor, ends: tuple[float, float]) -> Tensor:
     """0 below the first end, 1 above the second, smooth between."""
-    t = ((values - ends[0]) / (ends[1] - ends[0])).clamp(0, 1)
-    return t * t * (3 - 2 * t)
+    return smoothstep(values, *ends)
 
 
 def averaged(

@@ -26,6 +26,7 @@ from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo
 from fit3dmm.render.backend import choose_backend
+from fit3dmm.render.depth import posed
 from fit3dmm.scene import Scene
 
 MIN_SIZE_PX, MAX_SIZE_PX = 64, 8192
@@ -118,7 +119,7 @@ def _seen(
     model: MorphableModel, scene: Scene, photo: Photo, albedo: Tensor, size_px: int
 ) -> tuple[PhotoView, Layer]:
     """The photo around the head, and what it shows of each vertex."""
-    points = scene.pose.T_cam_model @ model.shape_mm(scene.coefficients)
+    points = posed(model, scene)
     topology = model.surface.topology
     backend = choose_backend("auto", points.device)
     normals = backend.vertex_normals(points, topology)

@@ -11,11 +11,13 @@ from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.crop import extract_crop
 from fit3dmm.observe.photo import Photo
-from fit3dmm.render.backend import choose_backend
+from fit3dmm.render.depth import depth
 from fit3dmm.scene import Scene
 
 # Side of the picture of depths, fine enough to tell a lid from the fold that hides behind it.
 _DEPTH_PX = 768
+# Stricter than the fit's (`fitting.visibility`), whose pixels are several times wider: the slope of
+# the surface within a pixel is what the tolerance is for.
 _DEPTH_TOLERANCE_MM = 1.0
 
 
@@ -77,9 +79,9 @@ def view_of_face(
     )
     crop = extract_crop(photo, T_view_photo.to("cpu"), view_px)
     camera = scene.camera.cropped(T_view_photo, view_px, view_px)
-    depth = _depth_mm(model, points_cam_mm, camera)
+    depth_mm = _depth_mm(model, points_cam_mm, camera)
     picture, inside = crop.image_linear.to(points_cam_mm), crop.inside.to(points_cam_mm)
-    return PhotoView(picture, inside, depth, camera, T_view_photo)
+    return PhotoView(picture, inside, depth_mm, camera, T_view_photo)
 
 
 def _depth_mm(
@@ -88,10 +90,4 @@ def _depth_mm(
     """Depth of the surface in the camera's square."""
     T_fine_view = Similarity.in_plane(_DEPTH_PX / camera.width_px, (0.0, 0.0))
     fine = camera.cropped(T_fine_view.to(points_cam_mm.device), _DEPTH_PX, _DEPTH_PX)
-    backend = choose_backend("auto", points_cam_mm.device)
-    triangles = model.surface.topology.triangles
-    fragments = backend.rasterise(
-        fine.to_clip(points_cam_mm)[None], triangles, _DEPTH_PX, _DEPTH_PX
-    )
-    depth = backend.interpolate(-points_cam_mm[None, :, 2:], triangles, fragments)[0, ..., 0]
-    return torch.where(fragments.covered[0], depth, torch.inf)
+    return depth(points_cam_mm, model.surface.topology, fine)[0]

@@ -10,6 +10,7 @@ from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.observation import Observation
 from fit3dmm.render.backend import choose_backend
+from fit3dmm.render.depth import depth
 from fit3dmm.scene import Scene
 
 # A point this far behind the surface that is rendered in its place still counts as that surface:
@@ -70,12 +71,8 @@ def visible_surface(
     backend = choose_backend("auto", model.mean_mm.device)
     shape = model.shape_mm(scene.coefficients)
     cam = scene.pose.T_cam_model @ shape
-    topology = model.surface.topology
     size = observation.size_px
     crop_camera = scene.camera.cropped(observation.T_crop_photo, size, size)
-    fragments = backend.rasterise(crop_camera.to_clip(cam)[None], topology.triangles, size, size)
-    depth = backend.interpolate(-cam[None, :, 2:], topology.triangles, fragments)[0, ..., 0]
-    depth = torch.where(fragments.covered[0], depth, torch.full_like(depth, torch.inf))
-    return VisibleSurface(
-        shape, cam, backend.vertex_normals(cam, topology), depth, model, observation, scene
-    )
+    depth_mm, _ = depth(cam, model.surface.topology, crop_camera)
+    normals = backend.vertex_normals(cam, model.surface.topology)
+    return VisibleSurface(shape, cam, normals, depth_mm, model, observation, scene)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.colour import srgb_to_linear
 from fit3dmm.geometry.transform import Similarity
-from fit3dmm.observe.colour import srgb_to_linear
 from fit3dmm.observe.photo import Photo
 
 MIN_SIZE_PX, MAX_SIZE_PX = 64, 1024

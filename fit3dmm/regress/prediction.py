@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.colour import linear_to_srgb
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_vector
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import Coefficients
-from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.observe.crop import Crop, crop_around, extract_crop
 from fit3dmm.observe.photo import Photo
 from fit3dmm.regress.network import Outputs

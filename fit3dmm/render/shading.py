@@ -1,6 +1,6 @@
 """From albedo, normals and light to colour: a matte surface under distant light, in linear RGB.
 
-Linear colours become those of an sRGB picture by `observe.colour.linear_to_srgb`.
+Linear colours become those of an sRGB picture by `colour.linear_to_srgb`.
 """
 
 import torch

@@ -11,6 +11,7 @@ from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.mesh import Topology
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.render.backend import BackendName, choose_backend
+from fit3dmm.render.depth import posed
 from fit3dmm.render.fragments import Fragments, pixels_from_clip
 from fit3dmm.render.shading import shade, unit
 from fit3dmm.render.silhouette import SilhouettePairs, blend_silhouettes
@@ -61,7 +62,7 @@ def synthesise(
     Raises:
         InputError: the backend can't be used.
     """
-    points_cam_mm = scene.pose.T_cam_model @ model.shape_mm(scene.coefficients)
+    points_cam_mm = posed(model, scene)
     return render_mesh(
         points_cam_mm.expand(*scene.batch_shape, -1, -1),
         model.albedo_linear(scene.coefficients),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from fit3dmm.synthetic.noise import smoothstep
+from fit3dmm.geometry.smoothstep import smoothstep
 
 _IRISES = np.array(
     [[0.035, 0.017, 0.008], [0.075, 0.036, 0.014], [0.13, 0.075, 0.03],

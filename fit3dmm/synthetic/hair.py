@@ -6,8 +6,9 @@ The first edition's: strands.py has what looks like hair.
 import numpy as np
 from jaxtyping import Float, Int
 
+from fit3dmm.geometry.smoothstep import smoothstep
 from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
-from fit3dmm.synthetic.noise import random_waves, smoothstep
+from fit3dmm.synthetic.noise import random_waves
 from fit3dmm.synthetic.parts import Hair, Material, Part, grid_triangles, plain_part
 
 _COLOURS = np.array(

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from scipy.spatial import KDTree
 
+from fit3dmm.colour import LUMINANCE
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.synthetic.looks import LOOKS
 from fit3dmm.synthetic.noise import random_bumps, random_waves
@@ -176,7 +177,7 @@ def expression_activations(
 
 def coloured_like(model: MorphableModel, albedo: torch.Tensor, tone: float) -> torch.Tensor:
     """Colour coefficients moved, as likely as can be, until the face has a mean luminance."""
-    luminance = model.albedo_mean_linear.new_tensor([0.2126, 0.7152, 0.0722])
+    luminance = model.albedo_mean_linear.new_tensor(LUMINANCE)
     weight = torch.from_numpy(outer_face(model)).to(luminance)
     weight = weight / weight.sum()
     mean = weight @ (model.albedo_mean_linear @ luminance)

@@ -30,11 +30,3 @@ def random_bumps(
     """A smooth random vector field: a bump of a random vector at each centre."""
     squared = ((places_mm[:, None] - centres_mm) ** 2).sum(axis=2)
     return np.exp(-squared / (2 * length_mm**2)) @ generator.normal(size=(len(centres_mm), 3))
-
-
-def smoothstep(
-    values: Float[np.ndarray, "*shape"], low: float, high: float
-) -> Float[np.ndarray, "*shape"]:
-    """0 below `low`, 1 above `high`, smooth between them; the other way round if low > high."""
-    x = np.clip((values - low) / (high - low), 0, 1)
-    return x * x * (3 - 2 * x)

@@ -10,11 +10,11 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from fit3dmm.colour import linear_to_srgb, luminance
 from fit3dmm.geometry.closest_point import index_surface
-from fit3dmm.observe.colour import linear_to_srgb
+from fit3dmm.geometry.smoothstep import smoothstep
 from fit3dmm.synthetic.cameras import View
 from fit3dmm.synthetic.looks import LOOKS, Look
-from fit3dmm.synthetic.noise import smoothstep
 from fit3dmm.synthetic.parts import Assembly, Part, assemble
 from fit3dmm.synthetic.probes import Probe
 from fit3dmm.synthetic.shading import exposure_of, prepare_light, shade_hits
@@ -27,7 +27,6 @@ _GREY = 0.18
 """What a camera makes of the mean of a picture (ISO 2720)."""
 _WHITE = 0.85
 """What a white thing in the face's place would become."""
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _SHOULDER = 0.8
 """Light above this is compressed towards 1, as cameras do."""
 
@@ -155,13 +154,13 @@ def camera_gains(rendered: Rendered, probe: Probe, case: Specification) -> Float
     generator, look = case.generator("exposure"), LOOKS[case.edition]
     face = rendered.linear[rendered.face]
     balance = _white_balance(probe, look, generator)
-    face_level = float(np.mean(face * balance @ _LUMINANCE))
-    picture = np.clip(rendered.linear * balance @ _LUMINANCE, 1e-4, None)
+    face_level = float(np.mean(luminance(face * balance)))
+    picture = np.clip(luminance(rendered.linear * balance), 1e-4, None)
     by_picture = _GREY / np.exp(np.mean(np.log(picture)))
     by_face = _WHITE * case.tone / face_level
     exposure = by_face**look.exposes_face * by_picture ** (1 - look.exposes_face)
     exposure *= np.exp(generator.normal(0, look.exposure_spread))
-    brightest = np.percentile(face * balance @ _LUMINANCE, 95)
+    brightest = np.percentile(luminance(face * balance), 95)
     exposure = min(exposure, 1.05 / brightest)
     exposure = max(exposure, look.dimmest_face * by_face)
     return balance * exposure
@@ -171,8 +170,8 @@ def _white_balance(probe: Probe, look: Look, generator: np.random.Generator) -> 
     """Gains that make the light on what faces the camera mostly white."""
     mean = probe.irradiance(np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])).mean(axis=0)
     spread = np.exp(generator.normal(0, look.white_balance_spread, 3))
-    gains = (mean @ _LUMINANCE / mean) ** look.white_balance * spread
-    return gains / (gains @ _LUMINANCE)
+    gains = (luminance(mean) / mean) ** look.white_balance * spread
+    return gains / luminance(gains)
 
 
 def develop(linear: Float[np.ndarray, "height width 3"], case: Specification) -> bytes:
@@ -187,7 +186,7 @@ def develop(linear: Float[np.ndarray, "height width 3"], case: Specification) ->
     soft = gaussian_filter(noise, (0.6, 0.6, 0))
     light = np.maximum(light + sigma * soft / soft.std(), 0)
     # Cameras let what is much too bright turn white before its colours clip one by one.
-    level = light @ _LUMINANCE
+    level = luminance(light)
     pale = smoothstep(level, 0.7, 2.5)[..., None]
     light = light * (1 - pale) + level[..., None] * pale
     over = np.maximum(light - _SHOULDER, 0) / (1 - _SHOULDER)

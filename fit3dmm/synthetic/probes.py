@@ -14,9 +14,9 @@ from scipy.ndimage import map_coordinates
 from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
 from fit3dmm._hdf5 import FileFormat
+from fit3dmm.colour import luminance
 
 FORMAT = FileFormat("fit3dmm light probes", 1, "table of light probes", "reinstall fit3dmm")
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _SOFT_MOST, _SOFT_ROUGHNESS = 5.0, 0.35
 
 
@@ -160,12 +160,12 @@ def softened(probe: Probe) -> Probe:
     colours are half as strong. The mean radiance stays.
     """
     values = probe.radiance.values
-    mean = (probe.power.sum(axis=0) / (4 * np.pi)) @ _LUMINANCE
-    level = values @ _LUMINANCE
+    mean = luminance(probe.power.sum(axis=0) / (4 * np.pi))
+    level = luminance(values)
     kept = np.minimum(1, _SOFT_MOST * mean / np.maximum(level, 1e-9))[..., None]
     spread = Probe(SphereMap(values * (1 - kept))).glossy_map(_SOFT_ROUGHNESS).values
     soft = values * kept + spread
-    soft = 0.5 * soft + 0.5 * (soft @ _LUMINANCE)[..., None]
+    soft = 0.5 * soft + 0.5 * luminance(soft)[..., None]
     found = Probe(SphereMap(soft))
     return found.scaled(probe.power.sum() / found.power.sum())
 
@@ -175,7 +175,7 @@ def turns_by_light(name: str, yaw_deg: float, turns: int = 32) -> Float[np.ndarr
     tried = np.arange(turns) / turns
     yaw = np.radians(yaw_deg)
     facing = np.array([[np.sin(yaw), 0.15, np.cos(yaw)]]) / np.sqrt(1 + 0.15**2)
-    arriving = [turned_probe(name, turn).irradiance(facing) @ _LUMINANCE for turn in tried]
+    arriving = [luminance(turned_probe(name, turn).irradiance(facing)) for turn in tried]
     return tried[np.argsort(-np.concatenate(arriving), kind="stable")]
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 from jaxtyping import Float
 
+from fit3dmm.colour import luminance, srgb_to_linear
+from fit3dmm.geometry.smoothstep import smoothstep
 from fit3dmm.synthetic.looks import Look
-from fit3dmm.synthetic.noise import random_waves, smoothstep
+from fit3dmm.synthetic.noise import random_waves
 
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _MOLE, _FRECKLE = np.array([0.35, 0.25, 0.22]), np.array([0.78, 0.66, 0.58])
 _BLOOD = np.array([1.04, 0.84, 0.86])
 _HAIR_SHADOW = np.array([0.50, 0.50, 0.53])
@@ -16,7 +17,7 @@ _MONK_SRGB = np.array(
     [[41, 36, 32], [58, 49, 42], [96, 65, 52], [130, 92, 67], [160, 126, 86], [215, 189, 150],
      [234, 218, 186], [247, 234, 208], [243, 231, 219], [246, 237, 228]]
 )  # fmt: skip
-MONK_LINEAR = ((_MONK_SRGB / 255 + 0.055) / 1.055) ** 2.4
+MONK_LINEAR = srgb_to_linear(_MONK_SRGB / 255)
 _TOWARDS_MONK = 0.6
 _LIGHT_SKIN = 0.15
 """Luminance above which freckles and a flush show."""
@@ -75,11 +76,11 @@ def _outside(regions: dict[str, np.ndarray]) -> np.ndarray:
 def _towards_scale(albedo_linear: np.ndarray, bare: np.ndarray, tone: float) -> np.ndarray:
     """Factor of each channel that brings the hue nearer to the Monk scale's at this tone."""
     scale = MONK_LINEAR
-    levels = scale @ _LUMINANCE
+    levels = luminance(scale)
     hue = np.array([np.interp(tone, levels, channel / levels) for channel in scale.T])
     own = np.average(albedo_linear, axis=0, weights=bare)
-    factor = (hue / (own / (own @ _LUMINANCE))) ** _TOWARDS_MONK
-    return factor / ((factor * own) @ _LUMINANCE / (own @ _LUMINANCE))
+    factor = (hue / (own / luminance(own))) ** _TOWARDS_MONK
+    return factor / (luminance(factor * own) / luminance(own))
 
 
 def _near(places_mm: np.ndarray, middle_mm: np.ndarray, radius_mm: float) -> np.ndarray:

@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
+from fit3dmm.geometry.smoothstep import smoothstep
 from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
-from fit3dmm.synthetic.noise import random_waves, smoothstep
+from fit3dmm.synthetic.noise import random_waves
 from fit3dmm.synthetic.parts import Hair, Material, Part, plain_part
 
 _COLOURS = np.array(

@@ -26,7 +26,13 @@ def test_a_curve_passes_through_its_points():
 
 
 def test_empty_curves_are_left_out():
-    draw_curve(Curves("mm", 8.0, {"none": np.zeros(0)}), "nothing was scored")
+    some = {"some": np.full(9, 2.0)}
+    alone = np.asarray(draw_curve(Curves("mm", 8.0, some), "title"))
+    beside = np.asarray(draw_curve(Curves("mm", 8.0, some | {"none": np.zeros(0)}), "title"))
+    # Neither a line nor a row of the legend.
+    np.testing.assert_array_equal(beside, alone)
+    nothing = np.asarray(draw_curve(Curves("mm", 8.0, {"none": np.zeros(0)}), "title"))
+    assert not np.array_equal(nothing, alone)
 
 
 def test_a_surface_is_seen_from_the_front_with_its_errors():

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from fit3dmm._threads import torch_threads
+from fit3dmm.colour import srgb_to_linear
 from fit3dmm.export.texels import in_texels, texel_fragments
 from fit3dmm.export.texture import bake_texture
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.colour import srgb_to_linear
 from fit3dmm.scene import Lighting, Pose, Scene
 from tests.export.faces import photo_of
 

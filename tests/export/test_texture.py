@@ -6,12 +6,12 @@ import torch
 
 from fit3dmm import InputError
 from fit3dmm._threads import torch_threads
+from fit3dmm.colour import srgb_to_linear
 from fit3dmm.export.texels import in_texels, padded, texel_fragments
 from fit3dmm.export.texture import bake_texture
 from fit3dmm.export.tint import smooth_tint
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.files import load_model
-from fit3dmm.observe.colour import srgb_to_linear
 from fit3dmm.scene import Lighting, Pose, Scene
 from tests.export.faces import known_face, photo_of
 

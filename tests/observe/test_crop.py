@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from fit3dmm._errors import InputError
+from fit3dmm.colour import linear_to_srgb, srgb_to_linear
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.observe import photo_from_array
-from fit3dmm.observe.colour import linear_to_srgb, srgb_to_linear
 from fit3dmm.observe.crop import crop_around, extract_crop
 
 

@@ -14,11 +14,11 @@ from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
 from commons.surface_points import LEVEL, HeadSurface, Points, nearest_in, symmetric_points
+from fit3dmm.colour import linear_to_srgb
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.subdivision import refine_points
 from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
 from fit3dmm.model.morphable import Coefficients, MorphableModel
-from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.observe.detect import FaceDetector
 from fit3dmm.observe.photo import Photo
 from fit3dmm.render.synthesise import synthesise

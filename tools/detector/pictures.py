@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Float
 
 from fit3dmm._parallel import run_in_parallel
+from fit3dmm.colour import linear_to_srgb
 from fit3dmm.fitting.detector_errors import upright_axes
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.colour import linear_to_srgb
 from fit3dmm.observe.detect import FaceDetector
 from fit3dmm.observe.face import DetectedFace
 from fit3dmm.observe.photo import photo_from_array

@@ -3,11 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-
-def srgb_to_linear(values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    """IEC 61966-2-1; values beyond 0..1 are taken as its ends."""
-    inside = np.clip(values, 0, 1)
-    return np.where(inside <= 0.04045, inside / 12.92, ((inside + 0.055) / 1.055) ** 2.4)
+from fit3dmm.colour import srgb_to_linear
 
 
 def linearised(
@@ -32,7 +28,7 @@ def linearised(
     # Where a channel never varies the quotient is a derivative: a small step stands for it.
     spread = np.maximum(sigma, 1e-4)
     for node, weight in zip(nodes, weights, strict=True):
-        value = srgb_to_linear(mean_srgb + spread * node)
+        value = srgb_to_linear(np.clip(mean_srgb + spread * node, 0, 1))
         mean += weight * value
         slope += weight * node * value / spread
     return mean, (basis_srgb * slope).astype(np.float32)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from fit3dmm.observe.colour import srgb_to_linear
+from fit3dmm.colour import srgb_to_linear
 from fit3dmm.synthetic.probes import Probe
 
 _COARSE_PX = 64

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from fit3dmm.colour import luminance
 from fit3dmm.synthetic.fast.sitters import Sitters
 from fit3dmm.synthetic.skin import MONK_LINEAR
 
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 _TONES = (0.025, 0.58)
 """Mean luminance of the face's albedo, from the darkest to the lightest."""
 _BLOOD = np.array([1.04, 0.84, 0.86])
@@ -91,11 +91,11 @@ def _towards_scale(
     colour: np.ndarray, bare: np.ndarray, tone: float, draw: np.random.Generator
 ) -> np.ndarray:
     """Factor of each channel that brings the hue nearer to the Monk scale's at this tone."""
-    levels = MONK_LINEAR @ _LUMINANCE
+    levels = luminance(MONK_LINEAR)
     hue = np.array([np.interp(tone, levels, channel / levels) for channel in MONK_LINEAR.T])
     own = np.average(colour, axis=0, weights=bare)
-    factor = (hue / (own / (own @ _LUMINANCE))) ** draw.uniform(0.2, 0.8)
-    factor = factor / ((factor * own) @ _LUMINANCE / (own @ _LUMINANCE))
+    factor = (hue / (own / (luminance(own)))) ** draw.uniform(0.2, 0.8)
+    factor = factor / (luminance(factor * own) / (luminance(own)))
     return factor * draw.normal(1, [0.02, 0.03, 0.05])
 
 

@@ -9,9 +9,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from scipy.ndimage import gaussian_filter, median_filter, shift
 
-from fit3dmm.observe.colour import linear_to_srgb
+from fit3dmm.colour import linear_to_srgb, luminance
 
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 _SHOULDER = 0.8
 """Light above this is compressed towards 1, as cameras do."""
 
@@ -38,7 +37,7 @@ def expose(
         face: share of each pixel that the face takes.
         tone: of the face: metering makes dark skin lighter than it is, and light skin darker.
     """
-    luminance = linear @ _LUMINANCE
+    luminance = luminance(linear)
     mean = float(np.clip(luminance, 0, np.quantile(luminance, 0.98)).mean())
     of_face = float((luminance * face).sum() / max(face.sum(), 1.0))
     towards = 0.12 + 0.45 * min(tone / 0.4, 1.0)
@@ -47,7 +46,7 @@ def expose(
     metered = by_face if draw.uniform() < 0.6 else (by_face * by_picture) ** 0.5
     gain = metered * np.exp(draw.normal(0, 0.35))
     balance = np.exp(draw.normal(0, 0.05, 3))
-    return Exposure((gain * balance / (balance @ _LUMINANCE)).astype(np.float32))
+    return Exposure((gain * balance / (luminance(balance))).astype(np.float32))
 
 
 def develop(
@@ -101,7 +100,7 @@ def _processed(encoded: np.ndarray, draw: np.random.Generator) -> np.ndarray:
         encoded = encoded + draw.uniform(0.2, 1.0) * (encoded - smooth)
     if draw.uniform() < 0.3:
         encoded = 0.5 + (encoded - 0.5) * np.exp(draw.normal(0, 0.15)) + draw.normal(0, 0.03)
-    grey = (encoded @ _LUMINANCE)[..., None]
+    grey = (luminance(encoded))[..., None]
     if draw.uniform() < 0.06:
         return np.repeat(grey, 3, axis=2)
     return grey + (encoded - grey) * np.exp(draw.normal(0, 0.12))

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
+from fit3dmm.colour import luminance
 from fit3dmm.geometry.mesh import Topology, build_topology
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.render import cpu
@@ -25,7 +26,6 @@ _ASYMMETRY = 0.35
 _SKY = 48
 """Directions from which ambient occlusion is looked for."""
 _INNER = ("mouth_interior", "teeth", "tongue", "gums", "eyes", "eye_socket")
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,6 @@ def gather_sitters(model: MorphableModel, point_sets: Sequence[str], deformed: b
     inner = [regions[name] for name in _INNER if name in regions]
     face = outer_face(model).astype(np.float32)
     weight = torch.from_numpy(face / face.sum())
-    luminance = torch.from_numpy(_LUMINANCE)
     sets = [model.landmarks[name] for name in point_sets]
     corners = [triangles.numpy()[points.triangle.numpy()] for points in sets]
     points68 = model.landmarks["ibug68"]
@@ -135,8 +134,8 @@ def gather_sitters(model: MorphableModel, point_sets: Sequence[str], deformed: b
         point_corners=np.concatenate(corners),
         point_weights=np.concatenate([points.barycentric.float().numpy() for points in sets]),
         points68=(triangles.numpy()[points68.triangle.numpy()], points68.barycentric.numpy()),
-        tone_mean=float(weight @ (model.albedo_mean_linear @ luminance)),
-        tone_slope=((model.albedo_basis_linear @ luminance) @ weight).numpy(),
+        tone_mean=float(weight @ luminance(model.albedo_mean_linear)),
+        tone_slope=(luminance(model.albedo_basis_linear) @ weight).numpy(),
     )
 
 
