@@ -68,7 +68,7 @@ def number_metric(
     """A number of the protocol over cases, as the protocol takes it.
 
     Args:
-        judged: whether more of it is worse; else it is company that only describes.
+        judged: whether more of it is worse; else it only describes a baseline.
     """
     # How many truths lie within a fit's own sigmas is wrong in both directions.
     judged = judged and unit_of(number) != "share"

@@ -5,7 +5,7 @@
 The folder is a clone of ICT-FaceKit or its FaceXModel. Reported are how far Commons' mean stays
 from ICT's after registration, how far its 68 points come to lie from ICT's own (by part of the
 face), how far a decoded person is from ICT's own sum of meshes, and what it costs. The picture
-shows the points on ICT's mean: its own 68 in red, the lent 478 in blue, irises in orange, jaw
+shows the points on ICT's mean: its own 68 in red, Commons' 478 in blue, irises in orange, jaw
 contours in green.
 """
 
@@ -66,8 +66,8 @@ def _measure(folder: Path, output: Path) -> Iterator[Metric]:
     yield Metric("residual of Commons on ICT's mean, mean", completion.residual_mean_mm, "mm")
     yield Metric("residual, 90th percentile", completion.residual_p90_mm, "mm")
     for name, rows in PARTS.items():
-        gap_mm = float(completion.landmark_gap_mm[rows].mean())
-        yield Metric(f"iBUG points apart, {name}", gap_mm, "mm")
+        distance_mm = float(completion.landmark_distance_mm[rows].mean())
+        yield Metric(f"iBUG points apart, {name}", distance_mm, "mm")
     error_mm = _decoding_error(source, completion, output)
     yield Metric("decoded people against ICT's sum, largest", error_mm, "mm")
     yield Metric("file size", output.stat().st_size / 1e6, "MB")

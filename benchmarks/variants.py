@@ -120,7 +120,7 @@ def variants() -> dict[str, Variant]:
         Variant("Adam", "solvers", _solved_by(adam)),
         Variant("L-BFGS", "solvers", _solved_by(lbfgs)),
         Variant("68 landmarks", "landmarks", _only(_ibug68)),
-        Variant("no outline", "landmarks", _only(_inner)),
+        Variant("no contour points", "landmarks", _only(_inner)),
         Variant("detector taken at its word", "landmarks", _exact),
         Variant("true points", "landmarks", _true_points, needs_truth=True),
         Variant("focal known", "focal length", _focal_known),
@@ -202,7 +202,7 @@ def _only(choose: Callable[[MorphableModel], torch.Tensor]) -> Change:
 
 
 def _inner(model: MorphableModel) -> torch.Tensor:
-    """All but the outline."""
+    """All but the points on the contour of the face."""
     del model
     return torch.tensor(sorted(set(range(_IRISES)) - set(FACE_OVAL)))
 

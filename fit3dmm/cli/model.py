@@ -153,9 +153,9 @@ def _report(path: Path, completion: Completion) -> None:
         f"Commons laid over its mean: {completion.residual_mean_mm:.2f} mm mean residual, "
         f"{completion.residual_p90_mm:.2f} mm at the 90th percentile"
     )
-    if len(completion.landmark_gap_mm) > 0:
-        gap = np.median(completion.landmark_gap_mm)
-        say(f"Its own 68 points and those of Commons: {gap:.1f} mm apart (median)")
+    if len(completion.landmark_distance_mm) > 0:
+        distance = np.median(completion.landmark_distance_mm)
+        say(f"Its own 68 points and those of Commons: {distance:.1f} mm apart (median)")
 
 
 COMMAND = {"list": List, "info": Info, "show": Show, "convert": Convert, "download": Download}

@@ -29,9 +29,9 @@ class FittedScene:
     focal_log_sigma: float | None = None
     """Standard deviation of the natural logarithm of the focal length."""
     distance_sigma_mm: float | None = None
-    relief_rows: Int[np.ndarray, "asked"] | None = None
-    """Vertices of the face, for `relief_sigma_mm`."""
-    relief_sigma_mm: Float[np.ndarray, "asked"] | None = None
+    relative_depth_rows: Int[np.ndarray, "asked"] | None = None
+    """Vertices of the face, for `relative_depth_sigma_mm`."""
+    relative_depth_sigma_mm: Float[np.ndarray, "asked"] | None = None
     """Standard deviation of their depth in `cam`, less the mean depth of them all."""
 
 

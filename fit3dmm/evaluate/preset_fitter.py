@@ -11,7 +11,7 @@ import torch
 from fit3dmm._content import code_digest, content_key
 from fit3dmm.evaluate.fitter import FittedFace, FittedScene
 from fit3dmm.evaluate.realy_keypoints import realy_keypoints
-from fit3dmm.evaluate.relief import relief_sigma_mm
+from fit3dmm.evaluate.relative_depth import relative_depth_sigma_mm
 from fit3dmm.fitting.config import FitConfig, preset
 from fit3dmm.fitting.pipeline import fit_observation
 from fit3dmm.fitting.prepared import PreparedModel, prepare
@@ -95,13 +95,13 @@ def fitted_face(result: FitResult, model: MorphableModel) -> FittedFace:
     face = face_of_scene(result.scene, model, has_light)
     assert face.scene is not None
     given = "log_focal" not in result.uncertainty.names
-    rows, sigma_mm = relief_sigma_mm(result, model)
+    rows, sigma_mm = relative_depth_sigma_mm(result, model)
     told = replace(
         face.scene,
         focal_log_sigma=None if given else float(result.uncertainty.sigma("log_focal")[0]),
         distance_sigma_mm=result.distance_sigma_mm,
-        relief_rows=rows,
-        relief_sigma_mm=sigma_mm,
+        relative_depth_rows=rows,
+        relative_depth_sigma_mm=sigma_mm,
     )
     return replace(face, scene=told)
 

@@ -14,7 +14,7 @@ from fit3dmm.evaluate.protocol import Case, EvaluationProtocol, Outcome, Row, Sc
 from fit3dmm.evaluate.report import write_report
 
 # Part of every cache key: raise it when a change of the code changes numbers.
-_SCORING_VERSION = "1"
+_SCORING_VERSION = "2"
 
 
 @dataclass(frozen=True)

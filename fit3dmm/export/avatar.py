@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fit3dmm.export.shine import shine_png
+from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
 from fit3dmm.model.morphable import Coefficients, ModelInfo, MorphableModel
 from fit3dmm.model.surface import Surface, build_surface
 from fit3dmm.render.backend import choose_backend
@@ -61,8 +61,8 @@ class Avatar:
     """0..1, origin at the bottom left."""
     triangles: Int[np.ndarray, "triangles 3"]
     targets: tuple[MorphTarget, ...]
-    shine_png: bytes
-    """Occlusion and roughness; see `export.shine`."""
+    occlusion_roughness_png: bytes
+    """Occlusion and roughness; see `export.occlusion_roughness`."""
 
 
 def make_avatar(model: MorphableModel, coefficients: Coefficients) -> Avatar:
@@ -78,7 +78,7 @@ def make_avatar(model: MorphableModel, coefficients: Coefficients) -> Avatar:
         uv=surface.uv.cpu().numpy()[split.uv_point],
         triangles=split.triangles,
         targets=tuple(_targets(model, coefficients, neutral_mm, normals, split)),
-        shine_png=shine_png(model),
+        occlusion_roughness_png=occlusion_roughness_png(model),
     )
 
 

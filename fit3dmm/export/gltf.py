@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 from fit3dmm._version import __version__
 from fit3dmm.export.avatar import Avatar, MorphTarget
-from fit3dmm.export.shine import ROUGHNESS
+from fit3dmm.export.occlusion_roughness import ROUGHNESS
 
 _MM_PER_M = 1000.0
 
@@ -58,7 +58,10 @@ def gltf_document(avatar: Avatar, texture_png: bytes) -> gl.GLTF2:
         samplers=[_sampler()],
         images=[
             gl.Image(name=name, bufferView=buffer.view(png), mimeType=gl.IMAGEPNG)
-            for name, png in (("base colour", texture_png), ("shine", avatar.shine_png))
+            for name, png in (
+                ("base colour", texture_png),
+                ("occlusion and roughness", avatar.occlusion_roughness_png),
+            )
         ],
         accessors=buffer.accessors,
         bufferViews=buffer.views,

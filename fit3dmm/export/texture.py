@@ -3,8 +3,8 @@
 Where the photo shows the face well, its colour divided by the fitted light is taken; elsewhere the
 colour of the mirrored side, where that is seen; elsewhere the fitted albedo. So that the layers
 meet without seams their weights fade out along the surface, and their colours at large are brought
-together first (`export.tint`). What stands before the face is left out (`export.cover`). The eyes
-are the model's, with irises of the photo's colour (`export.iris`).
+together first (`export.tint`). What stands before the face is left out (`export.occlusion`). The
+eyes are the model's, with irises of the photo's colour (`export.iris`).
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fit3dmm._errors import InputError
-from fit3dmm.export.cover import beside_lips, covered
 from fit3dmm.export.iris import iris_change
+from fit3dmm.export.occlusion import beside_lips, occluded
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.smoothing import feathered, ramp
 from fit3dmm.export.texels import in_texels, padded, texel_fragments
@@ -147,7 +147,7 @@ def _seen(
     tint = smooth_tint(log_ratio.cpu().numpy(), skin.cpu().numpy(), model.surface)
     tint = model.surface.lift(torch.from_numpy(tint).to(points))
     log_ratio = log_ratio - tint
-    own = 1 - covered(log_ratio, albedo.log(), seen, model, topology.edges)
+    own = 1 - occluded(log_ratio, albedo.log(), seen, model, topology.edges)
     own = own * (1 - beside_lips(log_ratio, seen, model, topology.edges))
     matt = 1 - ramp(log_ratio.mean(-1), _GLARE)
     weight = feathered(seen * face * own * matt, topology.edges, _FEATHER_ROUNDS)

@@ -1,4 +1,4 @@
-"""A model that brings shapes only becomes a whole one: Commons lends what it lacks.
+"""A model that brings shapes only becomes a whole one: what it lacks is transferred from Commons.
 
 Commons' mean is laid over the source's mean; then colours and regions are read off at the source's
 vertices, and points and contours are looked up on the source's surface.
@@ -15,9 +15,16 @@ from fit3dmm._errors import InputError
 from fit3dmm.geometry.nearest import NearestSurface
 from fit3dmm.geometry.registration import Registration, register
 from fit3dmm.geometry.surface_points import SurfacePoints
+from fit3dmm.model.attribute_transfer import (
+    EYES,
+    NONE,
+    REGISTERED_LEVEL,
+    SKIN,
+    Transferred,
+    triangles_of,
+)
 from fit3dmm.model.formats.source import SourceModel
 from fit3dmm.model.landmarks import NOW7_IN_IBUG68
-from fit3dmm.model.lending import EYES, NONE, REGISTERED_LEVEL, SKIN, Lent, triangles_of
 from fit3dmm.model.morphable import ModelInfo, MorphableModel
 from fit3dmm.model.stored import StoredModel
 
@@ -28,30 +35,30 @@ _SIZES = (0.7, 1.4)
 
 @dataclass(frozen=True)
 class Completion:
-    """The whole model, and how well the lender fitted."""
+    """The whole model, and how well the donor fitted."""
 
     stored: StoredModel
     residual_mean_mm: float
-    """Mean distance of the lender's face from the source's mean."""
+    """Mean distance of the donor's face from the source's mean."""
     residual_p90_mm: float
-    landmark_gap_mm: np.ndarray
-    """Distance of each lent iBUG point from the source's own; none where it has no 68 points."""
+    landmark_distance_mm: np.ndarray
+    """Of each transferred iBUG point from the source's own; none where it has no 68 points."""
 
 
-def complete(source: SourceModel, lender: StoredModel) -> Completion:
-    """Lend a source model what it lacks.
+def complete(source: SourceModel, donor: StoredModel) -> Completion:
+    """Transfer to a source model what it lacks.
 
-    The result has the lender's origin (the source is shifted, not turned or scaled). Point sets,
+    The result has the donor's origin (the source is shifted, not turned or scaled). Point sets,
     regions and colours that the source brings itself are kept.
 
     Args:
-        lender: a quad model with colours and the `ibug68` points: Commons.
+        donor: a quad model with colours and the `ibug68` points: Commons.
 
     Raises:
-        InputError: the lender does not fit the source at all.
+        InputError: the donor does not fit the source at all.
     """
     stored = source.stored
-    coarse = lender.at_level(REGISTERED_LEVEL)
+    coarse = donor.at_level(REGISTERED_LEVEL)
     _check_size(coarse, source)
     surface = NearestSurface(
         np.asarray(stored.mean_mm, np.float64), triangles_of(stored), _face_parts(source)
@@ -65,24 +72,24 @@ def complete(source: SourceModel, lender: StoredModel) -> Completion:
             "forward: its surface can't be brought into register with Commons."
         )
     shift_mm = (coarse.shape_mm(coarse.zeros()).numpy() - laid.vertices_mm)[face].mean(axis=0)
-    lent = Lent.of(lender, laid.vertices_mm)
-    points = lent.points_on(surface)
-    gap = _landmark_gap(points["ibug68"], stored)
-    albedo_mean, albedo_basis, regions = lent.at_vertices(stored, source.own_parts)
-    sigma, factor = _expression_prior(stored, lender)
+    transferred = Transferred.of(donor, laid.vertices_mm)
+    points = transferred.points_on(surface)
+    distance = _landmark_distance(points["ibug68"], stored)
+    albedo_mean, albedo_basis, regions = transferred.at_vertices(stored, source.own_parts)
+    sigma, factor = _expression_prior(stored, donor)
     whole = dataclasses.replace(
         stored,
-        info=_described(stored, lender, float(apart.mean())),
+        info=_described(stored, donor, float(apart.mean())),
         mean_mm=stored.mean_mm + shift_mm,
         expression_sigma=sigma,
         expression_covariance_factor=factor,
         albedo_mean_linear=albedo_mean,
         albedo_basis_linear=albedo_basis,
-        landmarks=_own_first(stored, lender, points),
-        contours={name: points[name] for name in lender.contours} | dict(stored.contours),
+        landmarks=_own_first(stored, donor, points),
+        contours={name: points[name] for name in donor.contours} | dict(stored.contours),
         regions=regions | dict(stored.regions),
     )
-    return Completion(whole, float(apart.mean()), float(np.percentile(apart, 90)), gap)
+    return Completion(whole, float(apart.mean()), float(np.percentile(apart, 90)), distance)
 
 
 def _check_size(model: MorphableModel, source: SourceModel) -> None:
@@ -113,7 +120,7 @@ def _face_parts(source: SourceModel) -> np.ndarray:
 def _lay(
     model: MorphableModel, surface: NearestSurface, source: SourceModel, stored: StoredModel
 ) -> Registration:
-    """Warp the lender's mean onto the source's, starting from the anchors."""
+    """Warp the donor's mean onto the source's, starting from the anchors."""
     ibug = model.landmarks["ibug68"]
     index = np.array(sorted(source.anchors_mm))
     corners = model.surface.triangles[ibug.triangle].numpy()[index]
@@ -139,19 +146,19 @@ def _vertex_parts(model: MorphableModel, source_has_eyes: bool) -> np.ndarray:
     return np.where(inside, NONE, part)
 
 
-def _landmark_gap(lent: SurfacePoints[np.ndarray], stored: StoredModel) -> np.ndarray:
+def _landmark_distance(transferred: SurfacePoints[np.ndarray], stored: StoredModel) -> np.ndarray:
     own = stored.landmarks.get("ibug68")
     if own is None:
         return np.zeros(0)
     mean, triangles = np.asarray(stored.mean_mm), triangles_of(stored)
-    return np.linalg.norm(lent.locate(mean, triangles) - own.locate(mean, triangles), axis=1)
+    return np.linalg.norm(transferred.locate(mean, triangles) - own.locate(mean, triangles), axis=1)
 
 
 def _own_first(
-    stored: StoredModel, lender: StoredModel, lent: Mapping[str, SurfacePoints[np.ndarray]]
+    stored: StoredModel, donor: StoredModel, transferred: Mapping[str, SurfacePoints[np.ndarray]]
 ) -> dict[str, SurfacePoints[np.ndarray]]:
-    """The source's own points under the lender's names; NoW's seven are seven of the 68."""
-    points = {name: lent[name] for name in lender.landmarks}
+    """The source's own points under the donor's names; NoW's seven are seven of the 68."""
+    points = {name: transferred[name] for name in donor.landmarks}
     for name, own in stored.landmarks.items():
         names = points[name].names if name in points else own.names
         points[name] = SurfacePoints(own.triangle, own.barycentric, names)
@@ -162,30 +169,30 @@ def _own_first(
 
 
 def _expression_prior(
-    stored: StoredModel, lender: StoredModel
+    stored: StoredModel, donor: StoredModel
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Sigmas and covariance factor: units that mean the same as the lender's have its prior, the
+    """Sigmas and covariance factor: units that mean the same as the donor's have its prior, the
     others stay independent of them."""
     own = list(stored.expression_names)
     covariance = np.diag(np.asarray(stored.expression_sigma, np.float64) ** 2)
-    shared = [name for name in own if name in lender.expression_names]
+    shared = [name for name in own if name in donor.expression_names]
     at = [own.index(name) for name in shared]
-    theirs = [lender.expression_names.index(name) for name in shared]
-    factor = np.asarray(lender.expression_factor, np.float64)[theirs]
+    theirs = [donor.expression_names.index(name) for name in shared]
+    factor = np.asarray(donor.expression_factor, np.float64)[theirs]
     covariance[np.ix_(at, at)] = factor @ factor.T
     sigma = np.sqrt(np.diag(covariance))
-    if lender.expression_covariance_factor is None:
+    if donor.expression_covariance_factor is None:
         return sigma, stored.expression_covariance_factor
     return sigma, np.linalg.cholesky(covariance)
 
 
-def _described(stored: StoredModel, lender: StoredModel, residual_mm: float) -> ModelInfo:
+def _described(stored: StoredModel, donor: StoredModel, residual_mm: float) -> ModelInfo:
     colour = "" if len(stored.albedo_mean_linear) > 0 else "colours, "
     return dataclasses.replace(
         stored.info,
         notes=(
             f"{stored.info.notes} The {colour}point sets, contours and regions that the source "
-            f"lacks are lent by {lender.info.name} {lender.info.version} ({lender.info.licence}), "
+            f"lacks are from {donor.info.name} {donor.info.version} ({donor.info.licence}), "
             f"registered to the mean with {residual_mm:.2f} mm mean residual."
         ),
     )

@@ -12,8 +12,8 @@ from fit3dmm._errors import InputError
 from fit3dmm.model.complete import Completion, complete
 from fit3dmm.model.files import read_stored, write_stored
 from fit3dmm.model.formats import read_source
+from fit3dmm.model.http import Progress, check_space, fetch
 from fit3dmm.model.library import SHIPPED, find_model, models_folder, user_folder
-from fit3dmm.model.transfer import Progress, check_space, fetch
 
 _ICT_COMMIT = "da5f95a607f5e6b37755b38d3385d7f2853732e5"
 _LARGEST_MEMBER = 16_000_000

@@ -108,7 +108,7 @@ def test_other_solvers_come_to_about_the_same_face(name, most_mm, trial):
     assert 0 < apart_mm < most_mm
 
 
-@pytest.mark.parametrize(("name", "most"), [("68 landmarks", 68), ("no outline", 432)])
+@pytest.mark.parametrize(("name", "most"), [("68 landmarks", 68), ("no contour points", 432)])
 def test_points_that_are_left_out_pull_nothing(name, most, trial):
     less = VARIANTS[name].change(trial)
     sigma_mm = less.prepared.detectors[MEDIAPIPE].errors.sigma_mm[0]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from fit3dmm.export.avatar import drawn_surface, split_vertices
 from fit3dmm.export.glb import write_glb
-from fit3dmm.export.shine import shine_png
+from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
 from fit3dmm.export.texels import in_texels, texel_fragments
 from tests.export.faces import KnownFace, known_face
 
@@ -129,13 +129,13 @@ def test_eyes_are_shinier_than_skin_and_the_mouth_is_dark(known):
     names = {"eyes": "eyes", "mouth_interior": "lips"}
     crisp = {name: (known.model.regions[at] > 0.4).float() for name, at in names.items()}
     model = known.model.replace(regions=known.model.regions | crisp)
-    shine = np.asarray(Image.open(io.BytesIO(shine_png(model)))) / 255
-    fragments = texel_fragments(model.surface, len(shine))
+    painted = np.asarray(Image.open(io.BytesIO(occlusion_roughness_png(model)))) / 255
+    fragments = texel_fragments(model.surface, len(painted))
     eyes, mouth = crisp["eyes"], crisp["mouth_interior"]
     parts = torch.stack([eyes, mouth, (1 - eyes) * (1 - mouth)], 1)
     shares = in_texels(parts, model.surface, fragments).numpy()
     occlusion, roughness, metal = (
-        [shine[..., k][shares[..., part] > 0.99].mean() for part in range(3)] for k in range(3)
+        [painted[..., k][shares[..., part] > 0.99].mean() for part in range(3)] for k in range(3)
     )
     np.testing.assert_allclose(roughness, [0.2, 1, 1], atol=0.02)
     np.testing.assert_allclose(occlusion, [1, 0.15, 1], atol=0.02)

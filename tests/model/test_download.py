@@ -14,8 +14,8 @@ from fit3dmm.model import download as downloads
 from fit3dmm.model.download import DOWNLOADS, content_sha256, download_model
 from fit3dmm.model.files import load_model, write_stored
 from fit3dmm.model.formats import ict
+from fit3dmm.model.http import fetch, sha256
 from fit3dmm.model.library import models_folder, user_folder
-from fit3dmm.model.transfer import fetch, sha256
 from tests.model import source_files as made
 from tests.toy import toy_stored
 
@@ -76,8 +76,8 @@ def server(monkeypatch) -> Iterator[Server]:
 def home(tmp_path, monkeypatch) -> Path:
     """A user folder of our own, where the toy plays the shipped model."""
     monkeypatch.setenv("FIT3DMM_HOME", str(tmp_path / "home"))
-    write_stored(toy_stored(), tmp_path / "lender.h5")
-    monkeypatch.setattr(downloads, "find_model", lambda name: tmp_path / "lender.h5")
+    write_stored(toy_stored(), tmp_path / "donor.h5")
+    monkeypatch.setattr(downloads, "find_model", lambda name: tmp_path / "donor.h5")
     return tmp_path / "home"
 
 

@@ -47,10 +47,10 @@ def write_all(folder: Path) -> dict[str, Path]:
 
 
 def test_every_family_becomes_a_whole_model(tmp_path):
-    lender = toy_stored()
+    donor = toy_stored()
     for family, folder in write_all(tmp_path).items():
         source = read_source([folder])
-        whole = complete(source, lender).stored
+        whole = complete(source, donor).stored
         model = whole.at_level()
         assert model.info.family.startswith(family[:3])
         assert model.n_albedo > 0
@@ -65,14 +65,14 @@ def test_every_family_becomes_a_whole_model(tmp_path):
             )
 
 
-def test_units_of_the_same_name_get_the_lenders_covariance(tmp_path):
+def test_blendshapes_of_the_same_name_get_the_donors_covariance(tmp_path):
     made.write_gnm(tmp_path)
-    source, lender = read_source([tmp_path]), toy_stored()
+    source, donor = read_source([tmp_path]), toy_stored()
     own = source.stored.expression_names
-    # Two units by the lender's names in another order, the rest unknown to it.
+    # Two units by the donor's names in another order, the rest unknown to it.
     renamed = ("mouthSmileRight", *own[1:-1], "mouthSmileLeft")
     stored = dataclasses.replace(source.stored, expression_names=renamed)
-    whole = complete(dataclasses.replace(source, stored=stored), lender).stored
+    whole = complete(dataclasses.replace(source, stored=stored), donor).stored
     covariance = whole.expression_factor @ whole.expression_factor.T
     assert covariance[0, -1] == pytest.approx(0.8 * 0.4**2)
     apart = covariance - np.diag(np.diag(covariance))

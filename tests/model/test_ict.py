@@ -104,11 +104,11 @@ def test_commons_makes_ict_whole_and_its_points_agree_with_those_of_ict(original
     completion = complete(read_source([original_ict]), read_stored(find_model("commons")))
     # Commons' face lies on ICT's: a tenth of a mm, where one picture element is half a mm.
     assert completion.residual_mean_mm < 0.2
-    gap_mm = completion.landmark_gap_mm
+    distance_mm = completion.landmark_distance_mm
     # Corners of the eyes and of the mouth, and under the nose: anatomy, so both mean the same.
-    assert gap_mm[[36, 39, 42, 45, 33, 48, 54]].mean() < 2.5
+    assert distance_mm[[36, 39, 42, 45, 33, 48, 54]].mean() < 2.5
     # Points along brows, lids and lips are placed by habit; the jaw's slide and are left out.
-    assert gap_mm[17:].mean() < 3.0
+    assert distance_mm[17:].mean() < 3.0
     model = completion.stored.at_level()
     assert model.n_albedo > 0
     places = model.landmarks_mm("mediapipe478", model.zeros())

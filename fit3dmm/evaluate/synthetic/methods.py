@@ -19,7 +19,7 @@ from fit3dmm.fitting.pipeline import fit_observation
 from fit3dmm.solve.first_order import Adam
 
 METHODS = ("fit", "landmarks", "adam", "mean face")
-"""`fit` is the preset or function that is examined; the others are its company."""
+"""`fit` is the preset or function that is examined; the others are the baselines."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,10 @@ from fit3dmm.geometry.surface_points import SurfacePoints
 
 FORMAT = FileFormat("fit3dmm synthetic prediction", 1, "prediction", "fit again")
 _POINT_SETS = ("ibug68", "keypoints85", "points478")
+_FORMER_NAMES = {
+    "relief_rows": "relative_depth_rows",
+    "relief_sigma_mm": "relative_depth_sigma_mm",
+}
 
 
 def write_prediction(face: FittedFace, path: Path) -> None:
@@ -72,7 +76,10 @@ def _get(group: Any) -> dict[str, Any]:
         elif isinstance(entry, Dataset):
             kind = np.float64 if np.issubdtype(entry.dtype, np.floating) else np.int64
             values[name] = entry[()].astype(kind)
-    return {k: float(v) if isinstance(v, np.floating) else v for k, v in values.items()}
+    return {
+        _FORMER_NAMES.get(k, k): float(v) if isinstance(v, np.floating) else v
+        for k, v in values.items()
+    }
 
 
 _HEADER = ("format", "format_version", "conventions")

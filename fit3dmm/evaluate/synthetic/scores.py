@@ -151,14 +151,16 @@ def coverage(truth: Truth, face: FittedFace, scene: FittedScene) -> Numbers:
         error_mm = _distance_mm(face, scene) - _true_distance_mm(truth)
         off = abs(error_mm) / scene.distance_sigma_mm
         numbers |= {"distance_in_1": int(off < 1), "distance_in_2": int(off < 2)}
-    if scene.relief_sigma_mm is not None and same_mesh(truth, face):
-        rows = scene.relief_rows
+    if scene.relative_depth_sigma_mm is not None and same_mesh(truth, face):
+        rows = scene.relative_depth_rows
         depth = -_to_camera(face.expressive_mm[rows], scene)[:, 2]
         true = -truth.expressive_cam_mm[rows, 2]
-        error = np.abs((depth - depth.mean()) - (true - true.mean())) / scene.relief_sigma_mm
+        error = (
+            np.abs((depth - depth.mean()) - (true - true.mean())) / scene.relative_depth_sigma_mm
+        )
         numbers |= {
-            "relief_in_1": float((error < 1).mean()),
-            "relief_in_2": float((error < 2).mean()),
+            "relative_depth_in_1": float((error < 1).mean()),
+            "relative_depth_in_2": float((error < 2).mean()),
         }
     return numbers
 

@@ -1,5 +1,6 @@
 import dataclasses
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -40,8 +41,8 @@ def perfect(truth):
             albedo_linear=truth.albedo_linear,
             focal_log_sigma=0.1,
             distance_sigma_mm=20.0,
-            relief_rows=np.flatnonzero(truth.face > 0.5)[:500],
-            relief_sigma_mm=np.full(500, 1.0),
+            relative_depth_rows=np.flatnonzero(truth.face > 0.5)[:500],
+            relative_depth_sigma_mm=np.full(500, 1.0),
         ),
     )
 
@@ -67,7 +68,7 @@ def test_the_truth_itself_has_no_error(truth, perfect):
         assert numbers[name] < 1e-3, name
     # The 68 points are looked up on a coarser mesh, a fraction of a millimetre off.
     assert numbers["distance_percent"] < 0.1
-    assert numbers["focal_in_1"] == numbers["distance_in_1"] == numbers["relief_in_1"] == 1
+    assert numbers["focal_in_1"] == numbers["distance_in_1"] == numbers["relative_depth_in_1"] == 1
     assert (picture.errors_mm < 1e-2).all()
 
 
@@ -105,14 +106,14 @@ def test_errors_are_what_was_put_in(truth, perfect):
     assert numbers["distance_in_2"] == 0
 
 
-def test_relief_counts_what_lies_within_its_sigmas(truth, perfect):
+def test_relative_depth_counts_what_lies_within_its_sigmas(truth, perfect):
     off = np.zeros_like(truth.expressive_mm)
-    rows = perfect.scene.relief_rows
+    rows = perfect.scene.relative_depth_rows
     # Towards the camera by 3 sigmas at a tenth of the places.
     off[rows[::10]] = 3.0 * truth.rotation[2]
     moved = dataclasses.replace(perfect, expressive_mm=truth.expressive_mm + off)
     numbers, _ = score_face(truth, moved)
-    assert numbers["relief_in_2"] == pytest.approx(0.9)
+    assert numbers["relative_depth_in_2"] == pytest.approx(0.9)
 
 
 def test_light_of_the_right_harmonics_has_a_small_error(truth):
@@ -141,6 +142,16 @@ def test_meshes_of_another_kind_are_compared_by_points(truth, perfect):
     numbers, _ = score_face(truth, dataclasses.replace(perfect, scene=unknown))
     assert "neutral_mm" not in numbers
     assert "now_median_mm" in numbers
+
+
+def test_a_prediction_with_a_former_name_is_read(perfect, tmp_path):
+    write_prediction(perfect, tmp_path / "0001.h5")
+    with h5py.File(tmp_path / "0001.h5", "r+") as file:
+        for name in ("rows", "sigma_mm"):
+            file["scene"].move(f"relative_depth_{name}", f"relief_{name}")
+    scene = read_prediction(tmp_path / "0001.h5").scene
+    np.testing.assert_array_equal(scene.relative_depth_rows, perfect.scene.relative_depth_rows)
+    np.testing.assert_array_equal(scene.relative_depth_sigma_mm, 1.0)
 
 
 def test_a_prediction_comes_back_from_its_file(perfect, truth, tmp_path):

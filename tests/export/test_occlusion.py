@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from fit3dmm.export.cover import beside_lips, covered
+from fit3dmm.export.occlusion import beside_lips, occluded
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from tests.toy import toy_model
@@ -27,11 +27,11 @@ class Head:
     cheeks: Tensor
     """Skin that nothing covers in any test."""
 
-    def cover(self, log_ratio: Tensor) -> Tensor:
+    def occlusion(self, log_ratio: Tensor) -> Tensor:
         edges = self.model.surface.topology.edges
         log_albedo = self.model.albedo_mean_linear.clamp_min(0.01).log()
         seen = (self.model.shape_mm(self.model.zeros())[:, 2] > 10).float()
-        return covered(log_ratio, log_albedo, seen, self.model, edges)
+        return occluded(log_ratio, log_albedo, seen, self.model, edges)
 
 
 @pytest.fixture(scope="module")
@@ -59,33 +59,33 @@ def skin_like(head: Head) -> Tensor:
 def test_a_fringe_of_any_colour_is_found_and_the_cheeks_are_not(head, colour):
     photo = skin_like(head)
     photo[head.scalp | head.fringe] += torch.tensor(HAIR[colour])
-    cover = head.cover(photo)
-    assert cover[head.fringe].median() > 0.99
-    assert cover[head.cheeks].max() < 0.01
+    occlusion = head.occlusion(photo)
+    assert occlusion[head.fringe].median() > 0.99
+    assert occlusion[head.cheeks].max() < 0.01
 
 
 def test_a_bald_head_keeps_its_forehead(head):
-    cover = head.cover(skin_like(head))
-    assert cover[head.fringe | head.cheeks | head.chin].max() < 0.2
+    occlusion = head.occlusion(skin_like(head))
+    assert occlusion[head.fringe | head.cheeks | head.chin].max() < 0.2
 
 
 def test_a_beard_is_the_faces_own(head):
     photo = skin_like(head)
     photo[head.scalp | head.chin] += torch.tensor(HAIR["black"])
-    assert head.cover(photo)[head.chin].median() < 0.1
+    assert head.occlusion(photo)[head.chin].median() < 0.1
 
 
 def test_a_blue_thing_before_the_chin_is_not(head):
     photo = skin_like(head)
     photo[head.chin] += torch.tensor([-0.8, -0.2, 0.9])
-    assert head.cover(photo)[head.chin].median() > 0.9
+    assert head.occlusion(photo)[head.chin].median() > 0.9
 
 
 def test_a_face_that_is_hardly_seen_is_not_judged(head):
     edges = head.model.surface.topology.edges
     nothing = torch.zeros(head.model.n_vertices)
     log_albedo = head.model.albedo_mean_linear.clamp_min(0.01).log()
-    assert covered(skin_like(head), log_albedo, nothing, head.model, edges).max() == 0
+    assert occluded(skin_like(head), log_albedo, nothing, head.model, edges).max() == 0
 
 
 def test_teeth_on_a_fitted_lip_are_found_and_lipstick_is_not():

@@ -23,7 +23,7 @@ _TEETH_OPENNESS, _TEETH_ROUGHNESS = 0.6, 0.2
 _TONGUE_OPENNESS, _TONGUE_ROUGHNESS = 0.4, 0.3
 
 
-def shine_png(model: MorphableModel) -> bytes:
+def occlusion_roughness_png(model: MorphableModel) -> bytes:
     """A texture as glTF has it: red for occlusion, green for roughness, on the model's UV map."""
     none = torch.zeros_like(model.regions["face"])
     eyes, mouth = (model.regions.get(name, none) for name in ("eyes", "mouth_interior"))

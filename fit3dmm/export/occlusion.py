@@ -31,14 +31,14 @@ _CHROMA_LOSS = 2.0
 _FEWEST = 50
 # Rounds of averaging over which a place is judged, and over which hair casts its shadow.
 _ROUNDS, _SHADOW_ROUNDS = 8, 14
-_COVERED = (0.2, 0.5)
+_OCCLUDED = (0.2, 0.5)
 _SHADED = (0.01, 0.15)
 # Lips farther from the mouth are looked at first; what is so many sigmas off is none near it.
 _LIP_RIM_MM = 2.5
 _ODD = (1.5, 2.5)
 
 
-def covered(
+def occluded(
     log_ratio: Float[Tensor, "vertices 3"],
     log_albedo: Float[Tensor, "vertices 3"],
     seen: Float[Tensor, "vertices"],
@@ -74,7 +74,7 @@ def covered(
     # Where colours tell nothing, as on a bald head, nothing is there.
     told = ((odds / (1 + odds) - prior) / (1 - prior)).clamp_min(0)
     patches = _surroundings(told, seen * (skin_here + scalp), edges)
-    return _grown(ramp(patches, _COVERED), edges)
+    return _with_rim(ramp(patches, _OCCLUDED), edges)
 
 
 def beside_lips(
@@ -149,11 +149,11 @@ def _surroundings(
     return sums[:, 0] / sums[:, 1].clamp_min(1e-3)
 
 
-def _grown(
-    cover: Float[Tensor, "vertices"], edges: Int[Tensor, "edges 2"]
+def _with_rim(
+    occluded: Float[Tensor, "vertices"], edges: Int[Tensor, "edges 2"]
 ) -> Float[Tensor, "vertices"]:
-    """Cover and the rim of shadow and stray hair around it."""
-    return ramp(averaged(cover[:, None], edges, _SHADOW_ROUNDS)[:, 0], _SHADED).maximum(cover)
+    """What is occluded and the rim of shadow and stray hair around it."""
+    return ramp(averaged(occluded[:, None], edges, _SHADOW_ROUNDS)[:, 0], _SHADED).maximum(occluded)
 
 
 def _distance_to(

@@ -1,4 +1,4 @@
-"""How sure a fit is of the face's relief: the covariance of its unknowns, carried to depths."""
+"""How sure a fit is of relative depths: the covariance of its unknowns, carried to the vertices."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.model.morphable import MorphableModel
 
 
-def relief_sigma_mm(
+def relative_depth_sigma_mm(
     result: FitResult, model: MorphableModel
 ) -> tuple[Int[np.ndarray, "rows"], Float[np.ndarray, "rows"]]:
     """Standard deviation of each vertex's depth less the mean depth of all of them.
@@ -33,7 +33,7 @@ def relief_sigma_mm(
 def _slopes(
     name: str, result: FitResult, model: MorphableModel, rows: Tensor
 ) -> Float[Tensor, "rows n"]:
-    """Derivatives of the depths by one unknown; zeros where it does not move them apart."""
+    """Derivatives of the depths with respect to one unknown; zeros where it moves all alike."""
     scene = result.scene
     bases = {
         "identity": model.identity_basis_mm,

@@ -1,4 +1,4 @@
-"""What Commons lends to a model it was laid over: points on its surface, colours and regions."""
+"""What a donor (Commons) gives a model that it was laid over: points, colours and regions."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from fit3dmm.model.levels import refine_values
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.model.stored import StoredModel
 
-REGISTERED_LEVEL, LENT_LEVEL = 1, 2
+REGISTERED_LEVEL, TRANSFER_LEVEL = 1, 2
 """Commons is warped at the first and read off at the second, which has four times the vertices."""
 SKIN, EYES, NONE = 0, 1, -1
 """Parts of a head that are matched with their like only; none is matched with nothing."""
@@ -26,8 +26,8 @@ _MOUTH_LINEAR = {"mouth_interior": (0.22, 0.07, 0.06), "teeth": (0.45, 0.41, 0.3
 
 
 @dataclass(frozen=True)
-class Lent:
-    """The lender's finest surface, laid over the source."""
+class Transferred:
+    """The donor's finest surface, laid over the source."""
 
     stored: StoredModel
     model: MorphableModel
@@ -36,12 +36,12 @@ class Lent:
     """Mask of its vertices."""
 
     @staticmethod
-    def of(lender: StoredModel, coarse_mm: np.ndarray) -> "Lent":
-        model = lender.at_level(LENT_LEVEL)
-        steps = refine_levels(lender.base_faces, len(lender.mean_mm), LENT_LEVEL)
+    def of(donor: StoredModel, coarse_mm: np.ndarray) -> "Transferred":
+        model = donor.at_level(TRANSFER_LEVEL)
+        steps = refine_levels(donor.base_faces, len(donor.mean_mm), TRANSFER_LEVEL)
         vertices = refine_values(steps[REGISTERED_LEVEL:], coarse_mm[None])[0].astype(np.float64)
         eyes = model.regions["eyes"].numpy() > 0.5
-        return Lent(lender, model, vertices, eyes)
+        return Transferred(donor, model, vertices, eyes)
 
     def points_on(self, surface: NearestSurface) -> dict[str, SurfacePoints[np.ndarray]]:
         """All its point sets and contours, on the source's surface."""
