@@ -94,8 +94,8 @@ def _towards_scale(
     levels = luminance(MONK_LINEAR)
     hue = np.array([np.interp(tone, levels, channel / levels) for channel in MONK_LINEAR.T])
     own = np.average(colour, axis=0, weights=bare)
-    factor = (hue / (own / (luminance(own)))) ** draw.uniform(0.2, 0.8)
-    factor = factor / (luminance(factor * own) / (luminance(own)))
+    factor = (hue / (own / luminance(own))) ** draw.uniform(0.2, 0.8)
+    factor = factor / (luminance(factor * own) / luminance(own))
     return factor * draw.normal(1, [0.02, 0.03, 0.05])
 
 

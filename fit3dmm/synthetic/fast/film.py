@@ -37,16 +37,16 @@ def expose(
         face: share of each pixel that the face takes.
         tone: of the face: metering makes dark skin lighter than it is, and light skin darker.
     """
-    luminance = luminance(linear)
-    mean = float(np.clip(luminance, 0, np.quantile(luminance, 0.98)).mean())
-    of_face = float((luminance * face).sum() / max(face.sum(), 1.0))
+    bright = luminance(linear)
+    mean = float(np.clip(bright, 0, np.quantile(bright, 0.98)).mean())
+    of_face = float((bright * face).sum() / max(face.sum(), 1.0))
     towards = 0.12 + 0.45 * min(tone / 0.4, 1.0)
     by_face = towards / max(of_face, 1e-4)
     by_picture = 0.18 / max(mean, 1e-4)
     metered = by_face if draw.uniform() < 0.6 else (by_face * by_picture) ** 0.5
     gain = metered * np.exp(draw.normal(0, 0.35))
     balance = np.exp(draw.normal(0, 0.05, 3))
-    return Exposure((gain * balance / (luminance(balance))).astype(np.float32))
+    return Exposure((gain * balance / luminance(balance)).astype(np.float32))
 
 
 def develop(
@@ -100,7 +100,7 @@ def _processed(encoded: np.ndarray, draw: np.random.Generator) -> np.ndarray:
         encoded = encoded + draw.uniform(0.2, 1.0) * (encoded - smooth)
     if draw.uniform() < 0.3:
         encoded = 0.5 + (encoded - 0.5) * np.exp(draw.normal(0, 0.15)) + draw.normal(0, 0.03)
-    grey = (luminance(encoded))[..., None]
+    grey = luminance(encoded)[..., None]
     if draw.uniform() < 0.06:
         return np.repeat(grey, 3, axis=2)
     return grey + (encoded - grey) * np.exp(draw.normal(0, 0.12))
