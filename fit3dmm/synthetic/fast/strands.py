@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from fit3dmm.geometry.smoothstep import smoothstep
 from fit3dmm.synthetic.fast.sitters import Sitters
-from fit3dmm.synthetic.noise import random_waves, smoothstep
+from fit3dmm.synthetic.noise import random_waves
 
 _KINDS = ("cropped", "short", "medium", "long", "afro", "back")
 _CHANCES = (0.22, 0.24, 0.18, 0.16, 0.1, 0.1)

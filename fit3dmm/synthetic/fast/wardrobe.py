@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from fit3dmm.geometry.smoothstep import smoothstep
 from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
 from fit3dmm.synthetic.fast.example import GLASSES, HAND, OTHER
 from fit3dmm.synthetic.fast.people import Person
-from fit3dmm.synthetic.noise import smoothstep
 from fit3dmm.synthetic.parts import grid_triangles, joined, tube
 from fit3dmm.synthetic.props import occluder_part, torso_part
 from fit3dmm.synthetic.skin import MONK_LINEAR
