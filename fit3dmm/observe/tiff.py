@@ -85,6 +85,8 @@ def largest_picture(encoded: bytes, label: str) -> TiffPicture:
             page = page.aspage()
             pages.append((index, page))
             pages += [(None, below.aspage()) for below in page.pages or ()]
+        if not pages:
+            raise ValueError("it holds no picture")
     except (tifffile.TiffFileError, ValueError, IndexError, KeyError, OSError) as error:
         raise InputError(
             f"The photo {label} is damaged or cut short ({error}): copy or download it again."

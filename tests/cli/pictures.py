@@ -167,6 +167,10 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "truncated jpeg": (_bytes(lambda: _encoded("JPEG")[:9000], ".jpg"), "damaged or cut short"),
     "truncated png": (_bytes(lambda: _encoded("PNG")[:50000]), "damaged or cut short"),
     "corrupt png": (_bytes(_broken_png), "damaged or cut short"),
+    "tiff without pictures": (
+        _bytes(lambda: b"II*\0" + bytes(100), ".nef"),
+        "damaged or cut short .it holds no picture",
+    ),
     "no pixels": (_bytes(lambda: png_header(0, 0)), "damaged|not a picture|0 x 0"),
     "one pixel": (_saved(lambda: Image.new("RGB", (1, 1))), "1 x 1 pixels: a photo needs 24"),
     "a line": (_saved(lambda: Image.new("RGB", (400, 2))), "a photo needs 24 on each side"),
