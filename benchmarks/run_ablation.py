@@ -2,8 +2,8 @@
 
     python benchmarks/run_ablation.py [--cases 24] [--variants "no photometric" ...] [--quick]
 
-The faces are the choose half of the synthetic set (docs/evaluation.md), for such a table is for
-choosing settings. Differences from the default are paired, case by case, and stand with their
+The faces are the validation split of the synthetic set (docs/evaluation.md), for such a table is
+for choosing settings. Differences from the default are paired, case by case, and stand with their
 standard errors; one of less than two of them means nothing (of more, where cases are few).
 """
 
@@ -77,7 +77,7 @@ def _options(parser: ArgumentParser) -> None:
 def _all_results(names: Sequence[str], options: Namespace) -> dict[str, Results]:
     """By case."""
     protocol = Synthetic(
-        options.cases, options.seed, "choose", options.kind, options.photo_px, options.edition
+        options.cases, options.seed, "validation", options.kind, options.photo_px, options.edition
     )
     jobs = options.jobs or available_cores()
     folder = make_set(protocol, options.out / options.kind, jobs=jobs)

@@ -2,7 +2,7 @@
 
     python benchmarks/run_accuracy.py [--cases 24] [--on held-out in-model]
 
-`held-out` is the report half of the synthetic set (docs/evaluation.md), whose people the model
+`held-out` is the test split of the synthetic set (docs/evaluation.md), whose people the model
 can't represent; `in-model` its second set. Real people are for run_real. Every number comes with
 that of each case: runs are compared case by case. Photos and fits are kept in --out and not made
 again.
@@ -83,7 +83,7 @@ def number_metric(
 
 
 def _synthetic(kind: Kind, cases: int, options: Namespace) -> Iterator[Metric]:
-    protocol = Synthetic(cases, options.seed, "report", kind, options.photo_px, options.edition)
+    protocol = Synthetic(cases, options.seed, "test", kind, options.photo_px, options.edition)
     out = options.out / kind
     folder = make_set(protocol, out, jobs=options.jobs)
     fitters = make_fitters(options.methods, options.fit, options.model)

@@ -232,6 +232,23 @@ def _turned(title: str, heading: str, rows: list[Row]) -> Table:
     return _table(title, lines)
 
 
+_FORMER_SPLITS = {"report": "test", "choose": "validation"}
+
+
+def in_current_words(arguments: list[str]) -> list[str]:
+    """Arguments with the splits of the synthetic set by their present names, where they have the
+    former ones: `--half choose` is `--split validation`."""
+    current: list[str] = []
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        if option == "--half":
+            argument = f"--split{equals}{_FORMER_SPLITS.get(value, value)}"
+        elif current[-1:] == ["--split"]:
+            argument = _FORMER_SPLITS.get(argument, argument)
+        current.append(argument)
+    return current
+
+
 COMMAND = {
     **{
         protocol.name: _benchmark(protocol)

@@ -15,7 +15,8 @@ from fit3dmm._version import __version__
 from fit3dmm.cli.console import say, silence, working_streams
 
 # Each command is a module in fit3dmm.cli that says COMMAND: a frozen record with `run()`, or a
-# mapping of subcommand names to such records. Modules are imported when their command is named, so
+# mapping of subcommand names to such records; it may offer `in_current_words`, which puts arguments
+# that have got another name under it. Modules are imported when their command is named, so
 # that help and --version need not wait for torch.
 COMMANDS = {
     "doctor": "Check the installation: versions, devices, renderers, and a self-test.",
@@ -110,7 +111,8 @@ def _parse(arguments: list[str]) -> Command:
     # tyro takes a fifth of a second to load: only a command pays for it.
     import tyro
 
-    command = importlib.import_module(f"fit3dmm.cli.{name}").COMMAND
+    module = importlib.import_module(f"fit3dmm.cli.{name}")
+    command, rest = module.COMMAND, getattr(module, "in_current_words", list)(rest)
     program = f"fit3dmm {name}"
     if isinstance(command, dict):
         return tyro.extras.subcommand_cli_from_dict(

@@ -28,7 +28,7 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
     """What `fit.json` holds; docs/results.md says what each entry means."""
     scene, quality = result.scene, result.quality
     opencv = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
-    T_camera_model = opencv @ scene.pose.T_cam_model.matrix().cpu()
+    T_opencv_model = _rows(opencv @ scene.pose.T_cam_model.matrix().cpu())
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -57,7 +57,8 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
         },
         "axes": _AXES,
         "camera": _rows(scene.camera.opencv_matrix()),
-        "T_cam_model": _rows(T_camera_model),
+        "T_opencv_model": T_opencv_model,
+        "T_cam_model": T_opencv_model,  # its former name: these are not the axes of `cam`
         "focal_px": result.focal_px,
         "focal_sigma_px": result.focal_sigma_px,
         "distance_mm": result.distance_mm,

@@ -17,7 +17,7 @@ from fit3dmm.synthetic.cameras import View
 from fit3dmm.synthetic.looks import LOOKS, Look
 from fit3dmm.synthetic.parts import Assembly, Part, assemble
 from fit3dmm.synthetic.probes import Probe
-from fit3dmm.synthetic.shading import exposure_of, prepare_light, shade_hits
+from fit3dmm.synthetic.shading import prepare_light, shade_hits, visibility_of
 from fit3dmm.synthetic.specification import Specification
 from fit3dmm.synthetic.tracer import Hits, first_hits
 
@@ -89,11 +89,11 @@ def render(
     met = np.flatnonzero(hits.triangle >= 0)
     hits = Hits(hits.triangle[met], hits.barycentric[met], hits.distance[met])
     asked = np.unique(scene.triangles[hits.triangle])
-    exposure = exposure_of(
+    visibility = visibility_of(
         surface, scene.vertices_mm, scene.normals, scene.triangles, asked, scene.spared, probe
     )
     shaded = shade_hits(
-        scene, exposure, prepare_light(probe), hits, directions[met], eye_albedo,
+        scene, visibility, prepare_light(probe), hits, directions[met], eye_albedo,
         case.generator("relief"),
     )  # fmt: skip
     behind = background(view, probe, case)

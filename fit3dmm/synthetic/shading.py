@@ -63,16 +63,16 @@ def prepare_light(probe: Probe) -> Light:
 
 
 @dataclass(frozen=True)
-class Exposure:
+class Visibility:
     """What of the light reaches each vertex; zeros where it was not asked for."""
 
-    seen: Float[np.ndarray, "vertices 3"]
+    light: Float[np.ndarray, "vertices 3"]
     """Arriving light as a share of what would arrive without anything in the way."""
-    open: Float[np.ndarray, "vertices"]
+    ambient: Float[np.ndarray, "vertices"]
     """Share of the hemisphere, by cosine, that nothing is in the way of."""
 
 
-def exposure_of(
+def visibility_of(
     surface: SurfaceIndex,
     vertices_mm: Float[np.ndarray, "vertices 3"],
     normals: Float[np.ndarray, "vertices 3"],
@@ -80,7 +80,7 @@ def exposure_of(
     rows: Int[np.ndarray, "asked"],
     spared: Bool[np.ndarray, "vertices"],
     probe: Probe,
-) -> Exposure:
+) -> Visibility:
     """Cast shadows and ambient occlusion at some vertices.
 
     The shares come from lamps that stand for the probe, so that where nothing is in the way the
@@ -106,7 +106,7 @@ def exposure_of(
     share = np.zeros((len(vertices_mm), 4))
     share[known] = got / np.maximum(full, 1e-12)
     share = _filled(share, known, triangles)
-    return Exposure(share[:, :3], share[:, 3])
+    return Visibility(share[:, :3], share[:, 3])
 
 
 def _filled(values: np.ndarray, known: np.ndarray, triangles: np.ndarray) -> np.ndarray:
@@ -127,7 +127,7 @@ def _filled(values: np.ndarray, known: np.ndarray, triangles: np.ndarray) -> np.
 
 def shade_hits(
     scene: Assembly,
-    exposure: Exposure,
+    visibility: Visibility,
     light: Light,
     hits: Hits,
     directions: Float[np.ndarray, "rays 3"],
@@ -152,7 +152,7 @@ def shade_hits(
     eye = material == Material.EYE
     if eye_albedo is not None and eye.any():
         albedo[eye] = eye_albedo(places[eye])
-    seen, clear = between(exposure.seen), between(exposure.open[:, None])
+    seen, clear = between(visibility.light), between(visibility.ambient[:, None])
     direct = light.irradiance(normal) * seen
     # Light that something is in the way of comes from that thing instead: taken to be of the same
     # colour, lit half like the place itself and half like the rest.

@@ -2,7 +2,8 @@
 
 Cases come in dozens. Within each dozen every quantity takes twelve even steps of its range in an
 order of its own, so that a dozen covers all of it and quantities do not go together. Even numbers
-are for choosing settings, odd ones for reporting; a case does not depend on how many there are.
+are the validation split, on which settings are chosen, odd ones the test split, which is reported;
+a case does not depend on how many there are.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from fit3dmm.synthetic.probes import probe_names, turns_by_light
 VERSIONS: Mapping[Edition, str] = {"v1": "1", "v2": "2"}
 """Of each edition of the set: raise it when a change of the code changes photos or truths."""
 
-Half = Literal["report", "choose", "all"]
+Split = Literal["test", "validation", "all"]
 Kind = Literal["held-out", "in-model"]
 
 EXPRESSIONS = ("smile", "laugh", "surprise", "anger", "sadness", "talk")
@@ -83,12 +84,12 @@ class Specification:
         return np.random.default_rng([self.seed, self.index, *purpose.encode()])
 
 
-def case_indices(cases: int, half: Half) -> list[int]:
+def case_indices(cases: int, split: Split) -> list[int]:
     """Which cases of the endless list are meant.
 
     Args:
         cases: how many.
-        half: `choose` takes even numbers, for choosing settings; `report` odd ones, for figures
+        split: `validation` takes even numbers, for choosing settings; `test` odd ones, for figures
             that are reported; `all` both.
 
     Raises:
@@ -96,9 +97,9 @@ def case_indices(cases: int, half: Half) -> list[int]:
     """
     if cases < 1:
         raise InputError(f"Expected --cases 1 or more, got {cases}.")
-    if half == "all":
+    if split == "all":
         return list(range(cases))
-    return [2 * k + (half == "report") for k in range(cases)]
+    return [2 * k + (split == "test") for k in range(cases)]
 
 
 def specify(
@@ -114,9 +115,9 @@ def specify(
         photo_px: longer side of the photo.
         edition: of the set (`looks`).
     """
-    half, k = index % 2, index // 2
+    is_test, k = index % 2, index // 2
     dozen, place = divmod(k, _DOZEN)
-    orders = np.random.default_rng([seed, half, dozen, 1])
+    orders = np.random.default_rng([seed, is_test, dozen, 1])
     draw = np.random.default_rng([seed, index, 2])
 
     def even() -> float:
@@ -125,7 +126,7 @@ def specify(
         return float((step + draw.uniform()) / _DOZEN)
 
     probes = probe_names()
-    order = np.random.default_rng([seed, half, k // len(probes), 3]).permutation(len(probes))
+    order = np.random.default_rng([seed, is_test, k // len(probes), 3]).permutation(len(probes))
     probe = probes[order[k % len(probes)]]
     side = (-1) ** (place + dozen)
     shown = _first_edition if edition == "v1" else _second_edition

@@ -1,4 +1,4 @@
-"""Both benchmarks on the truth, on a set of two small photos a half."""
+"""Both benchmarks on the truth, on a set of two small photos a split."""
 
 from dataclasses import replace
 
@@ -51,7 +51,7 @@ def ablation(folder):
 def test_a_fit_is_held_against_the_truth_case_by_case(accuracy):
     report = read_report(accuracy)
     found = report["default: now_median_mm"]
-    assert sorted(found.cases) == ["0001", "0003"]  # the half that reports
+    assert sorted(found.cases) == ["0001", "0003"]  # the test split
     assert found.value == pytest.approx(sum(found.cases.values()) / 2, rel=1e-4)
     assert 0 < found.value < 4
     # The camera of few faces is told by a median, and coverage is neither good nor bad.
@@ -75,7 +75,7 @@ def test_a_second_run_finds_its_fits_again(accuracy, folder, capsys):
 def test_variants_are_held_against_the_default_on_the_same_faces(ablation):
     report = read_report(ablation)
     default, other = report["default: nme_percent"], report["no photometric: nme_percent"]
-    assert sorted(default.cases) == sorted(other.cases) == ["0000", "0002"]  # the half that chooses
+    assert sorted(default.cases) == sorted(other.cases) == ["0000", "0002"]  # the validation split
     # Of each case five digits are kept.
     expected = other.value - default.value
     assert other.details["difference"] == pytest.approx(expected, abs=1e-4 * default.value)
@@ -87,7 +87,7 @@ def test_variants_are_held_against_the_default_on_the_same_faces(ablation):
 @pytest.fixture(scope="module")
 def trial(ablation, folder):
     """One face from its landmarks alone, so that every solver is quick."""
-    protocol = Synthetic(2, half="choose", kind="in-model", photo_px=PHOTO_PX)
+    protocol = Synthetic(2, split="validation", kind="in-model", photo_px=PHOTO_PX)
     (data,) = (folder / "set" / "in-model").glob("set-*")
     return replace(run_ablation.load_trial(protocol.list_cases(data)[0]), config=LANDMARKS)
 

@@ -173,7 +173,8 @@ def test_the_summary_is_strict_json_and_projects(known, result, tmp_path):
     content = summary(result, known.model, depth_map(known.model, result.scene))
     write_json(content, tmp_path / "fit.json")
     read = json.loads((tmp_path / "fit.json").read_text(), parse_constant=pytest.fail)
-    K, T = torch.tensor(read["camera"]), torch.tensor(read["T_cam_model"])
+    K, T = torch.tensor(read["camera"]), torch.tensor(read["T_opencv_model"])
+    assert read["T_cam_model"] == read["T_opencv_model"]  # the former name
     neutral = torch.tensor(read["landmarks_neutral_mm"])
     assert neutral.shape == (68, 3)
     scene = result.scene

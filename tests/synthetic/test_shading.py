@@ -4,7 +4,7 @@ import pytest
 from fit3dmm.geometry.closest_point import index_surface
 from fit3dmm.synthetic.parts import Material, assemble, ball, plain_part
 from fit3dmm.synthetic.probes import Probe, SphereMap, turned_probe
-from fit3dmm.synthetic.shading import exposure_of, prepare_light, shade_hits
+from fit3dmm.synthetic.shading import prepare_light, shade_hits, visibility_of
 from fit3dmm.synthetic.tracer import Hits, first_hits
 
 
@@ -16,7 +16,7 @@ def shade(parts, probe, directions):
     met = np.flatnonzero(hits.triangle >= 0)
     hits = Hits(hits.triangle[met], hits.barycentric[met], hits.distance[met])
     everywhere = np.arange(len(scene.vertices_mm))
-    exposure = exposure_of(
+    visibility = visibility_of(
         surface,
         scene.vertices_mm,
         scene.normals,
@@ -26,7 +26,7 @@ def shade(parts, probe, directions):
         probe,
     )
     colours = shade_hits(
-        scene, exposure, prepare_light(probe), hits, directions[met], None,
+        scene, visibility, prepare_light(probe), hits, directions[met], None,
         np.random.default_rng(0),
     )  # fmt: skip
     return colours, scene, hits
@@ -109,9 +109,9 @@ def test_spared_vertices_take_their_neighbours_mean():
     rows = np.arange(len(scene.vertices_mm))
     spared = rows % 3 == 1
     given = (surface, scene.vertices_mm, scene.normals, scene.triangles, rows)
-    full = exposure_of(*given, np.zeros(len(rows), dtype=bool), probe)
-    part = exposure_of(*given, spared, probe)
-    np.testing.assert_array_equal(part.seen[~spared], full.seen[~spared])
+    full = visibility_of(*given, np.zeros(len(rows), dtype=bool), probe)
+    part = visibility_of(*given, spared, probe)
+    np.testing.assert_array_equal(part.light[~spared], full.light[~spared])
     # Shadows have edges: most vertices agree, not all.
-    assert np.median(np.abs(part.seen - full.seen)[spared]) < 0.01
-    assert np.abs(part.seen - full.seen)[spared].mean() < 0.05
+    assert np.median(np.abs(part.light - full.light)[spared]) < 0.01
+    assert np.abs(part.light - full.light)[spared].mean() < 0.05

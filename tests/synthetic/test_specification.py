@@ -15,22 +15,22 @@ from fit3dmm.synthetic.specification import (
 )
 
 
-def dozen(half="report", seed=0, edition="v1"):
-    return [specify(seed, i, edition=edition) for i in case_indices(12, half)]
+def dozen(split="test", seed=0, edition="v1"):
+    return [specify(seed, i, edition=edition) for i in case_indices(12, split)]
 
 
-def test_halves_share_no_case():
-    choose, report = case_indices(24, "choose"), case_indices(24, "report")
-    assert len(choose) == len(report) == 24
-    assert not set(choose) & set(report)
+def test_splits_share_no_case():
+    validation, test = case_indices(24, "validation"), case_indices(24, "test")
+    assert len(validation) == len(test) == 24
+    assert not set(validation) & set(test)
     assert case_indices(4, "all") == [0, 1, 2, 3]
     with pytest.raises(InputError, match="1 or more"):
         case_indices(0, "all")
 
 
-@pytest.mark.parametrize("half", ["report", "choose"])
-def test_a_dozen_covers_every_quantity_evenly(half):
-    cases = dozen(half)
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_a_dozen_covers_every_quantity_evenly(split):
+    cases = dozen(split)
     yaw = np.sort([abs(c.yaw_deg) for c in cases])
     focal = np.sort([np.log(c.focal_35mm / FOCAL_MM[0]) for c in cases])
     tone = np.sort([np.log(c.tone / TONES[0]) for c in cases])
@@ -46,9 +46,9 @@ def test_a_dozen_covers_every_quantity_evenly(half):
     assert sum(c.yaw_deg > 0 for c in cases) == 6
 
 
-@pytest.mark.parametrize("half", ["report", "choose"])
-def test_a_dozen_of_the_second_edition_is_as_people_are_photographed(half):
-    cases = dozen(half, edition="v2")
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_a_dozen_of_the_second_edition_is_as_people_are_photographed(split):
+    cases = dozen(split, edition="v2")
     yaw = np.abs([c.yaw_deg for c in cases])
     assert (yaw <= FRONTAL_DEG).sum() == 6
     assert yaw.max() <= TURNED_DEG
@@ -93,7 +93,7 @@ def test_every_bin_has_a_case_in_a_dozen():
 
 
 def test_quantities_do_not_go_together():
-    cases = [specify(0, i, edition="v1") for i in case_indices(96, "report")]
+    cases = [specify(0, i, edition="v1") for i in case_indices(96, "test")]
     table = np.array([[abs(c.yaw_deg), np.log(c.focal_35mm), np.log(c.tone)] for c in cases])
     # Chance alone gives some 0.1 with 96 cases.
     assert np.abs(np.corrcoef(table.T) - np.eye(3)).max() < 0.3

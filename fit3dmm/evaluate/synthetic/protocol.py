@@ -25,9 +25,9 @@ from fit3dmm.evaluate.synthetic.prediction import read_prediction, write_predict
 from fit3dmm.evaluate.synthetic.scores import score_face, score_mesh
 from fit3dmm.synthetic.looks import LATEST, Edition
 from fit3dmm.synthetic.specification import (
-    Half,
     Kind,
     Specification,
+    Split,
     case_indices,
     specify,
 )
@@ -52,8 +52,8 @@ class Synthetic:
     """How many photos."""
     seed: int = 0
     """Another seed is another set."""
-    half: Half = "report"
-    """`report` for figures that are reported; `choose` is another set of people and photos, for
+    split: Split = "test"
+    """`test` for figures that are reported; `validation` is another set of people and photos, for
     choosing settings; `all` takes from both in turn."""
     kind: Kind = "held-out"
     """`in-model` is the second set: people of the model itself, without hair, clothes, occluders
@@ -76,7 +76,7 @@ class Synthetic:
             )
         return [
             specify(self.seed, i, self.kind, self.photo_px, self.edition)
-            for i in case_indices(self.cases, self.half)
+            for i in case_indices(self.cases, self.split)
         ]
 
     def list_cases(self, data: Path) -> list[Case]:

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from fit3dmm._errors import InputError
+from fit3dmm.cli.evaluate import in_current_words
 from fit3dmm.cli.main import main
 from fit3dmm.evaluate.synthetic.methods import make_fitters
 
@@ -57,6 +58,25 @@ def test_running_again_takes_everything_from_before(finished, capsys):
     assert {p: p.stat().st_mtime_ns for p in fits} == fits
     assert (finished / "landmarks" / "summary.json").read_bytes() == summary
     assert "synthetic, all methods" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("former", "present"),
+    [
+        (["--half", "choose"], ["--split", "validation"]),
+        (["--half=report"], ["--split=test"]),
+        (["--half", "all"], ["--split", "all"]),
+        (["--fit", "report"], ["--fit", "report"]),
+    ],
+)
+def test_splits_may_have_their_former_names(former, present):
+    assert in_current_words(former) == present
+
+
+def test_a_split_of_a_former_name_is_made(tmp_path, capsys):
+    small = ["--cases", "1", "--photo-px", "128", "--jobs", "1", "--photos-only"]
+    assert main(["evaluate", "synthetic", *small, "--half", "choose", "--out", str(tmp_path)]) == 0
+    assert [p.name for p in tmp_path.glob("set-*/*.jpg")] == ["0000.jpg"]
 
 
 def test_bad_numbers_end_with_a_sentence(capsys, tmp_path):
