@@ -44,7 +44,7 @@ def save_result(path: Path, result: FitResult) -> None:
         _write_record(file, result)
 
 
-def load_result(path: Path) -> FitResult:
+def load_result(path: str | Path) -> FitResult:
     """Read what `save_result` wrote, on the CPU.
 
     Raises:

@@ -1,0 +1,49 @@
+"""What the documents show is run, so that it can't go stale."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+import fit3dmm
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+
+
+def _snippets(page: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```$", text, flags=re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder with a photo and its results, as the documents speak of them."""
+    folder = tmp_path_factory.mktemp("desk")
+    shutil.copy(ROOT / "data/examples/astronaut.png", folder / "portrait.jpg")
+    result = fit3dmm.fit(folder / "portrait.jpg", config="landmarks")
+    fit3dmm.export_face(result, folder / "portrait.jpg", folder / "results/portrait")
+    return folder
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if _snippets(page)])
+def test_python_in_the_documents_runs(page, desk, monkeypatch, capsys):
+    """A page's pieces are run one after another, as a reader would type them."""
+    monkeypatch.chdir(desk)
+    derivatives = torch.is_grad_enabled()
+    snippets, names = _snippets(page), {"__name__": "document"}
+    try:
+        for snippet in snippets:
+            exec(compile(snippet, page, "exec"), names)
+    finally:
+        torch.set_grad_enabled(derivatives)
+    assert bool(capsys.readouterr().out.strip()) == any("print(" in text for text in snippets)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_between_pages_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text):
+        assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}"
