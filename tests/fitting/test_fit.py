@@ -17,11 +17,15 @@ from fit3dmm.fitting import (
     prepare,
     preset,
 )
+from fit3dmm.fitting.config import LANDMARK_STAGES
+from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.detector_errors import exact_detector
+from fit3dmm.fitting.initialise import values_at
+from fit3dmm.fitting.pipeline import stage_problem
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.observe.detection import MEDIAPIPE, Detection
 from fit3dmm.scene import Lighting, Pose, Scene
-from fit3dmm.solve import Reason
+from fit3dmm.solve import LevenbergMarquardt, Reason, join, member, scaled, solve
 from tests.fitting.synthetic import observe_scene, with_points
 from tests.toy import toy_model
 
@@ -311,3 +315,50 @@ def test_a_fit_does_without_mediapipe(prepared):
     assert not {"openings", "iris"} & set(result.energies)
     assert result.quality.verdict == "good"
     assert aligned_error_mm(prepared.model, result.scene.coefficients, truth.coefficients) < 1.5
+
+
+def test_copies_of_a_photo_with_as_much_more_variance_give_the_single_fit(prepared):
+    seen = observe_scene(prepared.model, random_scene(prepared.model, 16))
+    start = fit_observation(seen, prepared, replace(CONFIG, stages=LANDMARK_STAGES)).scene
+    context = context_at(prepared, seen, CONFIG.stages[-1], values_at(start, prepared))
+    single = stage_problem(context, CONFIG)
+    shared = CONFIG.of_person()
+    assert shared == ("identity", "detail", "albedo")
+    terms = {
+        name: term if name in shared else scaled(term, 3.0) for name, term in single.terms.items()
+    }
+    joined = join([replace(single, terms=terms)] * 3, shared)
+    # Float32 leaves no better agreement: the steps are the same but for rounding.
+    solver = LevenbergMarquardt(max_steps=4, relative_decrease=0.0)
+    alone, together = solve(single, solver), solve(joined, solver)
+    assert together.energy == pytest.approx(alone.energy, rel=1e-4)
+    for k in range(3):
+        own = member(together.values, k)
+        for name in single.free:
+            scale = max(1.0, float(alone.values[name].abs().max()))
+            assert torch.allclose(own[name], alone.values[name], atol=1e-3 * scale), (k, name)
+
+
+def test_two_photos_tell_more_of_a_face_than_one(prepared):
+    """The same person from two sides, with two expressions and in two lights."""
+    model, problems, truths = prepared.model, [], []
+    for seed in (17, 18):
+        truth = random_scene(model, seed)
+        if truths:
+            person = truths[0].coefficients
+            own = truth.coefficients.expression
+            truth = truth.replace(coefficients=person.replace(expression=own))
+        truths.append(truth)
+        config = replace(CONFIG, focal_px=float(truth.camera.focal_px))
+        seen = observe_scene(model, truth)
+        start = fit_observation(seen, prepared, config)
+        context = context_at(prepared, seen, config.stages[-1], values_at(start.scene, prepared))
+        problems.append(stage_problem(context, config))
+    together = solve(join(problems, CONFIG.of_person()))
+    alone = [solve(problem) for problem in problems]
+    assert together.reason.is_success
+
+    def off(values) -> float:
+        return float((values["identity"] - truths[0].coefficients.identity).norm())
+
+    assert off(together.values) < sum(off(one.values) for one in alone) / 2
