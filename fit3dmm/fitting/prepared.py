@@ -39,7 +39,7 @@ class PreparedModel(TensorRecord):
     points: Mapping[str, Points]
     """The model's point sets that detectors see, by name; MediaPipe's is always among them."""
     contour: Points
-    """The points of MediaPipe's oval, and behind them, line by line, the candidates on the lines
+    """MediaPipe's points of the contour, and behind them, line by line, the candidates on the lines
     along which they slide, where the model has such lines."""
     detectors: Mapping[str, LandmarkErrorModel]
     """How each detector errs on its points, by its name."""
@@ -90,12 +90,12 @@ def prepare(
 
 
 def _contour(model: MorphableModel, landmarks: LinearPoints) -> LinearPoints:
-    oval = landmarks.select(torch.tensor(FACE_OVAL))
+    contour = landmarks.select(torch.tensor(FACE_OVAL))
     if CONTOUR_LINES not in model.contours:
-        return oval
+        return contour
     lines = model_points(model, model.contours[CONTOUR_LINES])
-    return oval.replace(
-        mean=torch.cat([oval.mean, lines.mean]), basis=torch.cat([oval.basis, lines.basis])
+    return contour.replace(
+        mean=torch.cat([contour.mean, lines.mean]), basis=torch.cat([contour.basis, lines.basis])
     )
 
 

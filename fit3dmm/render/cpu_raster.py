@@ -150,7 +150,7 @@ def resolve(clip, triangles, nearest, shown, first, last, triangle, barycentric,
 @kernel
 @no_type_check
 def resolve_backward(clip, triangles, triangle, grad_barycentric, first, last, grad_clip):
-    """Add the derivative by clip of rows first..last-1 of one image to `grad_clip`.
+    """Add the gradient with respect to clip of rows first..last-1 of one image to `grad_clip`.
 
     Barycentric k is a_k / (a_0 + a_1 + a_2) with a_k the area of `_ray_areas`.
     """

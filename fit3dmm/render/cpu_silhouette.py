@@ -1,4 +1,4 @@
-"""Numba kernels that find outlines: the fast twin of `silhouette.find_silhouettes`."""
+"""Numba kernels that find silhouettes: the fast twin of `silhouette.find_silhouettes`."""
 
 import math
 from typing import no_type_check
@@ -16,7 +16,7 @@ _FRONT, _BACK, _UNUSABLE = 1, 0, 2
 def find(
     clip, triangles, edges, edge_triangles, triangle, barycentric, px, facing, entry, pairs, count
 ):
-    """Outlines of one image: rows (slot, edge, inner side) of `pairs`, and their `count`.
+    """Silhouettes of one image: rows (slot, edge, inner side) of `pairs`, and their `count`.
 
     The slot of a pair is (row * width + column) * 2 + axis. To be given: `px` (vertices, 2) and
     `facing` (triangles) to work in, and `entry` (height, width, 2) full of zeros, which then holds

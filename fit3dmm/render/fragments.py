@@ -15,8 +15,8 @@ camera (w <= 0), is not finite, or falls further than 2^22 px from the picture; 
 at a near plane. A face that reaches behind the camera is no face to fit.
 
 **Derivatives.** Visibility is frozen: the triangle and the depth have none. Barycentrics have
-derivatives by x, y and w of the three corners. What moving outlines change is the matter of
-`render.silhouette`.
+derivatives with respect to x, y and w of the three corners. What moving silhouettes change is the
+matter of `render.silhouette`.
 """
 
 from dataclasses import dataclass
