@@ -63,6 +63,12 @@ class Fragments(TensorRecord):
     ) -> "SurfaceSamples":
         """The surface points behind some covered pixels, for closed-form Jacobians.
 
+        Args:
+            image: of each pixel, its place in the batch.
+            row: of each pixel.
+            column: of each pixel.
+            triangles: that were drawn.
+
         Raises:
             ValueError: a pixel shows no triangle.
         """

@@ -53,6 +53,8 @@ def synthesise(
     """Make the pictures of a scene. Differentiable by everything in it.
 
     Args:
+        model: whose face is shown.
+        scene: person, pose, camera and light; batch axes broadcast.
         background_linear: colour or picture behind the face, of a shape that broadcasts to
             `(*batch, height, width, 3)`; black if left out.
         silhouettes: mix the pixels along silhouettes, so that colour and coverage have derivatives
@@ -89,6 +91,16 @@ def render_mesh(
     """Make the pictures of any coloured mesh; see `synthesise`.
 
     The points' leading axes are those of the result; everything else broadcasts to them.
+
+    Args:
+        points_cam_mm: the vertices.
+        albedo_linear: their colours.
+        topology: the triangles.
+        camera: in which pixels the picture is.
+        lighting: irradiance as harmonics, in the axes of `cam`.
+        background_linear: as for `synthesise`.
+        silhouettes: as for `synthesise`.
+        backend: as for `synthesise`.
     """
     renderer = choose_backend(backend, points_cam_mm.device)
     batch, height, width = points_cam_mm.shape[:-2], camera.height_px, camera.width_px

@@ -85,6 +85,13 @@ def bounded_step(
 
     Unknowns only ever enter the set of those held at a border, so that at most n rounds are made;
     the next step of the solver releases them where the gradient points inwards.
+
+    Args:
+        curvature: Gauss-Newton matrix of the energy at x.
+        gradient: of the energy at x.
+        x: where the step starts, within the bounds.
+        bounds: lowest and highest values of each unknown.
+        damping: share of its diagonal that is added to the curvature.
     """
     diagonal = curvature.diagonal()
     # An unknown that no term depends on must not move, and must not make the matrix singular.
