@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import KDTree
 from torch import Tensor
 
 from fit3dmm._errors import InputError
@@ -103,6 +102,9 @@ def _neighbours(
     samples: SurfaceSamples, points_mm: Float[Tensor, "points 3"]
 ) -> Int[Tensor, "points near"]:
     """As many nearest points of the mean face as stand for a disc of `_NEIGHBOURHOOD_MM`."""
+    # SciPy takes a third of a second to import: settings are read and help is given without it.
+    from scipy.spatial import KDTree
+
     disc_mm2 = math.pi * _NEIGHBOURHOOD_MM**2
     n_near = max(2, round(disc_mm2 / float(samples.area_mm2.mean())))
     places = points_mm.cpu().numpy()
