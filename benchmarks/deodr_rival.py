@@ -1,4 +1,4 @@
-"""DEODR's compiled renderer on the same mesh, with the same outline edges."""
+"""DEODR's compiled renderer on the same mesh, with the same silhouette edges."""
 
 import numpy as np
 import torch
@@ -6,7 +6,7 @@ import torch
 from fit3dmm.render import cpu
 from fit3dmm.render.fragments import pixels_from_clip
 from heads import Mesh
-from outlines import outline_sides
+from silhouettes import silhouette_sides
 from stopwatch import Action, clocks, since
 
 
@@ -28,7 +28,7 @@ def deodr_actions(mesh: Mesh, size: int) -> dict[str, Action]:
         shade=np.zeros(n),
         colors=mesh.colours.double().numpy().copy(),
         shaded=np.zeros(len(faces), dtype=bool),
-        edgeflags=outline_sides(torch.from_numpy(px), mesh.topology).numpy(),
+        edgeflags=silhouette_sides(torch.from_numpy(px), mesh.topology).numpy(),
         height=size,
         width=size,
         nb_colors=3,

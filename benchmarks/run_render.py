@@ -1,9 +1,9 @@
-"""How long the renderer takes, beside DEODR and (with a GPU) nvdiffrast, and what outlines it sees.
+"""How long the renderer takes, beside DEODR and (with a GPU) nvdiffrast; what silhouettes it sees.
 
     python benchmarks/run_render.py [--sizes 224 256 512 1024] [--batches 1 4 16]
 
 All draw the same head-like mesh of 70,688 triangles with three colours a vertex. `picture` is
-everything from clip coordinates to a picture with mixed outlines, and back to the gradients of
+everything from clip coordinates to a picture with mixed silhouettes, and back to the gradients of
 positions and colours. The value is the tenth percentile of the repeats' wall times; beside it are
 the median and the tenth percentile of the processor time, which other work on the machine disturbs
 less. Rivals take turns, and their ratios are those of processor time.
@@ -24,19 +24,19 @@ from fit3dmm.render.backend import Backend, choose_backend
 from fit3dmm.render.fragments import pixels_from_clip
 from harness import Metric, run
 from heads import Mesh, cap, commons
-from outlines import outline_shares
+from silhouettes import silhouette_shares
 from stopwatch import Action, clocks, since
 
 
 def measure(options: Namespace) -> Iterator[Metric]:
-    """Times at each size and batch, then what is seen of outlines."""
+    """Times at each size and batch, then what is seen of silhouettes."""
     cpu.warm_up()
     mesh = cap()
     for size in options.sizes:
         for batch in options.batches:
             yield from _times(mesh, size, batch, options.repeats)
-    yield from outline_shares(mesh, options.sizes, "cap")
-    yield from outline_shares(commons(), options.sizes, "commons")
+    yield from silhouette_shares(mesh, options.sizes, "cap")
+    yield from silhouette_shares(commons(), options.sizes, "commons")
 
 
 def _options(parser: ArgumentParser) -> None:

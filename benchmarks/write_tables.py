@@ -89,8 +89,8 @@ def render_table() -> str:
     rows = {
         "rasterise, forward": "cpu rasterise, forward",
         "rasterise, backward": "cpu rasterise, backward",
-        "picture with outlines, forward": "cpu picture, forward",
-        "picture with outlines, backward": "cpu picture, backward",
+        "picture with silhouettes, forward": "cpu picture, forward",
+        "picture with silhouettes, backward": "cpu picture, backward",
         f"DEODR {report.versions.get('deodr', '')}, forward": "deodr picture, forward",
         f"DEODR {report.versions.get('deodr', '')}, backward": "deodr picture, backward",
     }
@@ -104,14 +104,14 @@ def render_table() -> str:
     return markdown(["ms", *(f"{size} px" for size in sizes)], cells)
 
 
-def outline_table() -> str:
-    """Share of the outline that has a derivative."""
+def silhouette_table() -> str:
+    """Share of the silhouette that has a derivative."""
     report = _result("render")
     rows = []
     meshes = (("cap", "cap of 70,688 triangles"), ("commons", "Commons, 127,040 triangles"))
     for key, title in meshes:
         for size in (224, 1024):
-            start = f"{key}, {size} px: outline seen, "
+            start = f"{key}, {size} px: silhouette seen, "
             shares = (report[start + rule].value for rule in ("pixel-driven", "edge-driven (ours)"))
             rows.append([title, f"{size} px", *(f"{share:.1f} %" for share in shares)])
     return markdown(["mesh", "picture", "pixel-driven", "ours"], rows)
@@ -124,7 +124,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "accuracy-numbers": lambda: accuracy_numbers_table(_result("accuracy")),
     "fit": fit_table,
     "model": model_table,
-    "outlines": outline_table,
+    "silhouettes": silhouette_table,
     "real-heads": lambda: real_heads_table(_result("real")),
     "real-people": lambda: real_people_table(_result("real")),
     "real-views": lambda: real_views_table(_result("real")),

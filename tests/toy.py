@@ -1,6 +1,6 @@
 """A small analytic head for tests: a cube-sphere stretched to an ellipsoid, with a nose.
 
-It has everything that a real model has (quads, UV charts, a mirror map, named units, point sets,
+It has everything that a real model has (quads, UV charts, a mirror map, blendshapes, points,
 contours, regions) and nothing that was learned, so that tests need no data file.
 """
 
@@ -169,12 +169,12 @@ def _smooth_fields(
 
 def _expressions(sphere: np.ndarray) -> np.ndarray:
     jaw = np.clip(-sphere[:, 1] - 0.35, 0, 1) * np.clip(sphere[:, 2] + 0.3, 0, 1)
-    units = [np.stack([0 * jaw, -30 * jaw, -12 * jaw], axis=1)]
+    blendshapes = [np.stack([0 * jaw, -30 * jaw, -12 * jaw], axis=1)]
     for x in (0.4, -0.4):
-        units.append(_bump(sphere, x, 0.3, 0.1)[:, None] * [0, -6.0, 1.5])
+        blendshapes.append(_bump(sphere, x, 0.3, 0.1)[:, None] * [0, -6.0, 1.5])
     for x in (0.28, -0.28):
-        units.append(_bump(sphere, x, -0.4, 0.16)[:, None] * [np.sign(x) * 7.0, 6.0, -2.0])
-    return np.stack(units)
+        blendshapes.append(_bump(sphere, x, -0.4, 0.16)[:, None] * [np.sign(x) * 7.0, 6.0, -2.0])
+    return np.stack(blendshapes)
 
 
 def _on_front(x: np.ndarray, y: np.ndarray) -> np.ndarray:

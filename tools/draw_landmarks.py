@@ -1,4 +1,4 @@
-"""Draws docs/images/landmarks.png: the named points, sliding outlines and regions of a model.
+"""Draws docs/images/landmarks.png: the named points, sliding contours and regions of a model.
 
 python tools/draw_landmarks.py [--model commons] [--out docs/images/landmarks.png]
 """
@@ -89,7 +89,7 @@ def visible_px(points_mm: torch.Tensor, shown: Scene, rendering: Rendering) -> l
     px = shown.camera.project(points_cam_mm)
     column, row = px.floor().long().clamp(0, _SIZE_PX - 1).unbind(-1)
     front_mm = rendering.depth_mm[row, column]
-    # Points on an outline may fall just beside it, where nothing is seen.
+    # Points on a contour may fall just beside it, where nothing is seen.
     seen = (front_mm == 0) | (front_mm > -points_cam_mm[:, 2] - 4.0)
     return [tuple(p) if ok else None for p, ok in zip(px.tolist(), seen.tolist(), strict=True)]
 
@@ -125,7 +125,7 @@ def draw_mediapipe(model: MorphableModel, yaw_rad: float) -> Image.Image:
 
 
 def draw_lines(model: MorphableModel, yaw_rad: float) -> Image.Image:
-    """The lines on which outlines slide: the jaw's green, the detector's outline blue."""
+    """The lines on which contours slide: the jaw's green, the detector's contour blue."""
     image, shown, rendering = picture(model, yaw_rad)
     draw = ImageDraw.Draw(image)
     shape_mm = model.shape_mm(model.zeros())

@@ -122,7 +122,7 @@ def _facts(path: Path, stored: StoredModel) -> dict[str, str]:
     info = stored.info
     n_base, n_faces = len(stored.mean_mm), len(stored.base_faces)
     kind = "quads" if stored.is_quad_mesh else "triangles"
-    units = ", ".join(stored.expression_names[:6])
+    names = ", ".join(stored.expression_names[:6])
     more = "" if len(stored.expression_names) <= 6 else ", ..."
     points = {name: len(p.names) for name, p in {**stored.landmarks, **stored.contours}.items()}
     return {
@@ -132,7 +132,7 @@ def _facts(path: Path, stored: StoredModel) -> dict[str, str]:
         "mesh": f"{n_base:,} vertices, {n_faces:,} {kind}; used at level {stored.default_level}",
         "identity": f"{len(stored.identity_basis_mm)} components",
         "detail": f"{len(stored.detail_basis_mm)} components",
-        "expression": f"{len(stored.expression_names)}: {units}{more}",
+        "expression": f"{len(stored.expression_names)}: {names}{more}",
         "albedo": f"{len(stored.albedo_basis_linear)} components at level {stored.albedo_level}",
         "points": ", ".join(f"{name} ({count})" for name, count in points.items()),
         "regions": ", ".join(stored.regions),

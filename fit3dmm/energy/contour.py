@@ -37,6 +37,8 @@ def contour_term(
         across: unit vectors across the contour, in the picture.
         weight: how much each edge counts, 0 where none was found.
         sigma_px: of each distance.
+        intrinsics: the photo's camera but for the focal length, which is an unknown.
+        loss: of each distance in sigmas; squares if left out.
     """
     loss = loss or geman_mcclure(scale=3.0)
     rows = (across / sigma_px[:, None])[:, None]
@@ -66,6 +68,7 @@ def find_edges(
 
     Args:
         image: in whose pixels everything is given.
+        start_px: middles of the lines.
         across: unit vectors along the lines.
         reach_px: how far to look on either side.
         spread_px: how far edges usually are; the preference is a Gaussian of this width.

@@ -112,7 +112,9 @@ def detected_term(
     Args:
         points: of the model, in the detector's order.
         observed_px: where it saw them, in the photo.
+        errors: how the detector errs on each of them.
         modes: what z is called among the unknowns.
+        intrinsics: the photo's camera but for the focal length, which is an unknown.
         loss: of each point's distance in sigmas.
     """
     loss = loss or charbonnier(scale=3.0)
@@ -172,6 +174,8 @@ def expected_px(
 
     Args:
         at: the points at the values.
+        values: of all unknowns.
+        errors: how the detector errs on each of them.
         modes: what z is called among them.
     """
     return (

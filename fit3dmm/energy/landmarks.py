@@ -35,6 +35,7 @@ def opening_term(
         points, others: the two ends of each opening.
         observed_px: the vector from `others` to `points` in the photo.
         sigma_px: of each coordinate of that vector.
+        intrinsics: the photo's camera but for the focal length, which is an unknown.
         loss: of each vector's whitened error.
     """
     loss = loss or charbonnier(scale=3.0)
@@ -73,6 +74,7 @@ def iris_term(
         irises: their centres.
         diameter_px: mean diameter in the photo, as seen from the front.
         sigma_mm: of the diameter: `iris_sigma_mm`.
+        intrinsics: the photo's camera but for the focal length, which is an unknown.
     """
 
     def term(values: Values) -> Residuals:

@@ -35,6 +35,7 @@ def photometric_term(
         weight: how many independent observations each point stands for.
         image: the crop, at the scale that is compared.
         T_crop_photo: maps pixels of the photo to the crop's.
+        intrinsics: the photo's camera but for the focal length, which is an unknown.
         sigma_linear: what the model does not explain, as a standard deviation of linear RGB.
         loss: of each point's whitened colour difference (the L2,1 norm of Deng et al. 2019,
             equation 2, rounded at zero).

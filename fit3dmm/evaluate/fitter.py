@@ -45,7 +45,7 @@ class FittedFace:
     """With the photo's expression; same vertices."""
     triangles: Int[np.ndarray, "triangles 3"]
     ibug68: SurfacePoints[np.ndarray]
-    """The 68 points of iBUG on the mesh; the jaw line is the anatomical one, not the outline."""
+    """The 68 points of iBUG on the mesh; the jaw line is the anatomical one, not the contour."""
     landmarks_px: Float[np.ndarray, "68 2"]
     """The same points of the expressive face in the photo: origin at the top-left corner of the
     picture, pixel centres at +0.5."""

@@ -53,6 +53,14 @@ class Deformation:
 
         Minimises the sum of |stiffness * axes * (difference of transforms)|^2 over the edges and
         weight^2 * |moved - target|^2 over the vertices.
+
+        Args:
+            source: the vertices before they move.
+            stiffness: how strongly neighbours are held to one transform.
+            axes: how much each row of a transform takes part in that: three of the linear part, one
+                shift.
+            weight: how strongly each vertex is drawn, 0 for none.
+            target: where each vertex is drawn.
         """
         n = self._n
         points = _homogeneous(source)

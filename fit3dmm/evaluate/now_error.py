@@ -94,7 +94,16 @@ def align_prediction(
     predicted_landmarks7: Float[np.ndarray, "7 3"],
     unit_mm: float | None = None,
 ) -> Refinement:
-    """Align a prediction to the cropped scan's points as NoW does: landmarks, then refinement."""
+    """Align a prediction to the cropped scan's points as NoW does: landmarks, then refinement.
+
+    Args:
+        points_mm: of the scan, cropped.
+        scan_landmarks7_mm: NoW's seven points on the scan.
+        prediction: in any frame and unit.
+        predicted_landmarks7: the seven points on it.
+        unit_mm: millimetres in the prediction's unit, for the metrical challenge; None fits the
+            scale.
+    """
     return refine_alignment(
         index_surface(prediction.vertices, prediction.triangles),
         points_mm,

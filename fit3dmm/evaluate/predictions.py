@@ -48,6 +48,12 @@ def save_mesh_and_landmarks(
 ) -> None:
     """Write `folder/name.obj` and `folder/name.npy`.
 
+    Args:
+        folder: is made where there is none.
+        name: of both files, without suffix; it may hold folders.
+        mesh: the face, neutral or not as the benchmark asks for.
+        landmarks7: NoW's seven points on it.
+
     Raises:
         InputError: the folder can't be written to.
     """

@@ -33,6 +33,13 @@ def write_report(
 ) -> None:
     """Write cases.csv, summary.json and, where something was scored, curve.png and worst.png.
 
+    Args:
+        protocol: what was run.
+        outcomes: of every case.
+        table: the protocol's summary of them.
+        predictions: folder of what was scored; the worst are scored again for their pictures.
+        out: folder to write to.
+
     Raises:
         InputError: the folder can't be written to.
     """

@@ -44,6 +44,16 @@ def run_evaluation(
     makes them, and they are kept in `out/predictions`. Scores and fits that the same inputs gave
     before are taken from `out/cache`.
 
+    Args:
+        protocol: which benchmark, with its options.
+        data: folder of the set, in its official layout.
+        out: folder for everything that is written.
+        predictions: folder of meshes to score.
+        fitter: makes the meshes from the photos.
+        submission: also write the folder that the benchmark's organisers take.
+        jobs: processes at once.
+        progress: called with what is being done, how much of it is done, and of how much.
+
     Raises:
         InputError: the set's layout is wrong, neither or both sources of predictions are given, the
             protocol takes no submissions, or `out` holds something else by a name to be written.

@@ -165,6 +165,14 @@ def sphere_score(
 ) -> Score:
     """Score within a sphere about the nose tip, the last of eight points.
 
+    Args:
+        scan_mm: the truth.
+        points8_mm: NoW's seven points on it and the tip of the nose.
+        prediction: in any frame and unit.
+        predicted_landmarks7: NoW's seven points on it.
+        radius_mm: of the sphere.
+        with_scale: whether the prediction is scaled when it is aligned.
+
     Raises:
         InputError: as `surface_error`.
     """

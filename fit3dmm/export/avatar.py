@@ -1,8 +1,8 @@
-"""A person as games draw one: a mesh at rest, and what each expression unit moves.
+"""A person as games draw one: a mesh at rest, and what each blendshape moves.
 
 The mesh is the coarser one that avatars have, its vertices and normals those of the fine surface.
 It is cut open along the borders of its texture islands, because games have one index for position
-and texture. Units move a part of the face only, so each lists the vertices that it moves.
+and texture. Blendshapes move a part of the face only, so each lists the vertices that it moves.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from fit3dmm.render.backend import choose_backend
 
 LEVEL = 1
 """Subdivision level of the mesh: 16,000 vertices for Commons, which phones can animate."""
-# What a unit moves by less stays out of its morph target.
+# What a blendshape moves by less stays out of its morph target.
 _STILL_MM = 0.01
 _STILL_NORMAL = 0.01
 
@@ -37,7 +37,7 @@ class SplitVertices:
 
 @dataclass(frozen=True)
 class MorphTarget:
-    """What one expression unit adds at full movement."""
+    """What one blendshape adds at full movement."""
 
     name: str
     weight: float
@@ -107,10 +107,10 @@ def _targets(
     normals: Float[Tensor, "vertices 3"],
     split: SplitVertices,
 ) -> Iterator[MorphTarget]:
-    # A vector of coefficients that is shorter than the basis uses its first units.
+    # A vector of coefficients that is shorter than the basis uses its first blendshapes.
     weights = coefficients.expression.tolist() + [0.0] * model.n_expression
-    units = zip(model.expression_names, weights, model.expression_basis_mm, strict=False)
-    for name, weight, basis_mm in units:
+    blendshapes = zip(model.expression_names, weights, model.expression_basis_mm, strict=False)
+    for name, weight, basis_mm in blendshapes:
         moved_mm = model.surface.lift(basis_mm)
         turned = _normals(model, neutral_mm + moved_mm) - normals
         shift_mm, turn = _rows(moved_mm, split), _rows(turned, split)

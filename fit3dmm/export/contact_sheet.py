@@ -22,7 +22,7 @@ from fit3dmm.scene import Lighting, Pose, Scene
 
 COLUMNS = 8
 _MADE_BY = ("Software", "fit3dmm")
-_MAX_UNITS = 16
+_MAX_BLENDSHAPES = 16
 _PEOPLE_ROWS = 3
 _OVERSAMPLING = 2
 _DISTANCE_MM = 900.0
@@ -119,12 +119,12 @@ def _rows(model: MorphableModel, generator: torch.Generator) -> Iterator[list[Ti
                 row.append(Tile(f"{name} {k + 1}, {sign:+.0f} sigma", moved, _turn_for(kind)))
             if row:
                 yield row
-    units = [
+    blendshapes = [
         Tile(model.expression_names[k], mean.replace(expression=_one(mean.expression, k, value)))
-        for k, value in _units(model)
+        for k, value in _blendshapes(model)
     ]
-    for first in range(0, len(units), COLUMNS):
-        yield units[first : first + COLUMNS]
+    for first in range(0, len(blendshapes), COLUMNS):
+        yield blendshapes[first : first + COLUMNS]
     people = model.sample(_PEOPLE_ROWS, COLUMNS, generator=generator)
     for r in range(_PEOPLE_ROWS):
         yield [
@@ -148,12 +148,12 @@ def _one(values: Float[Tensor, "k"], index: int, value: float) -> Float[Tensor, 
     return moved
 
 
-def _units(model: MorphableModel) -> list[tuple[int, float]]:
-    """Which units to show and how far: the well-known ones in full, else the first by 2 sigma."""
+def _blendshapes(model: MorphableModel) -> list[tuple[int, float]]:
+    """Which to show and how far: the well-known ones in full, else the first by 2 sigma."""
     names = model.expression_names
     known = [names.index(name) for name in _SHOWN_FIRST if name in names]
     rest = [k for k in range(len(names)) if k not in known]
-    chosen = (known + rest)[:_MAX_UNITS]
+    chosen = (known + rest)[:_MAX_BLENDSHAPES]
     high = model.expression_bounds[:, 1]
     return [
         (k, float(high[k]) if torch.isfinite(high[k]) else 2 * float(model.expression_sigma[k]))

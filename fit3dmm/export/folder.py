@@ -43,6 +43,7 @@ def export_face(
     the same name in another place, is another photo. Files of yours in the folder stay.
 
     Args:
+        result: of a fit.
         photo: the one that was fitted.
         folder: where the files shall lie; docs/results.md says what each is.
         model: the one that was fitted; else it is found by its name.
@@ -79,7 +80,15 @@ def write_face(
     model: MorphableModel | None = None,
     texture_px: int = 1024,
 ) -> dict[str, Any]:
-    """`export_face` into a folder as it is, without a mark."""
+    """`export_face` into a folder as it is, without a mark.
+
+    Args:
+        result: of a fit.
+        photo: the one that was fitted.
+        folder: must be there.
+        model: the one that was fitted; else it is found by its name.
+        texture_px: side of the texture.
+    """
     model = load_model(result.model.name, result.level) if model is None else model
     scene = result.scene
     seen = result.observation.detections.get(MEDIAPIPE)

@@ -13,7 +13,10 @@ def write_glb(
     """Write the face of one person.
 
     Args:
+        model: the one that was fitted.
+        coefficients: the person's; the expression becomes the weights of the morph targets.
         texture_png: the base colour, an encoded sRGB picture.
+        path: of the file.
 
     Raises:
         InputError: the folder can't be written to.

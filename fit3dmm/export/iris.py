@@ -70,7 +70,10 @@ def iris_change(
     All is 0 where neither iris is open and large enough in the photo.
 
     Args:
+        model: the one that was fitted.
+        view: the photo around the face.
         points_px: where MediaPipe's points were found, in the `photo` frame.
+        points_cam_mm: the fitted surface.
         expected_linear: the photo's colours by fitted albedo and light.
     """
     change = torch.zeros_like(points_cam_mm)

@@ -51,6 +51,8 @@ def occluded(
         log_ratio: natural logarithm of the photo's reflectance over the fitted one at large.
         log_albedo: of the fitted colour.
         seen: how well the photo shows each vertex, of the scalp too.
+        model: for its regions and the distances on its mean.
+        edges: between the vertices of its surface.
     """
     skin_here, scalp = _region(model, "skin"), _region(model, "scalp")
     to_hairline_mm = _distance_to(scalp, model)
@@ -88,6 +90,8 @@ def beside_lips(
     Args:
         log_ratio: natural logarithm of the photo's reflectance over the fitted one at large.
         seen: how well the photo shows each vertex.
+        model: for its regions and the distances on its mean.
+        edges: between the vertices of its surface.
     """
     lips = _region(model, "lips") * (1 - _region(model, "mouth_interior"))
     to_mouth_mm = _distance_to(_region(model, "mouth_interior"), model)

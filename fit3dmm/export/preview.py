@@ -33,6 +33,9 @@ def preview(
     """Draw the sheet: five panels in a row, and what the fit says of itself below.
 
     Args:
+        result: of a fit.
+        model: the one that was fitted.
+        photo: the one that was fitted.
         panel_px: side of a panel.
     """
     crop = _crop(result, photo, panel_px)

@@ -82,7 +82,9 @@ def bake_texture(
     """Make the texture, in sRGB, row 0 at v = 1, filled beyond the borders of the UV islands.
 
     Args:
+        model: the one that was fitted.
         scene: in the `photo` frame, without batch axes.
+        photo: the one that was fitted.
         size_px: side of the square.
         points_px: MediaPipe's points in the photo; without them the irises keep the fitted colour.
 

@@ -65,6 +65,9 @@ def view_of_face(
     """The square of the photo around the face, as fine as the photo is.
 
     Args:
+        model: the one that was fitted.
+        scene: in the `photo` frame, without batch axes.
+        photo: the one that was fitted.
         points_cam_mm: the scene's surface.
         max_px: side that it has at most.
     """

@@ -35,6 +35,7 @@ from fit3dmm.unknowns import (
     LOG_FOCAL,
     ROTATION,
     TRANSLATION,
+    UNKNOWNS,
 )
 
 POSE = (ROTATION, TRANSLATION)
@@ -160,6 +161,12 @@ class FitConfig(Settings):
         """All that stages can name."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, Evidence)}
+
+    def of_person(self) -> tuple[str, ...]:
+        """Unknowns and evidence that all photos of a person share: what `solve.join` asks for."""
+        unknowns = [name for name, row in UNKNOWNS.items() if row.per == "person"]
+        evidence = [name for name, one in self.evidence().items() if one.per == "person"]
+        return tuple(dict.fromkeys([*unknowns, *evidence]))
 
     def solved_by(self, solver: Solver) -> "FitConfig":
         """The same with each stage solved by this solver instead of its own."""

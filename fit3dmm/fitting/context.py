@@ -30,7 +30,14 @@ class Context:
 def context_at(
     prepared: PreparedModel, observation: Observation, stage: Stage, values: Values
 ) -> Context:
-    """Render the surface as it is now, to see what is seen."""
+    """Render the surface as it is now, to see what is seen.
+
+    Args:
+        prepared: the model.
+        observation: the face.
+        stage: the one that is about to run.
+        values: of all unknowns, from where it starts.
+    """
     intrinsics = PhotoIntrinsics.centred(
         observation.photo_width_px, observation.photo_height_px, prepared.model.mean_mm
     )

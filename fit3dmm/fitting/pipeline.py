@@ -67,7 +67,15 @@ def fit_faces(
     face: FaceChoice = "all",
     detector: FaceDetector | None = None,
 ) -> tuple[FitResult, ...]:
-    """Fit several faces of a photo, the largest first. Arguments as for `fit`."""
+    """Fit several faces of a photo, the largest first. Arguments as for `fit`.
+
+    Args:
+        photo: as for `fit`.
+        model: as for `fit`.
+        config: as for `fit`.
+        face: as for `fit`; or `all` of them.
+        detector: as for `fit`.
+    """
     config = preset(config) if isinstance(config, str) else config
     if isinstance(photo, str | Path):
         photo = read_photo(photo)
@@ -97,6 +105,9 @@ def fit_observation(
     """Run the stages on one observed face.
 
     Args:
+        observation: one face of a photo (`observe`).
+        prepared: the model (`prepare`).
+        config: settings; the default ones if left out.
         start: where to start, in the `photo` frame; else pose from the landmarks, the mean face and
             the detector's expression.
     """

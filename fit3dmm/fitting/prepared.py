@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import KDTree
 from torch import Tensor
 
 from fit3dmm._errors import InputError
@@ -39,7 +38,7 @@ class PreparedModel(TensorRecord):
     points: Mapping[str, Points]
     """The model's point sets that detectors see, by name; MediaPipe's is always among them."""
     contour: Points
-    """The points of MediaPipe's oval, and behind them, line by line, the candidates on the lines
+    """MediaPipe's points of the contour, and behind them, line by line, the candidates on the lines
     along which they slide, where the model has such lines."""
     detectors: Mapping[str, LandmarkErrorModel]
     """How each detector errs on its points, by its name."""
@@ -90,12 +89,12 @@ def prepare(
 
 
 def _contour(model: MorphableModel, landmarks: LinearPoints) -> LinearPoints:
-    oval = landmarks.select(torch.tensor(FACE_OVAL))
+    contour = landmarks.select(torch.tensor(FACE_OVAL))
     if CONTOUR_LINES not in model.contours:
-        return oval
+        return contour
     lines = model_points(model, model.contours[CONTOUR_LINES])
-    return oval.replace(
-        mean=torch.cat([oval.mean, lines.mean]), basis=torch.cat([oval.basis, lines.basis])
+    return contour.replace(
+        mean=torch.cat([contour.mean, lines.mean]), basis=torch.cat([contour.basis, lines.basis])
     )
 
 
@@ -103,6 +102,9 @@ def _neighbours(
     samples: SurfaceSamples, points_mm: Float[Tensor, "points 3"]
 ) -> Int[Tensor, "points near"]:
     """As many nearest points of the mean face as stand for a disc of `_NEIGHBOURHOOD_MM`."""
+    # SciPy takes a third of a second to import: settings are read and help is given without it.
+    from scipy.spatial import KDTree
+
     disc_mm2 = math.pi * _NEIGHBOURHOOD_MM**2
     n_near = max(2, round(disc_mm2 / float(samples.area_mm2.mean())))
     places = points_mm.cpu().numpy()

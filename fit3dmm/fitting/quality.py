@@ -26,6 +26,7 @@ def judge(context: Context, config: FitConfig, at: Evaluation, reason: Reason) -
     """Look at where the last stage ended.
 
     Args:
+        context: of the last stage.
         config: its settings.
         at: its terms there.
         reason: why it stopped.

@@ -45,7 +45,8 @@ class Uncertainty(TensorRecord):
 
 def laplace(problem: Problem, at: Evaluation) -> Uncertainty:
     """Inverse of the curvature of the energy where a solver ended."""
-    curvature, _ = problem.normal_equations(at)
+    arrow, _ = problem.normal_equations(at)
+    curvature = arrow.dense()
     # Scaled to a unit diagonal the matrix is well conditioned whatever the units.
     scale = curvature.diagonal().clamp_min(1e-30).rsqrt()
     scaled = curvature * scale[:, None] * scale + 1e-9 * torch.diag(torch.ones_like(scale))

@@ -91,6 +91,9 @@ def write_obj(
     """Write positions and triangles, without colours or normals: NoW's loader breaks on them.
 
     Args:
+        path: of the file; textures lie beside it.
+        mesh: in whatever frame and unit `comment` says.
+        texture: a UV map and its picture.
         comment: one line for the top of the file, such as unit and frame.
         decimals: digits after the point of the positions.
 

@@ -54,10 +54,14 @@ def register(
     """Warp a template onto a target.
 
     Args:
+        template_mm: its vertices before they move.
+        template_triangles: its triangles.
         template_part: what a vertex may be matched to: target triangles of the same part. Vertices
             of a negative part follow their neighbours.
+        target: the surface to lie on.
         anchors: (anchors, template) rows of weights that give each anchor on the template.
         anchors_target_mm: where the anchors lie on the target; at least 3, not on a line.
+        settings: of the schedule; the default ones if left out.
     """
     settings = settings or RegistrationSettings()
     start = solve_similarity(anchors @ template_mm, anchors_target_mm) @ template_mm

@@ -9,7 +9,6 @@ import warnings
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 # Below this squared angle the Taylor series is more exact than the quotient in float32 (the next
@@ -67,6 +66,9 @@ def rotation_from_angles(
 
     docs/conventions.md says what is positive.
     """
+    # SciPy takes a third of a second to import: only who asks for angles waits for it.
+    from scipy.spatial.transform import Rotation
+
     angles = [pitch_deg, yaw_deg, roll_deg]
     return Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
 
@@ -76,6 +78,8 @@ def angles_of_rotation(rotation: Float[np.ndarray, "3 3"]) -> dict[str, float]:
 
     Where yaw is a right angle, pitch and roll turn about the same axis: then roll is 0.
     """
+    from scipy.spatial.transform import Rotation
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Gimbal lock")
         angles = Rotation.from_matrix(rotation).as_euler("xyz", degrees=True)

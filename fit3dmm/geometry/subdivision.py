@@ -108,7 +108,14 @@ def _incidence(rows, columns, shape) -> sp.csr_matrix:
 def refine_levels(
     quads: Int[np.ndarray, "quads 4"], n_vertices: int, levels: int, smooth: bool = True
 ) -> list[Refinement]:
-    """`levels` steps after one another."""
+    """`levels` steps after one another.
+
+    Args:
+        quads: of the base mesh.
+        n_vertices: of the base mesh.
+        levels: how many steps.
+        smooth: move vertices as Catmull and Clark do; else only split.
+    """
     steps: list[Refinement] = []
     for _ in range(levels):
         step = refine(quads, n_vertices, smooth)
@@ -139,6 +146,12 @@ def refine_points(
     """Carry surface points from the triangles of `quads_to_triangles` to those of a finer level.
 
     A point keeps its parameters (u, v) in its quad; the child that holds them takes it over.
+
+    Args:
+        triangle: of each point, at level 0.
+        barycentric: of each point in it.
+        n_quads: of the base mesh.
+        levels: how many steps finer.
     """
     quad, u, v = _to_parameters(triangle, barycentric)
     for _ in range(levels):

@@ -19,7 +19,7 @@ class SurfacePoints(TensorRecord, Generic[Array]):
     """Points on a mesh, each a triangle and barycentric weights of its corners.
 
     A plain set has one point a name. A contour has several candidates a name, ordered along the
-    line on which the visible outline can slide: then `*points` is `names candidates`.
+    line on which the visible contour can slide: then `*points` is `names candidates`.
 
     Files and scores hold NumPy's arrays, models in use hold tensors. What is done with points is
     written the same for both.

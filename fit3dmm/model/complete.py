@@ -171,8 +171,8 @@ def _own_first(
 def _expression_prior(
     stored: StoredModel, donor: StoredModel
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Sigmas and covariance factor: units that mean the same as the donor's have its prior, the
-    others stay independent of them."""
+    """Sigmas and covariance factor: blendshapes that mean the same as the donor's have its prior,
+    the others stay independent of them."""
     own = list(stored.expression_names)
     covariance = np.diag(np.asarray(stored.expression_sigma, np.float64) ** 2)
     shared = [name for name in own if name in donor.expression_names]

@@ -61,6 +61,8 @@ def write_stored(
     """Write a model file; the same model gives the same bytes.
 
     Args:
+        stored: the model.
+        path: of the file.
         shape_step_mm: resolution of the shape bases; the error is at most half of it a component.
         albedo_step_linear: the same for the albedo basis. A step of 0 keeps float32.
 

@@ -24,6 +24,9 @@ def fetch(url: str, target: Path, progress: Progress | None = None, pause_s: flo
     """Bring a file here, going on from `target` + `.part` where an earlier attempt broke off.
 
     Args:
+        url: of the file.
+        target: where it shall lie.
+        progress: is told how far it is.
         pause_s: wait before the second attempt; each further one waits twice as long.
 
     Returns:

@@ -42,7 +42,7 @@ class Coefficients(TensorRecord):
     detail: Float[Tensor, "*batch detail"]
     """Of the smooth deformations beyond them, in sigmas of their own prior."""
     expression: Float[Tensor, "*batch expression"]
-    """Activations of named units within bounds, or sigmas of a PCA basis."""
+    """Activations of named blendshapes within bounds, or sigmas of a PCA basis."""
     albedo: Float[Tensor, "*batch albedo"]
     """Of the colour components, in sigmas."""
 
@@ -94,7 +94,7 @@ class MorphableModel(TensorRecord):
     """Smooth deformations that the principal components miss; no rows where a model has none."""
     expression_basis_mm: Float[Tensor, "expression base 3"]
     expression_names: tuple[str, ...]
-    """ARKit's names where a unit means the same."""
+    """ARKit's names where a blendshape means the same."""
     expression_sigma: Float[Tensor, "expression"]
     """Prior standard deviation of each coefficient around rest."""
     expression_bounds: Float[Tensor, "expression 2"]
@@ -107,7 +107,7 @@ class MorphableModel(TensorRecord):
     landmarks: dict[str, SurfacePoints[Tensor]]
     """Point sets: `ibug68`, `mediapipe478`, `now7`."""
     contours: dict[str, SurfacePoints[Tensor]]
-    """Candidate lines for points that slide along the visible outline: `jaw17`."""
+    """Candidate lines for points that slide along the visible contour: `jaw17`."""
     regions: dict[str, Float[Tensor, "vertices"]]
     """Weights 0..1: `face`, `skin`, `lips`, `eyes`, `mouth_interior`, `eye_left`, ..."""
     parts: dict[str, Bool[Tensor, "triangles"]]

@@ -46,6 +46,7 @@ def triangles_in_part(
 
     Args:
         rows: base faces of the part.
+        n_faces: of the base mesh.
         corners: 4 for quads, whose children `geometry.subdivision` numbers such that child
             `k * faces + q` is quad q's; 3 for triangles, which have none.
         n_triangles: of the surface, at whatever level it is.

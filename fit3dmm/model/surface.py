@@ -78,6 +78,13 @@ def build_surface(
 ) -> Surface:
     """Make the surface of a level.
 
+    Args:
+        base_faces: quads, or triangles, as the model stores them.
+        base_mirror: for each vertex that on the other side of the face.
+        base_uv: points of the UV map, v upwards.
+        base_uv_faces: the UV points of the corners of each face.
+        level: Catmull-Clark steps.
+
     Raises:
         ValueError: a triangle mesh is asked for a level above 0.
     """

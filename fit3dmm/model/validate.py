@@ -13,6 +13,12 @@ _SUM_TOLERANCE = 1e-3
 def check_array(name: str, values: np.ndarray, shape: tuple[int, ...], finite: bool = True) -> None:
     """Check a shape, and that every number is finite.
 
+    Args:
+        name: what messages call it.
+        values: the array.
+        shape: that it must have.
+        finite: whether infinite numbers and NaN are refused.
+
     Raises:
         InputError: naming the array.
     """

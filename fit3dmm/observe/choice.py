@@ -14,6 +14,7 @@ def choose_faces(
     """The faces that are meant.
 
     Args:
+        faces: all that were found, the largest first.
         choice: `only` (there must be one), `largest`, `all`, or the number of a face: 1 is the
             largest, 2 the next.
         label: what messages call the photo.

@@ -102,6 +102,7 @@ def observe(
     """Find faces in a photo and make the observations that a fit takes.
 
     Args:
+        photo: where to look.
         size_px: side of the square crop that is fitted, 224 to 512 for faces of that size.
         face: which of several faces; with `largest` those count too that the border cuts, and
             `all` also looks for small ones beside large ones.
@@ -124,7 +125,14 @@ def observe(
 def observe_face(
     photo: Photo, face: DetectedFace, size_px: int = DEFAULT_SIZE_PX, margin: float = CROP_MARGIN
 ) -> Observation:
-    """The observation of a face that has been detected."""
+    """The observation of a face that has been detected.
+
+    Args:
+        photo: where it was found.
+        face: as the detector sees it.
+        size_px: side of the square crop that is fitted.
+        margin: side of the crop in units of the longer side of the points' box.
+    """
     crop = extract_crop(photo, crop_around(face.points_px, size_px, margin), size_px)
     skin = skin_probability(linear_to_srgb(crop.image_linear))
     return Observation(

@@ -68,7 +68,14 @@ def read_photo(path: Path | str, max_pixels: int = MAX_PIXELS) -> Photo:
 
 
 def decode_photo(encoded: bytes, name: str, label: str = "", max_pixels: int = MAX_PIXELS) -> Photo:
-    """`read_photo` of a file that is in memory; `label` is what messages call it."""
+    """`read_photo` of a file that is in memory; `label` is what messages call it.
+
+    Args:
+        encoded: the bytes of the file.
+        name: of the file, which the photo keeps.
+        label: what messages call it; its name if left out.
+        max_pixels: a larger picture is refused before it is decoded.
+    """
     label = label or name
     refuse_raw(encoded, label)
     try:

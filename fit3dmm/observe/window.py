@@ -68,6 +68,12 @@ def squares(width: int, height: int, side: int, border: int) -> Iterator[Window]
     """Squares that overlap and cover a picture and a border around it.
 
     What is not larger than a share _OVERLAP of their side lies whole in one of them.
+
+    Args:
+        width: of the picture, in pixels.
+        height: of the picture, in pixels.
+        side: of the squares, in pixels.
+        border: how far they reach beyond the picture, in pixels.
     """
     for top in _starts(height, side, border):
         for left in _starts(width, side, border):
@@ -78,7 +84,10 @@ def view(pixels: np.ndarray, window: Window, longest_px: int, turn_deg: Turn = 0
     """Cut a window out of a picture `(height, width, 3)` of bytes.
 
     Args:
+        pixels: of the whole picture, sRGB.
+        window: may reach beyond the picture.
         longest_px: a larger window is averaged over blocks of pixels until it is no larger.
+        turn_deg: quarter turn, clockwise, after the cut.
     """
     height, width = pixels.shape[:2]
     x_low, x_high = max(window.left, 0), min(window.left + window.width, width)

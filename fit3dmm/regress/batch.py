@@ -109,6 +109,9 @@ def rolled(
     """Crops turned counter-clockwise in the picture, enlarged about the middle, then shifted.
 
     Args:
+        batch: pictures with their targets.
+        angle_rad: of each.
+        zoom: of each, 1 leaves it as it is.
         shift: in crops' sides; x right, y down.
     """
     side = batch.size_px

@@ -62,6 +62,8 @@ def predict(
     """Look at a face twice: at the place that is told, then around the points that were seen there.
 
     Args:
+        network: a trained one.
+        photo: where the face is.
         around_px: points of the face in `photo`, or corners of its box.
         size_px: side of the crop.
         focal_px: of the photo, if it is known; else the network's distance and size say it.

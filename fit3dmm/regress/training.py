@@ -98,8 +98,12 @@ def train(
 
     Args:
         network: with its first weights; a checkpoint in `folder` replaces them.
+        pool: renders the pictures meanwhile.
         held_out: pictures of people whom training does not show.
+        settings: of the training.
         folder: for checkpoints.
+        report: is told how things stand at every look.
+        device: on which the network is trained.
 
     Returns:
         The network with the averaged weights of the best look.
@@ -231,7 +235,15 @@ def held_out_losses(
     device: torch.device,
     chunk: int = 64,
 ) -> dict[str, float]:
-    """Means of `losses` over pictures, at the last phase's resolution."""
+    """Means of `losses` over pictures, at the last phase's resolution.
+
+    Args:
+        network: with the weights to judge.
+        held_out: pictures that training does not show.
+        settings: of the training.
+        device: where the network is.
+        chunk: pictures at once.
+    """
     size = settings.phases[-1].size_px
     sums: dict[str, float] = {}
     n = len(held_out.image_srgb)

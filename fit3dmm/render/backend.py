@@ -22,7 +22,10 @@ class Backend(Protocol):
 
     NAME: str
 
-    def rasterise(self, clip: Tensor, triangles: Tensor, height: int, width: int) -> Fragments: ...
+    def rasterise(self, clip: Tensor, triangles: Tensor, height: int, width: int) -> Fragments:
+        """Find what each pixel of pictures of `height` times `width` pixels shows of the
+        `triangles`, whose corners are rows of `clip` (as `Camera.to_clip` makes them)."""
+        ...
 
     def interpolate(self, values: Tensor, triangles: Tensor, fragments: Fragments) -> Tensor: ...
 

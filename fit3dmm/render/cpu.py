@@ -35,7 +35,14 @@ def rasterise(
     height: int,
     width: int,
 ) -> Fragments:
-    """Find what each pixel shows."""
+    """Find what each pixel shows.
+
+    Args:
+        clip: the vertices, as `Camera.to_clip` makes them.
+        triangles: rows of `clip`.
+        height: of the pictures, in pixels.
+        width: of the pictures, in pixels.
+    """
     triangle, barycentric, depth = _Rasterise.apply(clip, _int32(triangles), height, width)
     return Fragments(triangle, barycentric, depth)
 

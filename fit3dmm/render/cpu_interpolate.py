@@ -8,7 +8,17 @@ from fit3dmm._kernels import kernel
 @kernel
 @no_type_check
 def interpolate(values, triangles, triangle, barycentric, first, last, out):
-    """Rows first..last-1 of one image."""
+    """Rows first..last-1 of one image.
+
+    Args:
+        values: (vertices, n).
+        triangles: (triangles, 3) rows of the vertices.
+        triangle: (height, width) triangle of each pixel, -1 where there is none.
+        barycentric: (height, width, 3) where in it.
+        first: the first row to do.
+        last: the row after the last one to do.
+        out: (height, width, n), filled; 0 where nothing is shown.
+    """
     n = values.shape[1]
     for r in range(first, last):
         for c in range(triangle.shape[1]):
@@ -28,7 +38,19 @@ def interpolate(values, triangles, triangle, barycentric, first, last, out):
 def interpolate_backward(
     values, triangles, triangle, barycentric, grad_out, first, last, grad_values, grad_barycentric
 ):
-    """Rows first..last-1 of one image: adds to `grad_values`, writes `grad_barycentric`."""
+    """Rows first..last-1 of one image: adds to `grad_values`, writes `grad_barycentric`.
+
+    Args:
+        values: as for `interpolate`.
+        triangles: as for `interpolate`.
+        triangle: as for `interpolate`.
+        barycentric: as for `interpolate`.
+        grad_out: of the energy with respect to `interpolate`'s `out`.
+        first: the first row to do.
+        last: the row after the last one to do.
+        grad_values: (vertices, n), of this thread alone.
+        grad_barycentric: (height, width, 3).
+    """
     n = values.shape[1]
     for r in range(first, last):
         for c in range(triangle.shape[1]):

@@ -10,7 +10,15 @@ from fit3dmm._kernels import kernel
 @kernel
 @no_type_check
 def add_triangle_normals(points, triangles, first, last, total):
-    """Add the normals of triangles first..last-1, as long as twice their area, to their corners."""
+    """Add the normals of triangles first..last-1, as long as twice their area, to their corners.
+
+    Args:
+        points: (vertices, 3).
+        triangles: (triangles, 3) rows of the vertices.
+        first: the first triangle to do.
+        last: the triangle after the last one to do.
+        total: (vertices, 3), of this thread alone.
+    """
     for t in range(first, last):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ax = points[j, 0] - points[i, 0]
@@ -31,7 +39,15 @@ def add_triangle_normals(points, triangles, first, last, total):
 @kernel
 @no_type_check
 def normalise(totals, first, last, normals, inverse_length):
-    """Unit vectors along the sum of the parts, at vertices first..last-1."""
+    """Unit vectors along the sum of the parts, at vertices first..last-1.
+
+    Args:
+        totals: (threads, vertices, 3) sums of `add_triangle_normals`.
+        first: the first vertex to do.
+        last: the vertex after the last one to do.
+        normals: (vertices, 3), filled.
+        inverse_length: (vertices), filled: of the sums.
+    """
     one = totals.dtype.type(1)
     # Far below the squared area of any real triangle in mm^4, as in geometry.mesh.
     smallest = totals.dtype.type(1e-20)
@@ -51,7 +67,16 @@ def normalise(totals, first, last, normals, inverse_length):
 @kernel
 @no_type_check
 def normalise_backward(grad, normals, inverse_length, first, last, grad_total):
-    """Gradient by the sums that `normalise` had before it."""
+    """Gradient by the sums that `normalise` had before it.
+
+    Args:
+        grad: (vertices, 3) of the energy with respect to the normals.
+        normals: what `normalise` filled.
+        inverse_length: what `normalise` filled.
+        first: the first vertex to do.
+        last: the vertex after the last one to do.
+        grad_total: (vertices, 3), filled.
+    """
     for v in range(first, last):
         along = grad[v, 0] * normals[v, 0] + grad[v, 1] * normals[v, 1] + grad[v, 2] * normals[v, 2]
         for k in range(3):
@@ -61,7 +86,16 @@ def normalise_backward(grad, normals, inverse_length, first, last, grad_total):
 @kernel
 @no_type_check
 def add_point_gradients(points, triangles, grad_total, first, last, grad_points):
-    """Add (opposite side) x (gradient of the normal) to the corners of triangles first..last-1."""
+    """Add (opposite side) x (gradient of the normal) to the corners of triangles first..last-1.
+
+    Args:
+        points: (vertices, 3).
+        triangles: (triangles, 3) rows of the vertices.
+        grad_total: what `normalise_backward` filled.
+        first: the first triangle to do.
+        last: the triangle after the last one to do.
+        grad_points: (vertices, 3), of this thread alone.
+    """
     for t in range(first, last):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         gx = grad_total[i, 0] + grad_total[j, 0] + grad_total[k, 0]

@@ -23,7 +23,16 @@ _DROPPED = np.int32(-(2**31))
 @kernel
 @no_type_check
 def snap(clip, height, width, x_steps, y_steps, depth):
-    """Vertices of one image on the grid of 1/256 px, and their z/w."""
+    """Vertices of one image on the grid of 1/256 px, and their z/w.
+
+    Args:
+        clip: (vertices, 4) of one image, in clip space.
+        height: of the picture.
+        width: of the picture.
+        x_steps: (vertices), filled; _DROPPED for vertices that no triangle may have.
+        y_steps: (vertices), filled.
+        depth: (vertices), filled.
+    """
     for v in range(clip.shape[0]):
         w = clip[v, 3]
         x_steps[v] = _DROPPED
@@ -42,7 +51,18 @@ def snap(clip, height, width, x_steps, y_steps, depth):
 @kernel
 @no_type_check
 def cover(x_steps, y_steps, depth, triangles, first, last, nearest, shown):
-    """Draw triangles first..last-1 of one image into a depth buffer of their own."""
+    """Draw triangles first..last-1 of one image into a depth buffer of their own.
+
+    Args:
+        x_steps: what `snap` filled.
+        y_steps: what `snap` filled.
+        depth: what `snap` filled.
+        triangles: (triangles, 3) rows of the vertices.
+        first: the first triangle to do.
+        last: the triangle after the last one to do.
+        nearest: (height, width), filled: z/w of what is shown, infinite where there is nothing.
+        shown: (height, width), filled: the triangle, or -1.
+    """
     height, width = nearest.shape
     nearest[:] = np.inf
     shown[:] = -1
@@ -101,7 +121,19 @@ def cover(x_steps, y_steps, depth, triangles, first, last, nearest, shown):
 @kernel
 @no_type_check
 def resolve(clip, triangles, nearest, shown, first, last, triangle, barycentric, depth):
-    """Rows first..last-1 of one image: the nearest of the buffers, and where in it the ray hits."""
+    """Rows first..last-1 of one image: the nearest of the buffers, and where in it the ray hits.
+
+    Args:
+        clip: (vertices, 4) of one image, in clip space.
+        triangles: (triangles, 3) rows of the vertices.
+        nearest: (threads, height, width) of `cover`.
+        shown: (threads, height, width) of `cover`.
+        first: the first row to do.
+        last: the row after the last one to do.
+        triangle: (height, width), filled: -1 where there is none.
+        barycentric: (height, width, 3), filled.
+        depth: (height, width), filled: z/w, 1 where there is nothing.
+    """
     height, width = triangle.shape
     pixel_height, pixel_width = 1.0 / height, 1.0 / width
     for r in range(first, last):
@@ -150,9 +182,18 @@ def resolve(clip, triangles, nearest, shown, first, last, triangle, barycentric,
 @kernel
 @no_type_check
 def resolve_backward(clip, triangles, triangle, grad_barycentric, first, last, grad_clip):
-    """Add the derivative by clip of rows first..last-1 of one image to `grad_clip`.
+    """Add the gradient with respect to clip of rows first..last-1 of one image to `grad_clip`.
 
     Barycentric k is a_k / (a_0 + a_1 + a_2) with a_k the area of `_ray_areas`.
+
+    Args:
+        clip: (vertices, 4) of one image, in clip space.
+        triangles: (triangles, 3) rows of the vertices.
+        triangle: what `resolve` filled.
+        grad_barycentric: (height, width, 3) of the energy.
+        first: the first row to do.
+        last: the row after the last one to do.
+        grad_clip: (vertices, 4), of this thread alone.
     """
     height, width = triangle.shape
     for r in range(first, last):

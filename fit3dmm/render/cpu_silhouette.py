@@ -1,4 +1,4 @@
-"""Numba kernels that find outlines: the fast twin of `silhouette.find_silhouettes`."""
+"""Numba kernels that find silhouettes: the fast twin of `silhouette.find_silhouettes`."""
 
 import math
 from typing import no_type_check
@@ -16,11 +16,22 @@ _FRONT, _BACK, _UNUSABLE = 1, 0, 2
 def find(
     clip, triangles, edges, edge_triangles, triangle, barycentric, px, facing, entry, pairs, count
 ):
-    """Outlines of one image: rows (slot, edge, inner side) of `pairs`, and their `count`.
+    """Silhouettes of one image: rows (slot, edge, inner side) of `pairs`, and their `count`.
 
-    The slot of a pair is (row * width + column) * 2 + axis. To be given: `px` (vertices, 2) and
-    `facing` (triangles) to work in, and `entry` (height, width, 2) full of zeros, which then holds
-    one more than the pair's place in `pairs`.
+    The slot of a pair is (row * width + column) * 2 + axis.
+
+    Args:
+        clip: (vertices, 4) of one image, in clip space.
+        triangles: (triangles, 3) rows of the vertices.
+        edges: (edges, 2) vertices.
+        edge_triangles: (edges, 2) triangles beside each, the second -1 at a border.
+        triangle: (height, width) triangle of each pixel, -1 where there is none.
+        barycentric: (height, width, 3) where in it.
+        px: (vertices, 2) to work in.
+        facing: (triangles) to work in.
+        entry: (height, width, 2) full of zeros; then one more than the pair's place in `pairs`.
+        pairs: (most, 3), filled with rows (slot, edge, inner side).
+        count: (1), filled: how many pairs there are.
     """
     height, width = triangle.shape
     _project(clip, height, width, px)

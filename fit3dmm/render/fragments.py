@@ -15,8 +15,8 @@ camera (w <= 0), is not finite, or falls further than 2^22 px from the picture; 
 at a near plane. A face that reaches behind the camera is no face to fit.
 
 **Derivatives.** Visibility is frozen: the triangle and the depth have none. Barycentrics have
-derivatives by x, y and w of the three corners. What moving outlines change is the matter of
-`render.silhouette`.
+derivatives with respect to x, y and w of the three corners. What moving silhouettes change is the
+matter of `render.silhouette`.
 """
 
 from dataclasses import dataclass
@@ -62,6 +62,12 @@ class Fragments(TensorRecord):
         triangles: Int[Tensor, "triangles 3"],
     ) -> "SurfaceSamples":
         """The surface points behind some covered pixels, for closed-form Jacobians.
+
+        Args:
+            image: of each pixel, its place in the batch.
+            row: of each pixel.
+            column: of each pixel.
+            triangles: that were drawn.
 
         Raises:
             ValueError: a pixel shows no triangle.

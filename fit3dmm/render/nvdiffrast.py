@@ -51,6 +51,12 @@ def rasterise(
 ) -> Fragments:
     """Find what each pixel shows.
 
+    Args:
+        clip: the vertices, as `Camera.to_clip` makes them.
+        triangles: rows of `clip`.
+        height: of the pictures, in pixels.
+        width: of the pictures, in pixels.
+
     Raises:
         InputError: nvdiffrast can't be used here.
     """

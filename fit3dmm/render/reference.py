@@ -22,7 +22,14 @@ def rasterise(
     height: int,
     width: int,
 ) -> Fragments:
-    """Find what each pixel shows: one triangle after another, all pixels of its box at once."""
+    """Find what each pixel shows: one triangle after another, all pixels of its box at once.
+
+    Args:
+        clip: the vertices, as `Camera.to_clip` makes them.
+        triangles: rows of `clip`.
+        height: of the pictures, in pixels.
+        width: of the pictures, in pixels.
+    """
     shown = [_visible(image, triangles.long(), height, width) for image in clip.detach()]
     triangle = torch.stack([ids for ids, _ in shown])
     depth = torch.stack([depths for _, depths in shown]).to(clip.dtype)

@@ -1,14 +1,14 @@
-"""Outlines: where the surface ends against what lies behind it, and how that changes the picture.
+"""Silhouettes: where a surface ends against what lies behind it, and how that changes the picture.
 
-A rasteriser's picture jumps where an outline crosses a pixel's centre, so its derivative knows
-nothing of outlines. Here every pair of neighbouring pixels that an outline runs between is mixed by
+A rasteriser's picture jumps where a silhouette crosses a pixel's centre, so its derivative knows
+nothing of silhouettes. Here every pair of neighbouring pixels that one runs between is mixed by
 where it crosses the line between their centres, which is what the derivative of the exact picture
 asks for, as in S. Laine et al., "Modular primitives for high-performance differentiable rendering",
 SIGGRAPH Asia 2020, section 3.6. There the edges of the triangles that the two pixels show are
 searched. On a face mesh, whose triangles are smaller than pixels, those are almost never on the
-outline. We go the other way: from the few edges that are, to the pixels they pass.
+silhouette. We go the other way: from the few edges that are, to the pixels they pass.
 
-An edge is on an outline if it is a border or joins a triangle that faces the viewer to one that
+An edge is on a silhouette if it is a border or joins a triangle that faces the viewer to one that
 doesn't. An edge steeper than 45 degrees mixes pixels that lie beside each other, a flatter one
 pixels above each other, so that nothing is counted twice.
 """
@@ -29,7 +29,7 @@ SAME_DEPTH = 2e-3
 
 @dataclass(frozen=True)
 class SilhouettePairs(TensorRecord):
-    """Pairs of neighbouring pixels that an outline runs between. Which ones has no derivative."""
+    """Pairs of neighbouring pixels that a silhouette runs between. Which ones has no derivative."""
 
     image: Int[Tensor, "pairs"]
     """Index in the batch."""
@@ -41,7 +41,7 @@ class SilhouettePairs(TensorRecord):
     inside: Int[Tensor, "pairs"]
     """0: the first pixel shows the surface that ends here, 1: the second does."""
     vertices: Int[Tensor, "pairs 2"]
-    """Ends of the edge that the outline is made of."""
+    """Ends of the edge that the silhouette is made of."""
 
     def __len__(self) -> int:
         return len(self.image)
@@ -54,7 +54,7 @@ class SilhouettePairs(TensorRecord):
         return values.reshape(-1, channels).index_select(0, row.flatten()).unflatten(0, (-1, 2))
 
     def crossings(self, ends_px: Float[Tensor, "pairs 2 2"]) -> Float[Tensor, "pairs"]:
-        """Where the outline crosses the line from the first centre (0) to the second (1).
+        """Where the silhouette crosses the line from the first centre (0) to the second (1).
 
         Args:
             ends_px: (x, y) of the ends of the edges, such as `pairs.ends(vertices_px)`.
@@ -95,7 +95,7 @@ def blend_silhouettes(
     pairs: SilhouettePairs,
     crossings: Float[Tensor, "pairs"],
 ) -> Float[Tensor, "batch height width c"]:
-    """Mix the pixels of each pair by how far the outline reaches into the other's half.
+    """Mix the pixels of each pair by how far the silhouette reaches into the other's half.
 
     Where it crosses at 0.5 nothing is mixed; at 0 the first pixel takes half of the second's value.
     """
@@ -112,9 +112,9 @@ def blend_silhouettes(
 def find_silhouettes(
     clip: Float[Tensor, "batch vertices 4"], fragments: Fragments, topology: Topology
 ) -> SilhouettePairs:
-    """The pairs of all outlines that are seen, in plain PyTorch on any device.
+    """The pairs of all silhouettes that are seen, in plain PyTorch on any device.
 
-    The surface ends between two pixels where an outline's edge crosses the line between their
+    The surface ends between two pixels where a silhouette's edge crosses the line between their
     centres, the inner pixel shows nothing that lies behind the edge, and the outer pixel shows
     something that does, or nothing. Where several edges cross, the outermost counts.
     """
@@ -159,7 +159,7 @@ def find_silhouettes(
 def _crossed_pairs(
     px: Tensor, allowed: Tensor, fragments: Fragments, topology: Topology
 ) -> tuple[Tensor, ...]:
-    """Image, row, column, axis, inside, edge and crossing of all pairs that outlines pass."""
+    """Image, row, column, axis, inside, edge and crossing of all pairs that silhouettes pass."""
     corners = px[:, topology.triangles.long()]
     a, b, c = corners.unbind(2)
     area = _cross(b - a, c - a)

@@ -25,7 +25,7 @@ class Rendering(TensorRecord):
     rgb_linear: Float[Tensor, "*batch height width 3"]
     """Colour over the background. Not clipped."""
     coverage: Float[Tensor, "*batch height width"]
-    """How much of the pixel shows the surface: 0 or 1, or between along outlines."""
+    """How much of the pixel shows the surface: 0 or 1, or between along silhouettes."""
     depth_mm: Float[Tensor, "*batch height width"]
     """Distance of the seen point from the plane of the camera; 0 where nothing is seen."""
     normals_cam: Float[Tensor, "*batch height width 3"]
@@ -39,7 +39,7 @@ class Rendering(TensorRecord):
     fragments: Fragments
     """The triangle and barycentrics of each pixel, with all leading axes made one."""
     silhouettes: SilhouettePairs | None
-    """Pairs of pixels that outlines run between, where they were asked for; images as above."""
+    """Pairs of pixels that silhouettes run between, where they were asked for; images as above."""
 
 
 def synthesise(
@@ -53,10 +53,12 @@ def synthesise(
     """Make the pictures of a scene. Differentiable by everything in it.
 
     Args:
+        model: whose face is shown.
+        scene: person, pose, camera and light; batch axes broadcast.
         background_linear: colour or picture behind the face, of a shape that broadcasts to
             `(*batch, height, width, 3)`; black if left out.
-        silhouettes: mix the pixels along outlines, so that colour and coverage have the derivative
-            by moving outlines; otherwise a pixel shows what is at its centre.
+        silhouettes: mix the pixels along silhouettes, so that colour and coverage have derivatives
+            where these move; otherwise a pixel shows what is at its centre.
         backend: `auto` takes the fast one of the device; see `render.backend`.
 
     Raises:
@@ -89,6 +91,16 @@ def render_mesh(
     """Make the pictures of any coloured mesh; see `synthesise`.
 
     The points' leading axes are those of the result; everything else broadcasts to them.
+
+    Args:
+        points_cam_mm: the vertices.
+        albedo_linear: their colours.
+        topology: the triangles.
+        camera: in which pixels the picture is.
+        lighting: irradiance as harmonics, in the axes of `cam`.
+        background_linear: as for `synthesise`.
+        silhouettes: as for `synthesise`.
+        backend: as for `synthesise`.
     """
     renderer = choose_backend(backend, points_cam_mm.device)
     batch, height, width = points_cam_mm.shape[:-2], camera.height_px, camera.width_px

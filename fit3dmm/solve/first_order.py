@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from torch import Tensor
 
 from fit3dmm._settings import Settings, ranged
@@ -72,6 +71,9 @@ def solve_adam(problem: Problem, settings: Adam) -> Solution:
 
 def solve_lbfgs(problem: Problem, settings: LBFGS) -> Solution:
     """Minimise within the bounds."""
+    # SciPy takes a third of a second to import, and few fits are solved by it.
+    from scipy.optimize import minimize
+
     start, unit = problem.flat_start(), problem.flat_steps()
     low, high = (((bound - start) / unit).double().numpy() for bound in problem.flat_bounds())
     history: list[Step] = []

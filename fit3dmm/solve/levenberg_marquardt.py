@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fit3dmm._settings import Settings, ranged
+from fit3dmm.solve.block_arrow import BlockArrow
 from fit3dmm.solve.problem import Evaluation, Problem, Reason, Solution, Step
 
 
@@ -50,7 +51,7 @@ def solve_levenberg_marquardt(problem: Problem, settings: LevenbergMarquardt) ->
             return _solution(at, Reason.FLAT, history)
         while True:
             step = bounded_step(curvature, gradient, at.x, bounds, damping)
-            predicted = -float(gradient @ step + 0.5 * step @ curvature @ step)
+            predicted = -float(gradient @ step + 0.5 * step @ (curvature @ step))
             with torch.no_grad():
                 trial = problem.evaluate(at.x + step.to(at.x))
             evaluations += 1
@@ -74,7 +75,7 @@ def solve_levenberg_marquardt(problem: Problem, settings: LevenbergMarquardt) ->
 
 
 def bounded_step(
-    curvature: Float[Tensor, "n n"],
+    curvature: BlockArrow,
     gradient: Float[Tensor, "n"],
     x: Float[Tensor, "n"],
     bounds: tuple[Float[Tensor, "n"], Float[Tensor, "n"]],
@@ -84,11 +85,18 @@ def bounded_step(
 
     Unknowns only ever enter the set of those held at a border, so that at most n rounds are made;
     the next step of the solver releases them where the gradient points inwards.
+
+    Args:
+        curvature: Gauss-Newton matrix of the energy at x.
+        gradient: of the energy at x.
+        x: where the step starts, within the bounds.
+        bounds: lowest and highest values of each unknown.
+        damping: share of its diagonal that is added to the curvature.
     """
     diagonal = curvature.diagonal()
     # An unknown that no term depends on must not move, and must not make the matrix singular.
     floor = 1e-12 * diagonal.max().clamp_min(1e-30)
-    damped = curvature + torch.diag(damping * diagonal + floor)
+    damped = curvature.with_added(damping * diagonal + floor)
     low, high = (bound.double() - x.double() for bound in bounds)
     held = ((low >= 0) & (gradient > 0)) | ((high <= 0) & (gradient < 0))
     step = torch.zeros_like(gradient)
@@ -103,24 +111,17 @@ def bounded_step(
 
 
 def _solve_unheld(
-    matrix: Tensor, gradient: Tensor, step: Tensor, held: Bool[Tensor, "n"]
+    matrix: BlockArrow, gradient: Tensor, step: Tensor, held: Bool[Tensor, "n"]
 ) -> Float[Tensor, "n"]:
     """Solve for the elements that are not held; the held ones keep their part of the step."""
-    (moving,) = torch.nonzero(~held, as_tuple=True)
     fixed = torch.where(held, step, torch.zeros_like(step))
-    right = -(gradient + matrix @ fixed)[moving]
-    block = matrix[moving][:, moving]
-    factor, failed = torch.linalg.cholesky_ex(block)
-    if int(failed) == 0:
-        solved = torch.cholesky_solve(right[:, None], factor)[:, 0]
-    else:
-        # Rounding made the smallest eigenvalue negative; least squares still gives a descent.
-        solved = torch.linalg.lstsq(block, right[:, None]).solution[:, 0]
-    return fixed.index_copy(0, moving, solved)
+    right = -(gradient + matrix @ fixed)[~held]
+    solved = matrix.select(~held).solve(right)
+    return fixed.masked_scatter(~held, solved)
 
 
 def _is_flat(
-    curvature: Tensor,
+    curvature: BlockArrow,
     gradient: Tensor,
     x: Tensor,
     bounds: tuple[Tensor, Tensor],

@@ -6,12 +6,16 @@ least squares): its quadratic model around a point is `energy + 1/2 d^T J^T W J 
 """
 
 import enum
+import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from fit3dmm.solve.block_arrow import BlockArrow
 
 Values = Mapping[str, Tensor]
 """The unknowns by name, in their natural shapes."""
@@ -46,35 +50,6 @@ def sum_of_squares(
     return Residuals(residual, 0.5 * residual.square().sum(-1), jacobian=jacobian)
 
 
-def renamed(term: Term, names: Mapping[str, str]) -> Term:
-    """The same term on unknowns of other names.
-
-    It lets one term serve several photos: `{"rotation_rad": "rotation_rad/2"}` gives the second
-    photo its own pose, while an `identity` that is not renamed is shared.
-
-    Args:
-        names: for each name that the term reads, the name it shall read instead.
-    """
-
-    def read(values: Values) -> Residuals:
-        own = {**values, **{inner: values[outer] for inner, outer in names.items()}}
-        at = term(own)
-        if at.jacobian is None:
-            return at
-        inner_jacobian = at.jacobian
-
-        def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
-            hidden = {inner for inner, outer in names.items() if inner != outer}
-            wanted = [inner for inner, outer in names.items() if outer in free]
-            wanted += [name for name in free if name not in hidden and name not in names]
-            parts = inner_jacobian(tuple(dict.fromkeys(wanted)))
-            return {names.get(inner, inner): part for inner, part in parts.items()}
-
-        return replace(at, jacobian=jacobian)
-
-    return read
-
-
 @dataclass(frozen=True)
 class Evaluation:
     """All terms at one point."""
@@ -106,8 +81,14 @@ class Problem:
     """Lowest and highest admissible values of some unknowns, one row an element."""
     steps: Mapping[str, float] = field(default_factory=dict)
     """What a small step is in each unknown's unit, for solvers that know no curvature; else 1."""
+    groups: tuple[tuple[str, ...], ...] = ()
+    """Free unknowns that no term brings together with those of another group (`solve.join`). They
+    stand behind all other free ones, group by group."""
 
     def __post_init__(self) -> None:
+        grouped = tuple(name for group in self.groups for name in group)
+        if grouped != self.free[len(self.free) - len(grouped) :]:
+            raise ValueError("The unknowns of the groups must be the last of the free ones.")
         unknown = [name for name in (*self.free, *self.bounds) if name not in self.start]
         if unknown:
             raise ValueError(f"{unknown} is free or bounded but has no start value.")
@@ -185,13 +166,29 @@ class Problem:
         """Which elements of the flat vector a term depends on, and its derivatives."""
         term = at.terms[name]
         if term.jacobian is None:
-            return torch.arange(len(at.x), device=at.x.device), self._automatic_jacobian(at.x, name)
-        places, parts = self.slices(), term.jacobian(self.free)
+            jacobian = self._automatic_jacobian(at.x, name)
+            columns = torch.arange(len(at.x), device=at.x.device)
+            if self.groups:
+                (columns,) = torch.nonzero(jacobian.abs().amax(0), as_tuple=True)
+            return columns, jacobian[:, columns]
+        parts = term.jacobian(self.free)
         if not parts:
             empty = term.residual.new_zeros(len(term.residual), 0)
             return torch.zeros(0, dtype=torch.long, device=at.x.device), empty
-        columns = [torch.arange(places[u].start, places[u].stop) for u in parts]
+        columns = [self._columns[u] for u in parts]
         return torch.cat(columns).to(at.x.device), torch.cat(list(parts.values()), dim=1)
+
+    @cached_property
+    def _columns(self) -> dict[str, Int[Tensor, "n"]]:
+        """Where each free unknown stands in the flat vector, element by element."""
+        return {name: torch.arange(s.start, s.stop) for name, s in self.slices().items()}
+
+    @cached_property
+    def _group_sizes(self) -> list[int]:
+        """Elements of what is free outside the groups, and in each of them."""
+        sizes = dict(zip(self.free, self.sizes, strict=True))
+        grouped = [sum(sizes[name] for name in group) for group in self.groups]
+        return [sum(self.sizes) - sum(grouped), *grouped]
 
     def _automatic_jacobian(self, x: Tensor, name: str) -> Tensor:
         def residual(x: Tensor) -> Tensor:
@@ -202,18 +199,18 @@ class Problem:
         assert isinstance(jacobian, Tensor)
         return jacobian
 
-    def normal_equations(
-        self, at: Evaluation
-    ) -> tuple[Float[Tensor, "free free"], Float[Tensor, "free"]]:
+    def normal_equations(self, at: Evaluation) -> tuple[BlockArrow, Float[Tensor, "free"]]:
         """Gauss-Newton's curvature `J^T W J` and the gradient `J^T W r`, in float64.
 
         We form the product instead of solving the stacked system: there are some twenty times more
         rows than unknowns, and priors in sigmas keep the condition number far from where squaring
         it would matter.
         """
-        n = len(at.x)
-        curvature = at.x.new_zeros(n, n, dtype=torch.float64)
-        gradient = at.x.new_zeros(n, dtype=torch.float64)
+        head, *own = self._group_sizes
+        starts = list(itertools.accumulate([head, *own]))
+        # One matrix a group, of what lies outside all groups and, behind it, of its own.
+        blocks = [at.x.new_zeros(head + n, head + n, dtype=torch.float64) for n in own or [0]]
+        gradient = at.x.new_zeros(len(at.x), dtype=torch.float64)
         for name, term in at.terms.items():
             # Most terms touch few unknowns, and their products are small.
             columns, jacobian = self._touched(at, name)
@@ -221,9 +218,28 @@ class Problem:
                 weighted = jacobian
             else:
                 weighted = term.weight[:, None] * jacobian
-            curvature[columns[:, None], columns] += (jacobian.T @ weighted).double()
-            gradient[columns] += (weighted.T @ term.residual).double()
-        return curvature, gradient
+            gradient[columns] += (weighted.mT @ term.residual).double()
+            k = self._group_of(columns, starts, name) if own else 0
+            within = torch.where(columns < head, columns, columns - starts[k] + head)
+            blocks[k][within[:, None], within] += (jacobian.mT @ weighted).double()
+        if not own:
+            return BlockArrow(blocks[0]), gradient
+        return BlockArrow(
+            torch.stack([block[:head, :head] for block in blocks]).sum(0),
+            tuple(block[:head, head:] for block in blocks),
+            tuple(block[head:, head:] for block in blocks),
+        ), gradient
+
+    @staticmethod
+    def _group_of(columns: Int[Tensor, "touched"], starts: list[int], name: str) -> int:
+        """The one group that a term touches; the first where it touches none."""
+        boundaries = torch.tensor(starts[:-1], device=columns.device)
+        # Zero stands for what lies outside the groups.
+        touched = torch.bucketize(columns, boundaries, right=True).unique()
+        touched = [k - 1 for k in touched.tolist() if k > 0]
+        if len(touched) > 1:
+            raise ValueError(f"The term {name} touches the unknowns of several groups.")
+        return touched[0] if touched else 0
 
 
 class Reason(enum.Enum):

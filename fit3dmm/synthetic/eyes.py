@@ -61,6 +61,8 @@ def draw_eyes(
     Args:
         balls_cam_mm: vertices of the right and the left eyeball.
         irises_cam_mm: middles of the irises on them.
+        tone: mean luminance of the face's albedo: dark skin goes with dark eyes.
+        generator: of random numbers.
     """
     centre = np.stack([(ball.min(axis=0) + ball.max(axis=0)) / 2 for ball in balls_cam_mm])
     axis = irises_cam_mm - centre

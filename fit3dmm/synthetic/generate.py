@@ -46,7 +46,11 @@ def generate_set(
     """Write the cases that are not there yet: `NAME.jpg`, `NAME.h5` and `NAME_hidden.png`.
 
     Args:
+        cases: what the photos show.
         identities: the model whose people they are: a name or a file.
+        folder: is made where there is none.
+        jobs: processes at once.
+        progress: called with what is being done, how much of it is done, and of how much.
 
     Raises:
         InputError: the model can't be used or the folder not be written to.

@@ -31,7 +31,13 @@ def shell_hair(
     """Hair of a person; some have none.
 
     Args:
+        head_mm: the head with its expression.
+        triangles: the head's.
+        regions: the model's.
+        landmarks68_mm: of the head with its expression.
+        tone: mean luminance of the face's albedo.
         fringe: it hangs over the forehead to the brows, and counts as an occluder.
+        generator: of random numbers.
     """
     style = generator.choice(["none", "short", "medium", "long"], p=[0.15, 0.35, 0.25, 0.25])
     if fringe and style in ("none", "short"):

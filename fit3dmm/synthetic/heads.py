@@ -28,7 +28,7 @@ _AT_REST = 0.04
 
 _NEVER_AT_REST = ("mouthClose", "jawForward", "eyeBlink", "eyeSquint", "browDown")
 
-_UNITS: dict[str, dict[str, float]] = {
+_ACTIVATIONS: dict[str, dict[str, float]] = {
     "smile": {"mouthSmile": 0.8, "cheekSquint": 0.5, "eyeSquint": 0.25, "mouthDimple": 0.2},
     "laugh": {
         "mouthSmile": 0.85, "jawOpen": 0.28, "cheekSquint": 0.6, "eyeSquint": 0.4,
@@ -71,8 +71,8 @@ def draw_head(model: MorphableModel, case: Specification) -> Head:
         size_mm = float(case.generator("size").uniform(*_DEFORMATION_MM))
         deformation = outside_deformation_mm(model, size_mm, case.generator("deformation"))
     base = model.base_shape_mm(drawn.neutral()).double().numpy() + deformation
-    units = model.expression_basis_mm.flatten(1).double().numpy()
-    movement = (activations @ units).reshape(-1, 3) * own_way[:, None]
+    blendshapes = model.expression_basis_mm.flatten(1).double().numpy()
+    movement = (activations @ blendshapes).reshape(-1, 3) * own_way[:, None]
     return Head(
         neutral_mm=_lifted(model, base),
         expressive_mm=_lifted(model, base + movement),
@@ -160,16 +160,18 @@ def _region(model: MorphableModel, name: str) -> np.ndarray:
 def expression_activations(
     model: MorphableModel, case: Specification
 ) -> Float[np.ndarray, "expression"]:
-    """Activations of the model's units, within their bounds; zeros where it has no ARKit units."""
+    """Activations of the model's blendshapes, within their bounds; zeros where none is ARKit's."""
     generator = case.generator("expression")
     strength = generator.uniform(*LOOKS[case.edition].expression_strength)
-    wanted = _UNITS.get(case.expression, {})
+    wanted = _ACTIVATIONS.get(case.expression, {})
     values = np.zeros(model.n_expression)
     for place, name in enumerate(model.expression_names):
-        unit = name.removesuffix("Left").removesuffix("Right")
+        blendshape = name.removesuffix("Left").removesuffix("Right")
         # Two sides of a face never move quite alike.
-        at_rest = abs(generator.normal(0, _AT_REST)) * (unit not in _NEVER_AT_REST)
-        values[place] = wanted.get(unit, 0.0) * strength * generator.uniform(0.85, 1.15) + at_rest
+        at_rest = abs(generator.normal(0, _AT_REST)) * (blendshape not in _NEVER_AT_REST)
+        values[place] = (
+            wanted.get(blendshape, 0.0) * strength * generator.uniform(0.85, 1.15) + at_rest
+        )
     low, high = model.expression_bounds.double().numpy().T
     known = np.isfinite(low) & np.isfinite(high)
     return np.where(known, np.clip(values, low, high), 0.0)

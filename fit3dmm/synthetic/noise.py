@@ -14,7 +14,10 @@ def random_waves(
     large-scale kernel machines", NIPS 2007).
 
     Args:
+        places_mm: where it is asked for.
         length_mm: at this distance values are correlated by exp(-1/2).
+        generator: of random numbers.
+        waves: how many are added up: the more, the nearer to normal.
     """
     frequency = (generator.normal(size=(3, waves)) / length_mm).astype(places_mm.dtype)
     phase = generator.uniform(0, 2 * np.pi, waves).astype(places_mm.dtype)
@@ -27,6 +30,13 @@ def random_bumps(
     length_mm: float,
     generator: np.random.Generator,
 ) -> Float[np.ndarray, "n 3"]:
-    """A smooth random vector field: a bump of a random vector at each centre."""
+    """A smooth random vector field: a bump of a random vector at each centre.
+
+    Args:
+        places_mm: where it is asked for.
+        centres_mm: of the bumps.
+        length_mm: sigma of each bump.
+        generator: of random numbers.
+    """
     squared = ((places_mm[:, None] - centres_mm) ** 2).sum(axis=2)
     return np.exp(-squared / (2 * length_mm**2)) @ generator.normal(size=(len(centres_mm), 3))

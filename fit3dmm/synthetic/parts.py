@@ -96,7 +96,15 @@ def plain_part(
     material: Material,
     hides: bool = False,
 ) -> Part:
-    """Of one colour."""
+    """Of one colour.
+
+    Args:
+        vertices_mm: of the part.
+        triangles: of the part.
+        colour_linear: albedo of all of it.
+        material: how it reflects.
+        hides: whether it counts as an occluder of the face.
+    """
     colour = np.broadcast_to(np.asarray(colour_linear, dtype=np.float64), vertices_mm.shape)
     kinds = np.full(len(triangles), int(material))
     return Part(vertices_mm, triangles, colour.copy(), kinds, hides)

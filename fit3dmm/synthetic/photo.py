@@ -65,6 +65,10 @@ def take_photo(
     Args:
         parts: in `cam`; the first is the head.
         face: triangles of the head that are its face.
+        view: the camera.
+        probe: the light, and what is behind.
+        case: what the photo shows.
+        eye_albedo: colour at places on eyes; None takes the vertices' colours.
     """
     rendered = render(parts, face, view, probe, case, eye_albedo)
     gains = camera_gains(rendered, probe, case)
@@ -79,7 +83,16 @@ def render(
     case: Specification,
     eye_albedo: Callable[[np.ndarray], np.ndarray] | None,
 ) -> Rendered:
-    """Follow rays through every pixel."""
+    """Follow rays through every pixel.
+
+    Args:
+        parts: in `cam`; the first is the head.
+        face: triangles of the head that are its face.
+        view: the camera.
+        probe: the light, and what is behind.
+        case: what the photo shows.
+        eye_albedo: colour at places on eyes; None takes the vertices' colours.
+    """
     scene = assemble(parts)
     surface = index_surface(scene.vertices_mm, scene.triangles)
     size = (view.height_px, view.width_px)

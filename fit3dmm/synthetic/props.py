@@ -48,9 +48,11 @@ def occluder_part(
     """Glasses, a hand or a microphone before a face, in the `model` frame.
 
     Args:
+        kind: of `OCCLUDERS`.
         points68_mm: of the face with its expression.
         camera_mm: where the camera is: hands and microphones come between.
         skin_linear: of the hand.
+        generator: of random numbers.
     """
     if kind == "glasses":
         colour = generator.uniform(0.005, 0.15) * generator.uniform(0.3, 1, 3)

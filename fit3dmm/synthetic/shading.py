@@ -87,9 +87,14 @@ def visibility_of(
     light is the full convolution, and where something is, the lamps decide how much of it is lost.
 
     Args:
+        surface: everything that casts shadows.
+        vertices_mm: of all parts.
+        normals: of the vertices, of unit length.
+        triangles: of all parts.
         rows: where it is asked for.
         spared: vertices that take the mean of their neighbours instead, which saves most of the
             time: skin scatters light over a millimetre or two anyway.
+        probe: the light.
     """
     lamps, power = probe.lamps(_LAMPS)
     around = _evenly_around(_AROUND)
@@ -137,7 +142,13 @@ def shade_hits(
     """Radiance along rays that hit something, in units of the probe's.
 
     Args:
+        scene: all parts.
+        visibility: of its vertices.
+        light: the prepared probe.
+        hits: where each ray meets the scene.
+        directions: of the rays, from the camera.
         eye_albedo: colour at places on eyes; None takes the vertices' colours.
+        generator: of random numbers.
     """
     corners = scene.triangles[hits.triangle]
 

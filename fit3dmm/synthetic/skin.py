@@ -35,10 +35,13 @@ def detailed_skin(
     """A person's own skin over the model's colours.
 
     Args:
+        albedo_linear: the model's colours of the person.
         places_mm: the neutral head, on which detail lies wherever the face then moves.
         regions: the model's.
+        landmarks68_mm: of the neutral head.
         tone: mean luminance of the face.
         look: of the edition.
+        generator: of random numbers.
     """
     bare = regions["face"] * (1 - regions["lips"]) * (1 - regions["eyes"])
     tint = _towards_scale(albedo_linear, bare, tone) * generator.normal(1, look.tint_spread)

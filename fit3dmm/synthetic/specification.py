@@ -112,6 +112,9 @@ def specify(
     """The specification of a case.
 
     Args:
+        seed: of the set.
+        index: of the case: even ones are for validation, odd ones for tests.
+        kind: whether the people are the model's own.
         photo_px: longer side of the photo.
         edition: of the set (`looks`).
     """

@@ -100,10 +100,13 @@ def strand_hair(
     """Hair of a person.
 
     Args:
+        head_mm: the head with its expression.
+        triangles: the head's.
         regions: the model's.
         landmarks68_mm: of the head with its expression.
         tone: mean luminance of the face.
         fringe: it hangs over the forehead to the brows, and counts as an occluder.
+        generator: of random numbers.
     """
     odds = _ODDS_DARK if tone < _DARK_SKIN else _ODDS
     names = list(odds)

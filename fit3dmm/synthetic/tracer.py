@@ -61,6 +61,9 @@ def light_received(
     """Cosine-weighted light of far lamps, with and without what the mesh hides.
 
     Args:
+        surface: everything that casts shadows.
+        points: on it, in mm.
+        normals: there, of unit length.
         towards: unit vectors to the lamps.
         power: any quantities of each lamp that add up.
         start_mm: rays start this far off the surface, which would hide itself otherwise.

@@ -24,13 +24,13 @@ def test_every_marker_is_of_a_table_and_closed():
         assert len(opened) == text.count("<!-- end table -->"), page.name
         names += opened
     assert set(names) <= set(write_tables.TABLES)
-    assert {"model", "render", "outlines"} <= set(names)
+    assert {"model", "render", "silhouettes"} <= set(names)
 
 
 def test_only_what_lies_between_the_markers_changes():
-    page = "before\n<!-- table: outlines -->\nold\n<!-- end table -->\nafter"
+    page = "before\n<!-- table: silhouettes -->\nold\n<!-- end table -->\nafter"
     made = write_tables.with_tables(page)
-    assert made.startswith("before\n<!-- table: outlines -->\n| mesh |")
+    assert made.startswith("before\n<!-- table: silhouettes -->\n| mesh |")
     assert made.endswith("|\n<!-- end table -->\nafter")
     assert "old" not in made
     assert write_tables.with_tables(made) == made

@@ -24,7 +24,7 @@ def test_without_correlations_it_is_the_normal_prior():
     torch.testing.assert_close(correlated.energy, independent.energy)
 
 
-def test_of_two_units_that_go_together_one_makes_the_other_likely():
+def test_of_two_blendshapes_that_go_together_one_makes_the_other_likely():
     factor = torch.linalg.cholesky(torch.tensor([[1.0, 0.8], [0.8, 1.0]]))
     prior = correlated_prior("expression", factor)
     together, alone = (

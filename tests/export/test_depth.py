@@ -17,7 +17,7 @@ def test_depth_is_that_of_the_rendered_photo(tmp_path):
     full[top:bottom, left:right] = depth.depth_mm
     expected = drawn.depth_mm.numpy()
     seen = expected > 0
-    # Corners are rounded to 1/256 px relative to another origin: a few outline pixels may differ.
+    # Corners are rounded to 1/256 px relative to another origin: a few at the edge may differ.
     assert (np.isfinite(full) == seen).mean() > 0.999
     both = np.isfinite(full) & seen
     np.testing.assert_allclose(full[both], expected[both], atol=1.0)

@@ -78,20 +78,20 @@ def test_the_default_weights_make_the_fitted_face(known, glb):
     np.testing.assert_allclose(mesh.weights, known.scene.coefficients.expression, atol=1e-5)
     split = split_vertices(drawn_surface(known.model))
     fitted = known.model.shape_mm(known.scene.coefficients).numpy()[split.vertex]
-    # Each unit leaves out what moves by less than 0.01 mm.
+    # Each blendshape leaves out what moves by less than 0.01 mm.
     np.testing.assert_allclose(morphed_mm(gltf, mesh.weights), fitted, atol=0.02)
 
 
-@pytest.mark.parametrize("unit", range(5))
-def test_each_morph_target_is_its_unit(known, glb, unit):
+@pytest.mark.parametrize("blendshape", range(5))
+def test_each_morph_target_is_its_blendshape(known, glb, blendshape):
     gltf = pygltflib.GLTF2().load(str(glb))
-    one = torch.eye(5)[unit]
+    one = torch.eye(5)[blendshape]
     split = split_vertices(drawn_surface(known.model))
     face = known.scene.coefficients.replace(expression=one)
     expected = known.model.shape_mm(face).numpy()[split.vertex]
     np.testing.assert_allclose(morphed_mm(gltf, one.tolist()), expected, atol=0.011)
     rest = known.model.shape_mm(face.neutral()).numpy()[split.vertex]
-    assert np.abs(expected - rest).max() > 2  # so the unit does move something
+    assert np.abs(expected - rest).max() > 2  # so the blendshape does move something
 
 
 def test_normals_follow_the_morph(known, glb):

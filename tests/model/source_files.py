@@ -14,7 +14,7 @@ import scipy.io
 from fit3dmm.geometry.subdivision import quads_to_triangles
 from tests.toy import toy_stored
 
-ICT_UNITS = ("browInnerUp_L", "browInnerUp_R", "jawOpen", "mouthSmile_L", "mouthSmile_R")
+ICT_BLENDSHAPES = ("browInnerUp_L", "browInnerUp_R", "jawOpen", "mouthSmile_L", "mouthSmile_R")
 
 
 def head(cells: int = 8):
@@ -42,7 +42,7 @@ def write_ict(folder: Path, n_identity: int = 3) -> dict[str, np.ndarray]:
     eye_uv = [[len(uv) - 3, len(uv) - 2, len(uv) - 1]] * 2
     uv_faces = [list(face) for face in toy.base_uv_faces] + eye_uv
     modes = {f"identity{k:03d}": rng.normal(size=vertices.shape) for k in range(n_identity)}
-    modes |= {name: 0.3 * rng.normal(size=vertices.shape) for name in ICT_UNITS}
+    modes |= {name: 0.3 * rng.normal(size=vertices.shape) for name in ICT_BLENDSHAPES}
     folder.mkdir(parents=True)
     for name, mode in {"generic_neutral_mesh": 0 * vertices, **modes}.items():
         lines = ["# a comment", "usemtl M_Face"]
@@ -54,7 +54,7 @@ def write_ict(folder: Path, n_identity: int = 3) -> dict[str, np.ndarray]:
             )
         (folder / f"{name}.obj").write_text("\n".join(lines))
     indices = {
-        "expressions": ICT_UNITS,
+        "expressions": ICT_BLENDSHAPES,
         "idx_to_landmark_verts": nearest(toy.mean_mm, places).tolist(),
     }
     (folder / "vertex_indices.json").write_text(json.dumps(indices))
@@ -148,7 +148,7 @@ def bfm_parts(n_extra: int = 7) -> dict[str, np.ndarray]:
 
 
 def write_bfm2009(
-    folder: Path, parts: dict[str, np.ndarray], n_modes: int = 199, n_units: int = 79
+    folder: Path, parts: dict[str, np.ndarray], n_modes: int = 199, n_blendshapes: int = 79
 ):
     """The Basel file, the expression file and the index files; returns what was written."""
     rng = np.random.default_rng(3)
@@ -167,17 +167,17 @@ def write_bfm2009(
     }
     folder.mkdir(parents=True, exist_ok=True)
     scipy.io.savemat(folder / "01_MorphableModel.mat", basel)
-    units = rng.standard_normal((n_units + 1, len(trim), 3), dtype=np.float32) * 0.01
+    modes = rng.standard_normal((n_blendshapes + 1, len(trim), 3), dtype=np.float32) * 0.01
     with (folder / "Exp_Pca.bin").open("wb") as file:
-        np.array([n_units], "<i4").tofile(file)
-        units.astype("<f4").tofile(file)
-    sigmas = np.geomspace(4e5, 3e2, n_units)
+        np.array([n_blendshapes], "<i4").tofile(file)
+        modes.astype("<f4").tofile(file)
+    sigmas = np.geomspace(4e5, 3e2, n_blendshapes)
     (folder / "std_exp.txt").write_text(" ".join(f"{s:.6g}" for s in sigmas))
     scipy.io.savemat(folder / "BFM_exp_idx.mat", {"trimIndex": parts["trimIndex"]})
     scipy.io.savemat(folder / "BFM_front_idx.mat", {"idx": parts["idx"]})
     info = {name: parts[name] for name in ("tri", "keypoints", "skinmask")}
     scipy.io.savemat(folder / "facemodel_info.mat", info)
-    return basel | {"units": units, "sigmas": sigmas}
+    return basel | {"modes": modes, "sigmas": sigmas}
 
 
 def deep3d_front(
@@ -191,13 +191,13 @@ def deep3d_front(
         modes = basel[f"{name}PC"][:, :80] * basel[f"{name}EV"].ravel()[:80]
         return scale * modes.reshape(-1, 3, 80)[rows].reshape(-1, 80)
 
-    units = basel["units"][1:65] * basel["sigmas"][:64, None, None]
+    modes = basel["modes"][1:65] * basel["sigmas"][:64, None, None]
     return {
         "meanshape": basel["shapeMU"].reshape(-1, 3)[rows].reshape(1, -1) / 1e5,
         "meantex": basel["texMU"].reshape(-1, 3)[rows].reshape(1, -1),
         "idBase": basis("shape", 1e-5),
         "texBase": basis("tex", 1.0),
-        "exBase": units[:, front].reshape(64, -1).T / 1e5,
+        "exBase": modes[:, front].reshape(64, -1).T / 1e5,
         "tri": parts["tri"],
         "keypoints": parts["keypoints"],
         "skinmask": parts["skinmask"],

@@ -146,7 +146,7 @@ def test_the_real_index_files_give_the_published_sizes(tmp_path):
     angle = np.linspace(0, 40, n_front)
     parts["n_basel"] = np.array(53_490)
     parts["mean_mm"] = 80 * np.stack([np.sin(angle), np.cos(3 * angle), np.cos(angle)], axis=1)
-    made.write_bfm2009(tmp_path, parts, n_modes=80, n_units=64)
+    made.write_bfm2009(tmp_path, parts, n_modes=80, n_blendshapes=64)
     for name in ("BFM_exp_idx.mat", "BFM_front_idx.mat", "facemodel_info.mat", "std_exp.txt"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     stored = read_source([tmp_path]).stored

@@ -78,7 +78,7 @@ def test_the_mean_is_symmetric(levels):
         torch.testing.assert_close(mirrored, model.albedo_mean_linear, rtol=0, atol=2e-3)
 
 
-def test_left_units_mirror_right_ones(levels):
+def test_left_blendshapes_mirror_right_ones(levels):
     model = levels[0]
     flip = torch.tensor([-1.0, 1.0, 1.0])
     names = model.expression_names
@@ -94,7 +94,7 @@ def test_left_units_mirror_right_ones(levels):
             )
 
 
-def test_units_are_activations_and_move_the_face(levels):
+def test_blendshapes_are_activations_and_move_the_face(levels):
     model = levels[0]
     torch.testing.assert_close(model.expression_bounds, torch.tensor([[0.0, 1.0]]).expand(52, 2))
     movement = model.expression_basis_mm.norm(dim=-1).amax(dim=-1)

@@ -84,7 +84,7 @@ def test_the_golden_file_of_version_1_is_read_for_ever():
     )
 
 
-def test_a_file_of_version_1_has_parts_by_its_regions_and_independent_units():
+def test_a_file_of_version_1_has_parts_by_its_regions_and_independent_blendshapes():
     model = load_model(GOLDEN)
     assert set(model.parts) <= {"skin", "eye_left", "eye_right"}
     assert torch.stack(list(model.parts.values())).sum(dim=0).eq(1).all()

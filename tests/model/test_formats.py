@@ -42,7 +42,7 @@ def test_newer_files_of_matlab_are_told(tmp_path):
 def write_all(folder: Path) -> dict[str, Path]:
     made.write_gnm(folder / "gnm")
     made.write_bfm2017(folder / "bfm2017" / "model.h5")
-    made.write_bfm2009(folder / "bfm2009", made.bfm_parts(), n_modes=80, n_units=64)
+    made.write_bfm2009(folder / "bfm2009", made.bfm_parts(), n_modes=80, n_blendshapes=64)
     return {name: folder / name for name in ("gnm", "bfm2009", "bfm2017")}
 
 
@@ -69,7 +69,7 @@ def test_blendshapes_of_the_same_name_get_the_donors_covariance(tmp_path):
     made.write_gnm(tmp_path)
     source, donor = read_source([tmp_path]), toy_stored()
     own = source.stored.expression_names
-    # Two units by the donor's names in another order, the rest unknown to it.
+    # Two blendshapes by the donor's names in another order, the rest unknown to it.
     renamed = ("mouthSmileRight", *own[1:-1], "mouthSmileLeft")
     stored = dataclasses.replace(source.stored, expression_names=renamed)
     whole = complete(dataclasses.replace(source, stored=stored), donor).stored

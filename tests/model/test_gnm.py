@@ -34,7 +34,7 @@ def test_gnm_keeps_head_and_eyes_in_mm(tmp_path):
     np.testing.assert_allclose(point_places(stored, "ibug68"), made.head()[2], atol=1e-3)
 
 
-def test_gnm_joints_become_units(tmp_path):
+def test_gnm_joints_become_blendshapes(tmp_path):
     made.write_gnm(tmp_path)
     stored = read_source([tmp_path]).stored
     unit = dict(zip(stored.expression_names, stored.expression_basis_mm, strict=True))

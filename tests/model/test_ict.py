@@ -35,7 +35,7 @@ def test_ict_modes_are_differences_to_the_neutral_mesh_in_mm(small_ict):
     assert stored.base_faces.shape[1] == 3
 
 
-def test_ict_units_get_arkit_names_and_halves_are_added_up(small_ict):
+def test_ict_blendshapes_get_arkit_names_and_halves_are_added_up(small_ict):
     folder, truth = small_ict
     stored = read_source([folder]).stored
     assert stored.expression_names == (

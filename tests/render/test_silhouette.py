@@ -1,4 +1,4 @@
-"""Outlines: found alike by both finders, and with the derivative that the true picture has."""
+"""Silhouettes: found alike by both finders, and with the derivative that the true picture has."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ def pairs_of(clip: torch.Tensor, topology: Topology, size: int) -> SilhouettePai
 def blended(
     clip: torch.Tensor, topology: Topology, values: torch.Tensor, size: int, soft: bool = True
 ) -> torch.Tensor:
-    """Vertex values and coverage in a picture over 0, with outlines mixed or not."""
+    """Vertex values and coverage in a picture over 0, with silhouettes mixed or not."""
     fragments = cpu.rasterise(clip, topology.triangles, size, size)
     picture = cpu.interpolate(values, topology.triangles, fragments)
     picture = torch.cat([picture, fragments.covered[..., None].to(picture.dtype)], -1)
@@ -164,7 +164,7 @@ def factors(t: torch.Tensor, x: float, y: float) -> torch.Tensor:
     return torch.stack([1 + x * t, 1 + y * t, one, one])
 
 
-# Each moves the outline by about a pixel for each unit of t, in a picture of 80 px.
+# Each moves the silhouette by about a pixel for each unit of t, in a picture of 80 px.
 MOTIONS: dict[str, Motion] = {
     "right": lambda clip, t: clip + clip[..., 3:] * (factors(t, 1 / 40, 0) - 1),
     "down": lambda clip, t: clip + clip[..., 3:] * (factors(t, 0, 1 / 40) - 1),
@@ -178,7 +178,7 @@ MOTIONS: dict[str, Motion] = {
 def test_derivatives_are_those_of_the_true_picture(motion: str, level: int) -> None:
     """Mean derivative over a window of two pixels against the change of finely sampled pictures.
 
-    A single derivative depends on which rows and columns the outline happens to cross, so the
+    A single derivative depends on which rows and columns the silhouette happens to cross, so the
     window also shifts the head to all sides.
     """
     size, fine, move = 80, 8, MOTIONS[motion]
@@ -209,6 +209,6 @@ def test_derivatives_are_those_of_the_true_picture(motion: str, level: int) -> N
     true_slope = (true_totals(1.0) - true_totals(-1.0)) / 2
     error = (mean_derivative(soft=True) - true_slope).norm() / true_slope.norm()
     assert error < 0.02
-    # Without outlines most of the derivative is missing: the test can tell.
+    # Without silhouettes most of the derivative is missing: the test can tell.
     error = (mean_derivative(soft=False) - true_slope).norm() / true_slope.norm()
     assert error > 0.5

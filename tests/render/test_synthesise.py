@@ -53,7 +53,7 @@ def test_ambient_white_shows_the_albedo() -> None:
     torch.testing.assert_close(r.rgb_linear, r.albedo_linear)
 
 
-def test_outlines_mix_with_the_background() -> None:
+def test_silhouettes_mix_with_the_background() -> None:
     behind = torch.tensor([0.1, 0.9, 0.5])
     hard = synthesise(MODEL, SCENE, background_linear=behind, silhouettes=False)
     soft = synthesise(MODEL, SCENE, background_linear=behind)

@@ -15,7 +15,6 @@ from fit3dmm.solve import (
     Problem,
     Reason,
     Residuals,
-    renamed,
     solve,
     sum_of_squares,
 )
@@ -151,30 +150,6 @@ def test_unknown_that_no_term_sees_does_not_move():
     )
     solution = solve(problem, TIGHT)
     assert torch.allclose(solution.values["x"], _double(2.0, 5.0))
-
-
-def test_renamed_terms_share_what_is_not_renamed():
-    """Two measurements of a + b, with b = 1 and b = 3 known by priors: a is the mean of both."""
-
-    def total(wanted):
-        def term(values):
-            residual = values["a"] + values["b"] - wanted
-            one = torch.ones(1, 1, dtype=torch.float64)
-            return sum_of_squares(residual, lambda free: {n: one for n in ("a", "b") if n in free})
-
-        return term
-
-    terms = {
-        "first": renamed(total(5.0), {"b": "b/1"}),
-        "second": renamed(total(9.0), {"b": "b/2"}),
-        "prior 1": renamed(lambda v: sum_of_squares(1e3 * (v["b"] - 1)), {"b": "b/1"}),
-        "prior 2": renamed(lambda v: sum_of_squares(1e3 * (v["b"] - 3)), {"b": "b/2"}),
-    }
-    start = {name: _double(0.0) for name in ("a", "b/1", "b/2")}
-    solution = solve(Problem(start, tuple(start), terms), TIGHT)
-    # The first says a = 4 and the second a = 6.
-    assert solution.values["a"].item() == pytest.approx(5, abs=1e-4)
-    assert solution.values["b/2"].item() == pytest.approx(3, abs=1e-4)
 
 
 def test_reasons():

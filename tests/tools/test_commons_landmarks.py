@@ -153,7 +153,7 @@ def test_points_agree_across_levels(commons):
         assert distance.max() < 1.0
 
 
-def test_outlines_run_from_behind_to_the_front_through_the_jaw(commons):
+def test_contours_run_from_behind_to_the_front_through_the_jaw(commons):
     lines = commons.contours["jaw17"].locate(
         commons.shape_mm(commons.zeros()), commons.surface.triangles
     )

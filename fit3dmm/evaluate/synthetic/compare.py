@@ -40,6 +40,13 @@ def make_set(
 ) -> Path:
     """Generate what is missing of the set's photos and truths.
 
+    Args:
+        protocol: says which photos.
+        out: folder of the set.
+        identities: the model whose people they are: a name or a file.
+        jobs: processes at once.
+        progress: called with what is being done, how much of it is done, and of how much.
+
     Returns:
         Their folder in `out`, which is another one for another seed, kind or version of the set.
 
@@ -71,8 +78,11 @@ def compare_methods(
     """Fit and score with every method; each has its own folder in `out`, with all tables.
 
     Args:
+        protocol: which photos, and how they are scored.
         folder: what `make_set` returned.
         fitters: by name.
+        jobs: processes at once.
+        progress: called with what is being done, how much of it is done, and of how much.
 
     Raises:
         InputError: the set is not complete or the folder can't be written to.

@@ -94,7 +94,14 @@ def corresponding(truth: Truth, face: FittedFace) -> tuple[np.ndarray, ...] | No
 def shape_errors(
     truth: Truth, face: FittedFace, scene: FittedScene, pairs: tuple[np.ndarray, ...]
 ) -> Numbers:
-    """Mean distances of corresponding points, and the turn of the head between them."""
+    """Mean distances of corresponding points, and the turn of the head between them.
+
+    Args:
+        truth: of the photo.
+        face: the fit.
+        scene: its pose and camera.
+        pairs: what `corresponding` gives.
+    """
     true_neutral, true_cam, neutral, expressive = pairs
     rigid = solve_similarity(neutral, true_neutral, with_scale=False)
     scaled = solve_similarity(neutral, true_neutral)

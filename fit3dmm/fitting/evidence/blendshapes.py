@@ -14,8 +14,8 @@ from fit3dmm.observe.observation import Observation
 from fit3dmm.solve.problem import Term
 from fit3dmm.unknowns import EXPRESSION
 
-# Units that MediaPipe has names for and never scores (exactly 0 on some 300 portraits, smiling and
-# not): its silence is no observation.
+# Blendshapes that MediaPipe has names for and never scores (exactly 0 on some 300 portraits, with
+# and without a smile): its silence is no observation.
 _NEVER_SCORED = (
     "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight",
 )  # fmt: skip
@@ -23,7 +23,7 @@ _NEVER_SCORED = (
 
 @dataclass(frozen=True)
 class Blendshapes(Evidence):
-    """The detector's scores, where the model has units of the same name."""
+    """The detector's scores, where the model has blendshapes of the same name."""
 
     sigma: float = 0.35
     """Error of a score."""
@@ -39,8 +39,8 @@ class Blendshapes(Evidence):
 def observed_expression(
     model: MorphableModel, observation: Observation
 ) -> tuple[Float[Tensor, "expression"], Tensor]:
-    """The detector's score of each of the model's units, 0 where there is none, and whether there
-    is one."""
+    """The detector's score of each of the model's blendshapes, 0 where there is none, and whether
+    there is one."""
     found = zip(observation.blendshape_names, observation.blendshapes.tolist(), strict=True)
     scores = {name: score for name, score in found if name not in _NEVER_SCORED}
     names, like = model.expression_names, model.expression_sigma

@@ -123,11 +123,11 @@ def _read_parts(found: dict[str, Path]) -> _Front:
         by_vertex = leading.reshape(n_basel, 3, count)[kept] * basel[sigmas].ravel()[:count]
         return np.moveaxis(by_vertex, 2, 0)
 
-    units = _read_expressions(found["Exp_Pca.bin"], found["std_exp.txt"], len(of_basel))
+    modes = _read_expressions(found["Exp_Pca.bin"], found["std_exp.txt"], len(of_basel))
     return _Front(
         _MM_PER_UM * basel["shapeMU"].reshape(-1, 3)[kept],
         _MM_PER_UM * scaled("shapePC", "shapeEV", N_IDENTITY),
-        _MM_PER_UM * units[:, of_expression],
+        _MM_PER_UM * modes[:, of_expression],
         basel["texMU"].reshape(-1, 3)[kept],
         scaled("texPC", "texEV", N_ALBEDO),
         read_mat(found["facemodel_info.mat"], *_INFO),

@@ -58,7 +58,7 @@ def read(files: list[Path]) -> SourceModel:
     """Read the archive and the landmarks.
 
     Kept are head, eyes and expression components; teeth components move nothing that a photo shows
-    with the mouth shut and are left out. The joints become linear units, see `gnm_joints`.
+    with the mouth shut and are left out. The joints become linear blendshapes, see `gnm_joints`.
 
     Raises:
         InputError: an array or the landmark file is missing, damaged or of another layout.
@@ -150,7 +150,7 @@ def _source(arrays: dict[str, np.ndarray], landmarks: tuple[np.ndarray, np.ndarr
     identity = moves["identity"][of_head & _moving(moves["identity"])]
     visible = _moving(moves["expression"])
     modes, names = moves["expression"][visible], arrays["expression_names"][visible]
-    joints = gnm_joints.units(arrays, template_mm, kept)
+    joints = gnm_joints.blendshapes(arrays, template_mm, kept)
     sigma = np.concatenate([np.ones(len(names)), joints.sigma])
     corners, weights = landmarks
     stored = StoredModel(

@@ -1,4 +1,4 @@
-"""GNM's joints as linear units: the neck under a still head, and the eyes by ARKit's names."""
+"""GNM's joints as blendshapes: the neck under a still head, and the eyes by ARKit's names."""
 
 from dataclasses import dataclass
 
@@ -18,20 +18,20 @@ _NECK_LIMIT_RAD = 0.4
 
 @dataclass(frozen=True)
 class JointUnits:
-    """Units to be appended to an expression basis."""
+    """Blendshapes to be appended to an expression basis."""
 
     names: tuple[str, ...]
-    basis_mm: Float[np.ndarray, "units vertices 3"]
-    sigma: Float[np.ndarray, "units"]
-    bounds: Float[np.ndarray, "units 2"]
+    basis_mm: Float[np.ndarray, "blendshapes vertices 3"]
+    sigma: Float[np.ndarray, "blendshapes"]
+    bounds: Float[np.ndarray, "blendshapes 2"]
 
 
-def units(
+def blendshapes(
     arrays: dict[str, np.ndarray],
     template_mm: Float[np.ndarray, "all_vertices 3"],
     kept: np.ndarray,
 ) -> JointUnits:
-    """The units that the model's joints give; joints of other names give none.
+    """The blendshapes that the model's joints give; joints of other names give none.
 
     Args:
         arrays: of the archive.

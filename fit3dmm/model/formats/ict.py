@@ -56,8 +56,8 @@ def recognises(files: list[Path]) -> bool:
 def read(files: list[Path]) -> SourceModel:
     """Read the folder that holds the neutral mesh.
 
-    Units are mapped to ARKit's names: `_L` and `_R` become `Left` and `Right`, and the halves of
-    `browInnerUp` and `cheekPuff`, which ARKit does not part, are added up.
+    Blendshapes are mapped to ARKit's names: `_L` and `_R` become `Left` and `Right`, and the halves
+    of `browInnerUp` and `cheekPuff`, which ARKit does not part, are added up.
 
     Raises:
         InputError: a file is missing, truncated, or has another mesh.
@@ -68,9 +68,9 @@ def read(files: list[Path]) -> SourceModel:
     _require([indices, *identity])
     listed = read_json(indices)
     with reading(indices, "ICT-FaceKit's index file"):
-        units = [str(name) for name in listed["expressions"]]
+        blendshapes = [str(name) for name in listed["expressions"]]
         landmarks = np.array(listed["idx_to_landmark_verts"], dtype=np.int64)
-    expression = [folder / f"{name}.obj" for name in units]
+    expression = [folder / f"{name}.obj" for name in blendshapes]
     _require(expression)
     vertices_cm, faces, uv, uv_faces = _read_mesh(folder / NEUTRAL)
     kept_faces, part = _kept(faces)
@@ -78,7 +78,7 @@ def read(files: list[Path]) -> SourceModel:
     triangle_part = np.repeat(part, 1 + (faces[kept_faces][:, 3] >= 0))
     packed_uv, uv_triangles = packed_tiles(uv, to_triangles(uv_faces[kept_faces]), triangle_part)
     mean_mm = 10.0 * vertices_cm[kept]
-    names, expression_mm = _arkit(units, _read_modes(expression, vertices_cm, kept))
+    names, expression_mm = _arkit(blendshapes, _read_modes(expression, vertices_cm, kept))
     row_of_vertex = np.full(_N_VERTICES, -1)
     row_of_vertex[kept] = np.arange(len(kept))
     ibug = points_at_vertices(row_of_vertex[landmarks], triangles, tuple(map(str, range(68))))
@@ -126,10 +126,10 @@ def _own_parts(kept: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _arkit(units: list[str], basis: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+def _arkit(blendshapes: list[str], basis: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
     merged: dict[str, np.ndarray] = {}
-    for unit, mode in zip(units, basis, strict=True):
-        name = re.sub("_L$", "Left", re.sub("_R$", "Right", unit))
+    for blendshape, mode in zip(blendshapes, basis, strict=True):
+        name = re.sub("_L$", "Left", re.sub("_R$", "Right", blendshape))
         whole = re.sub("^(browInnerUp|cheekPuff)(Left|Right)$", r"\1", name)
         merged[whole] = merged.get(whole, 0) + mode
     return tuple(merged), np.stack(list(merged.values()))
@@ -176,7 +176,7 @@ def _require(paths: list[Path]) -> None:
         )
 
 
-def _info(n_units: int) -> ModelInfo:
+def _info(n_blendshapes: int) -> ModelInfo:
     return ModelInfo(
         name="ict",
         family="ict",
@@ -184,7 +184,8 @@ def _info(n_units: int) -> ModelInfo:
         licence="MIT",
         provenance=(
             "ICT-FaceKit Light, copyright 2020 USC Institute for Creative Technologies: "
-            f"{_N_IDENTITY} identity modes of 1 sigma from light-stage scans, {n_units} units."
+            f"{_N_IDENTITY} identity modes of 1 sigma from light-stage scans, {n_blendshapes} "
+            "blendshapes."
         ),
         citation=(
             "R. Li, K. Bladin, Y. Zhao, et al., Learning Formation of Physically-Based Face "
@@ -192,6 +193,6 @@ def _info(n_units: int) -> ModelInfo:
         ),
         notes=(
             "Iris, fluid, blend, occlusion and lash meshes are left out. The halves of browInnerUp "
-            "and cheekPuff are added up, as ARKit has one unit for each."
+            "and cheekPuff are added up, as ARKit has one blendshape for each."
         ),
     )

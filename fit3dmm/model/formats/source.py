@@ -14,7 +14,7 @@ from fit3dmm._errors import InputError
 from fit3dmm.model.stored import StoredModel
 
 EXPRESSION_SIGMA = 0.35
-"""Prior of a named unit that runs from 0 to 1: three sigmas are just above the full movement."""
+"""Prior of a blendshape that runs from 0 to 1: three sigmas are just above the full movement."""
 
 
 @dataclass(frozen=True)

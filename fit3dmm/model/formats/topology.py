@@ -66,6 +66,12 @@ def points_in_triangles(
 
     A triple that is no triangle of the mesh (it may lie across the other diagonal of a quad) is
     taken to the vertex that it weighs most.
+
+    Args:
+        corners: the three vertices.
+        weights: of each; they add up to 1.
+        triangles: of the mesh.
+        names: of the points.
     """
     row = {tuple(sorted(corner)): k for k, corner in enumerate(triangles.tolist())}
     nearest = corners[np.arange(len(corners)), weights.argmax(axis=1)]

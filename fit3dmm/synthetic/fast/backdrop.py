@@ -24,7 +24,10 @@ def backdrop(
     """Linear light of a background, about as bright as the scene's own light.
 
     Args:
+        probe: the light of the scene, of which a piece may be seen.
+        size_px: side of the picture.
         photos: linear pictures to take pieces of; may be empty.
+        draw: random numbers.
     """
     kind = draw.uniform()
     if kind < 0.25:

@@ -42,7 +42,14 @@ class Complexion:
 def draw_complexion(
     sitters: Sitters, albedo: Float[np.ndarray, "albedo"], age: float, draw: np.random.Generator
 ) -> Complexion:
-    """Colours of somebody; tones are spread evenly in their logarithm."""
+    """Colours of somebody; tones are spread evenly in their logarithm.
+
+    Args:
+        sitters: the model, prepared for drawing people.
+        albedo: coefficients, of which only the tone is changed.
+        age: in years: hair turns grey.
+        draw: random numbers.
+    """
     tone = float(np.exp(draw.uniform(*np.log(_TONES))))
     slope = sitters.tone_slope
     # For a normal prior the most likely change to a given luminance is along the slope.

@@ -34,8 +34,10 @@ def expose(
     is a little off.
 
     Args:
+        linear: light that arrives at the sensor.
         face: share of each pixel that the face takes.
         tone: of the face: metering makes dark skin lighter than it is, and light skin darker.
+        draw: random numbers.
     """
     bright = luminance(linear)
     mean = float(np.clip(bright, 0, np.quantile(bright, 0.98)).mean())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-# Each fold: the units that deepen it, and by how many mm at full activation.
+# Each fold: the blendshapes that deepen it, and by how many mm at full activation.
 _MADE_BY: dict[str, dict[str, float]] = {
     "nasolabial": {"mouthSmile": 1.3, "cheekSquint": 0.5, "noseSneer": 0.6, "mouthDimple": 0.4},
     "marionette": {"mouthFrown": 0.6, "mouthSmile": 0.3},
@@ -43,11 +43,13 @@ class Folds:
 
         Args:
             age: 0 young, 1 old.
-            activations: mean of both sides by unit, without the side in its name.
+            activations: mean of both sides by blendshape, without the side in its name.
         """
         amount = np.empty(len(self.names), dtype=np.float32)
         for k, name in enumerate(self.names):
-            made = sum(mm * activations.get(unit, 0.0) for unit, mm in _MADE_BY[name].items())
+            made = sum(
+                mm * activations.get(blendshape, 0.0) for blendshape, mm in _MADE_BY[name].items()
+            )
             lasting = _BY_AGE_MM[name] * max(age + draw.normal(0, 0.15), 0)
             # Old skin folds deeper under the same movement.
             amount[k] = lasting + made * (0.35 + 0.65 * age) * draw.uniform(0.6, 1.3)

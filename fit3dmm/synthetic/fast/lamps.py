@@ -102,6 +102,10 @@ def light_values(
     """Colour of each point with its highlights, and what white would reflect there.
 
     Args:
+        light: probe and lamps.
+        points_cam_mm: where it is asked for.
+        normals: there, of unit length.
+        albedo_linear: there.
         surface: share of open sky, strength and sharpness of highlights.
         triangles: of everything that casts shadows.
     """

@@ -28,6 +28,20 @@ def light_points(
 
     All arrays are float32; `shadows` is (lamps, n). The lobe is Blinn's, normalised (J. Blinn,
     "Models of light reflection for computer synthesized pictures", SIGGRAPH 1977).
+
+    Args:
+        points: (n, 3) in `cam`.
+        normals: (n, 3), of unit length.
+        albedo: (n, 3), linear.
+        sky: (n) share of open sky.
+        gloss: (n) strength of the highlights.
+        sharpness: (n) exponent of their lobe.
+        probe_sh: (9, 3) harmonics of the light around.
+        directions: (lamps, 3) unit vectors towards the lamps.
+        colours: (lamps, 3) light of each.
+        wraps: (lamps, 3) how far past the edge light reaches, by channel.
+        shadows: (lamps, n) share of each lamp that arrives.
+        out: (n, 6), filled.
     """
     y0 = np.float32(0.28209479)
     y1 = np.float32(0.48860251)

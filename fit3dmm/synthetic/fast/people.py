@@ -74,12 +74,12 @@ def draw_person(sitters: Sitters, folds: Folds, draw: np.random.Generator) -> Pe
             factors.astype(np.float32), sitters.deformations_mm[chosen], axes=1
         )
     activations = draw_expression(sitters, generator, draw)
-    units = model.expression_basis_mm.flatten(1).numpy()
+    blendshapes = model.expression_basis_mm.flatten(1).numpy()
     own_way = 1 + _MOVES_OWN_WAY * sitters.movement[draw.integers(len(sitters.movement))]
-    movement = (activations @ units).reshape(-1, 3) * own_way[:, None]
+    movement = (activations @ blendshapes).reshape(-1, 3) * own_way[:, None]
     lifted = model.surface.lift(torch.from_numpy(np.stack([base, base + movement])))
     age = float(np.clip(draw.beta(1.2, 1.6), 0, 1))
-    depth = folds.depth_mm(age, _by_unit(sitters, activations), draw)
+    depth = folds.depth_mm(age, _by_blendshape(sitters, activations), draw)
     vertices = lifted[1:]
     normals = cpu.vertex_normals(vertices, sitters.topology)
     vertices = vertices - torch.from_numpy(depth)[:, None] * normals
@@ -104,7 +104,7 @@ def draw_expression(
     sitters: Sitters, generator: torch.Generator, draw: np.random.Generator
 ) -> Float[np.ndarray, "expression"]:
     """A third are named expressions and mixtures of two, a third the model's own draws, the rest a
-    few units each; gaze and small unevenness come on top."""
+    few blendshapes each; gaze and small unevenness come on top."""
     model = sitters.model
     values = np.zeros(model.n_expression, dtype=np.float32)
     kind = draw.uniform()
@@ -112,16 +112,16 @@ def draw_expression(
     if kind < 0.4:
         for k in draw.choice(len(_EXPRESSIONS), 1 + (kind < 0.12), replace=False):
             strength = draw.uniform(0.3, 1.15)
-            for unit, value in _EXPRESSIONS[k].items():
-                wanted[unit] = max(wanted.get(unit, 0.0), value * strength)
+            for blendshape, value in _EXPRESSIONS[k].items():
+                wanted[blendshape] = max(wanted.get(blendshape, 0.0), value * strength)
     elif kind < 0.7:
         own = model.sample(generator=generator, expression=True).expression.numpy()
         values += own * draw.uniform(0.3, 1.0)
     few = draw.uniform(size=model.n_expression) < (0.12 if kind > 0.7 else 0.03)
     for place, name in enumerate(model.expression_names):
-        unit = name.removesuffix("Left").removesuffix("Right")
-        values[place] += wanted.get(unit, 0.0) * draw.uniform(0.85, 1.15)
-        values[place] += abs(draw.normal(0, 0.05)) * (unit not in _NEVER_AT_REST)
+        blendshape = name.removesuffix("Left").removesuffix("Right")
+        values[place] += wanted.get(blendshape, 0.0) * draw.uniform(0.85, 1.15)
+        values[place] += abs(draw.normal(0, 0.05)) * (blendshape not in _NEVER_AT_REST)
         values[place] += abs(draw.normal(0, 0.35)) * few[place]
     for name, amount in _gaze(draw).items():
         if name in model.expression_names:
@@ -143,8 +143,8 @@ def _gaze(draw: np.random.Generator) -> dict[str, float]:
     return amounts
 
 
-def _by_unit(sitters: Sitters, activations: np.ndarray) -> dict[str, float]:
+def _by_blendshape(sitters: Sitters, activations: np.ndarray) -> dict[str, float]:
     sums: dict[str, list[float]] = {}
     for name, value in zip(sitters.model.expression_names, activations.tolist(), strict=True):
         sums.setdefault(name.removesuffix("Left").removesuffix("Right"), []).append(value)
-    return {unit: sum(values) / len(values) for unit, values in sums.items()}
+    return {blendshape: sum(values) / len(values) for blendshape, values in sums.items()}

@@ -48,7 +48,14 @@ class Shot:
 
 
 def shoot(pieces: Sequence[Piece], view: CropView, light: StudioLight, eyes: Eyes | None) -> Shot:
-    """Light the pieces at their vertices, rasterise, and light the eyes at every sample."""
+    """Light the pieces at their vertices, rasterise, and light the eyes at every sample.
+
+    Args:
+        pieces: everything that is seen, in `cam`.
+        view: the crop that is made.
+        light: probe and lamps.
+        eyes: of the person; None leaves the vertices' colours.
+    """
     starts = np.cumsum([0, *(len(piece.points_cam_mm) for piece in pieces)])
     points = np.concatenate([piece.points_cam_mm for piece in pieces])
     normals = np.concatenate([piece.normals_cam for piece in pieces])
@@ -122,7 +129,13 @@ def behind_lenses(
     """The picture with lenses before it, and where they are.
 
     Args:
+        shot: without them.
         lenses: in `cam`.
+        transmission: share of the light that goes through, by colour.
+        mirror: share of the surroundings that they mirror.
+        view: the crop that is made.
+        light: probe and lamps.
+        draw: random numbers.
     """
     fine = len(shot.linear)
     triangles = torch.from_numpy(lenses.triangles).int()

@@ -117,7 +117,10 @@ def grow(
     """Let strands grow step by step; they slide along the head and do not enter it.
 
     Args:
+        sitters: the model, prepared for drawing people.
         cover: how densely each vertex is grown over, 0..1.
+        growth: what grows.
+        draw: random numbers.
     """
     triangles = sitters.triangles
     corners = sitters.mean_mm[triangles]
@@ -182,7 +185,9 @@ def ribbons(
     """Strands as ribbons that face the camera, in `model`.
 
     Args:
+        strands: on the mean head, in `model`.
         moved_mm: of each vertex of the head from the mean head.
+        camera_mm: where the camera is, in `model`.
         centre_mm: of the head: hair is lit like the round thing that it lies on.
 
     Returns:

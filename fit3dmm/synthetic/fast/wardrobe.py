@@ -41,7 +41,14 @@ class Lenses:
 
 
 def thing(mesh: Mesh, colour: np.ndarray, cover: int, gloss: float = 0.0) -> Thing:
-    """Of one colour, or one a vertex."""
+    """Of one colour, or one a vertex.
+
+    Args:
+        mesh: in `model`.
+        colour: linear, (3) or (vertices, 3).
+        cover: what it counts as: of `COVERS`.
+        gloss: strength of its highlights.
+    """
     return Thing(
         mesh.vertices.astype(np.float32),
         mesh.triangles,
@@ -167,7 +174,14 @@ def held(
     camera_mm: Float[np.ndarray, "3"],
     draw: np.random.Generator,
 ) -> list[Thing]:
-    """A hand of any tone, a microphone, or a phone in a hand, between face and camera."""
+    """A hand of any tone, a microphone, or a phone in a hand, between face and camera.
+
+    Args:
+        person: whose hand it may be.
+        points: iBUG's 68 of the face, mm in `model`.
+        camera_mm: where the camera is, in `model`.
+        draw: random numbers.
+    """
     own = np.average(person.complexion.albedo_linear, axis=0, weights=person.sitters.face)
     someone = MONK_LINEAR[draw.integers(len(MONK_LINEAR))]
     skin = np.clip(own if draw.uniform() < 0.7 else someone, 0.01, 0.8)

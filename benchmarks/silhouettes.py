@@ -1,4 +1,4 @@
-"""Which share of an outline has a derivative: our edge-driven rule against the pixel-driven one."""
+"""Which share of a silhouette has a derivative: our edge-driven rule, and the pixel-driven one."""
 
 from collections.abc import Iterator
 
@@ -12,16 +12,16 @@ from harness import Metric
 from heads import Mesh
 
 
-def outline_sides(px: Tensor, topology: Topology) -> Tensor:
-    """For the sides 0-1, 1-2, 2-0 of each triangle whether they are on an outline."""
+def silhouette_sides(px: Tensor, topology: Topology) -> Tensor:
+    """For the sides 0-1, 1-2, 2-0 of each triangle whether they are on a silhouette."""
     triangles = topology.triangles.long()
     a, b, c = px[triangles].unbind(1)
     front = (b - a)[:, 0] * (c - a)[:, 1] < (b - a)[:, 1] * (c - a)[:, 0]
     first, second = topology.edge_triangles.long().unbind(-1)
-    outline = (second < 0) | (front[first] != front[second.clamp_min(0)])
+    silhouette = (second < 0) | (front[first] != front[second.clamp_min(0)])
     key = torch.tensor([topology.n_vertices, 1])
     edge = torch.searchsorted(topology.edges.long() @ key, _sides(topology) @ key)
-    return outline[edge]
+    return silhouette[edge]
 
 
 def _sides(topology: Topology) -> Tensor:
@@ -29,7 +29,7 @@ def _sides(topology: Topology) -> Tensor:
     return topology.triangles.long()[:, [[0, 1], [1, 2], [2, 0]]].sort(-1).values
 
 
-def outline_shares(mesh: Mesh, sizes: list[int], label: str) -> Iterator[Metric]:
+def silhouette_shares(mesh: Mesh, sizes: list[int], label: str) -> Iterator[Metric]:
     """Share of the pairs with one pixel on the head and one off it that have a derivative."""
     for size in sizes:
         clip = mesh.clip(size)
@@ -43,18 +43,18 @@ def outline_shares(mesh: Mesh, sizes: list[int], label: str) -> Iterator[Metric]
         theirs = _pixel_driven(clip, fragments, mesh.topology)
         for name, count in (("edge-driven (ours)", ours), ("pixel-driven", theirs)):
             share = 100 * count / total
-            yield Metric(f"{label}, {size} px: outline seen, {name}", share, "%", False)
+            yield Metric(f"{label}, {size} px: silhouette seen, {name}", share, "%", False)
 
 
 def _pixel_driven(clip: Tensor, fragments: Fragments, topology: Topology) -> int:
-    """Outline pairs that the rule of nvdiffrast's antialiasing finds.
+    """Silhouette pairs that the rule of nvdiffrast's antialiasing finds.
 
     Of the pair's triangles the one that is seen (or nearer) is asked: one of its own edges must be
-    on an outline, be primary for the pair's axis, and cross the line between the centres.
+    on a silhouette, be primary for the pair's axis, and cross the line between the centres.
     """
     height, width = fragments.size
     px = pixels_from_clip(clip.double(), height, width)[0] - 0.5
-    sides, on_outline = _sides(topology), outline_sides(px, topology)
+    sides, on_silhouette = _sides(topology), silhouette_sides(px, topology)
     found = 0
     shown = fragments.triangle[0].long()
     for axis, (one, other) in enumerate([(shown[:, :-1], shown[:, 1:]), (shown[:-1], shown[1:])]):
@@ -67,5 +67,5 @@ def _pixel_driven(clip: Tensor, fragments: Fragments, topology: Topology) -> int
         crossing = along[..., 0] + t * (along[..., 1] - along[..., 0])
         primary = extent.abs() >= (along[..., 1] - along[..., 0]).abs()
         hit = (t >= 0) & (t <= 1) & (crossing >= 0) & (crossing <= 1) & primary
-        found += int((hit & on_outline[triangle]).any(-1).sum())
+        found += int((hit & on_silhouette[triangle]).any(-1).sum())
     return found
