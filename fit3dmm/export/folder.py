@@ -16,7 +16,7 @@ from fit3dmm.export.preview import preview
 from fit3dmm.export.record import save_result
 from fit3dmm.export.result_folder import whole_folder
 from fit3dmm.export.summary import summary, write_json
-from fit3dmm.export.texture import bake_texture
+from fit3dmm.export.texture import TextureSettings, bake_texture
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
@@ -36,6 +36,7 @@ def export_face(
     folder: Path | str,
     model: MorphableModel | None = None,
     texture_px: int = 1024,
+    texture: TextureSettings | None = None,
 ) -> dict[str, Any]:
     """Write every file of a result; an earlier result of the same photo is replaced.
 
@@ -48,6 +49,7 @@ def export_face(
         folder: where the files shall lie; docs/results.md says what each is.
         model: the one that was fitted; else it is found by its name.
         texture_px: side of the texture.
+        texture: what of the photo it takes; the default settings if left out.
 
     Returns:
         What `fit.json` holds.
@@ -59,7 +61,7 @@ def export_face(
     picture = photo if isinstance(photo, Photo) else read_photo(photo)
     place = None if isinstance(photo, Photo) else photo
     with whole_folder(Path(folder), identity(picture, place)) as temporary:
-        return write_face(result, picture, temporary, model, texture_px)
+        return write_face(result, picture, temporary, model, texture_px, texture)
 
 
 def identity(photo: Photo, path: Path | str | None = None) -> PhotoIdentity:
@@ -79,6 +81,7 @@ def write_face(
     folder: Path,
     model: MorphableModel | None = None,
     texture_px: int = 1024,
+    texture: TextureSettings | None = None,
 ) -> dict[str, Any]:
     """`export_face` into a folder as it is, without a mark.
 
@@ -88,6 +91,7 @@ def write_face(
         folder: must be there.
         model: the one that was fitted; else it is found by its name.
         texture_px: side of the texture.
+        texture: what of the photo it takes; the default settings if left out.
     """
     model = load_model(result.model.name, result.level) if model is None else model
     scene = result.scene
@@ -95,8 +99,8 @@ def write_face(
     points_px = None if seen is None else seen.points_px
     # More threads gain nothing on arrays of this size, and lose much where they share a core.
     with torch.no_grad(), torch_threads(1):
-        texture = bake_texture(model, scene, photo, texture_px, points_px)
-        write_png(texture, folder / "texture.png")
+        baked = bake_texture(model, scene, photo, texture_px, points_px, texture)
+        write_png(baked, folder / "texture.png")
         png = (folder / "texture.png").read_bytes()
         write_glb(model, scene.coefficients, png, folder / "face.glb")
         write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")

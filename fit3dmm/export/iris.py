@@ -12,22 +12,38 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fit3dmm._settings import Settings, ranged
 from fit3dmm.export.smoothing import ramp
 from fit3dmm.export.view import PhotoView
 from fit3dmm.model.morphable import MorphableModel
 
-_MIN_DIAMETER_PX = 8.0
-"""Of an iris in the photo: in a smaller one there is no ring free of pupil and white."""
-# Shares of the iris' radius: what is looked at of iris and white, and where one ends in the other.
-_RING, _WHITE = (0.48, 0.82), (1.25, 2.0)
-_RIM = (0.97, 1.12)
-# Lids cast shadows and lashes: this share of the radius inside their edges is left out.
-_LID_MARGIN = 0.15
-_LEAST_SHOWN = 0.18
-# A window fills up to half of an iris, and the lids hide most of the other half.
-_DARKER_SHARE = 0.25
-_CLIPPED = 0.97
-_BLACK = 0.003
+
+@dataclass(frozen=True)
+class IrisSettings(Settings):
+    """What is looked at of an eye: judgements, not measurements. Lengths without a unit are shares
+    of the iris' radius."""
+
+    least_diameter_px: float = 8.0
+    """Of an iris in the photo: in a smaller one there is no ring free of pupil and white."""
+    ring: tuple[float, float] = (0.48, 0.82)
+    """What is looked at of the iris: between pupil and dark rim."""
+    white: tuple[float, float] = (1.25, 2.0)
+    """What is looked at of the white."""
+    rim: tuple[float, float] = (0.97, 1.12)
+    """Where the iris ends in the white."""
+    lid_margin: float = ranged(0.15, 0.0)
+    """Left out inside the edges of the lids, which cast shadows and lashes."""
+    least_shown: float = ranged(0.18, 0.0, 1.0)
+    """Share of the ring that the photo must show."""
+    darker_share: float = ranged(0.25, 0.0, 1.0)
+    """Share of the ring, by lightness, that is taken: a window fills up to half of an iris, and
+    the lids hide most of the other half."""
+    clipped: float = 0.97
+    """Linear light of the brightest channel from which on a colour is cut off."""
+
+
+# Least linear light that a logarithm is taken of: a byte of sRGB has steps of 0.0003 there.
+_BLACK_LINEAR = 0.003
 
 
 @dataclass(frozen=True)
@@ -64,6 +80,7 @@ def iris_change(
     points_px: Float[Tensor, "478 2"],
     points_cam_mm: Float[Tensor, "vertices 3"],
     expected_linear: Float[Tensor, "vertices 3"],
+    settings: IrisSettings,
 ) -> Float[Tensor, "vertices 3"]:
     """What the irises' colour is to be multiplied with, as a natural logarithm; elsewhere 0.
 
@@ -75,6 +92,7 @@ def iris_change(
         points_px: where MediaPipe's points were found, in the `photo` frame.
         points_cam_mm: the fitted surface.
         expected_linear: the photo's colours by fitted albedo and light.
+        settings: what is looked at.
     """
     change = torch.zeros_like(points_cam_mm)
     known = model.landmarks.get("mediapipe478")
@@ -88,23 +106,27 @@ def iris_change(
         rows = torch.nonzero(model.regions[eye.region] > 0.5)[:, 0]
         centre_mm, radius_mm = _circle(marks_mm[eye.iris])
         radius = (rest_mm[rows] - centre_mm).norm(dim=1) / radius_mm
-        irises.append((rows, 1 - ramp(radius, _RIM)))
+        irises.append((rows, 1 - ramp(radius, settings.rim)))
         for (inner, outer), least, found in (
-            (_RING, _LEAST_SHOWN, ratios),
-            (_WHITE, 0.0, whites),
+            (settings.ring, settings.least_shown, ratios),
+            (settings.white, 0.0, whites),
         ):
             ring = rows[(radius > inner) & (radius < outer)]
             cam_mm = points_cam_mm[ring]
-            at_px, shown = _ring_in_photo(eye, view, points_px, cam_mm, marks_cam_mm)
+            at_px, shown = _ring_in_photo(eye, view, points_px, cam_mm, marks_cam_mm, settings)
             seen = view.at(view.image_linear, at_px)
-            shown &= seen.amax(1) < _CLIPPED
+            shown &= seen.amax(1) < settings.clipped
             if shown.float().mean() > least:
-                ratio = (seen.clamp_min(_BLACK) / expected_linear[ring].clamp_min(_BLACK)).log()
+                ratio = (
+                    seen.clamp_min(_BLACK_LINEAR) / expected_linear[ring].clamp_min(_BLACK_LINEAR)
+                ).log()
                 found.append(ratio[shown])
     if not ratios:
         return change
     # People's eyes are alike: what one shows is the other's colour too.
-    colour = _darker_part(torch.cat(ratios)).median(0).values - _shade(whites)
+    colour = _darker_part(torch.cat(ratios), settings.darker_share).median(0).values - _shade(
+        whites
+    )
     for rows, weight in irises:
         change[rows] = weight[:, None] * colour
     return change
@@ -116,6 +138,7 @@ def _ring_in_photo(
     points_px: Float[Tensor, "478 2"],
     ring_cam_mm: Float[Tensor, "ring 3"],
     marks_cam_mm: Float[Tensor, "478 3"],
+    settings: IrisSettings,
 ) -> tuple[Float[Tensor, "ring 2"], Bool[Tensor, "ring"]]:
     """Where the view shows points of an iris, and which of them it does show."""
     found_px = view.T_view_photo @ points_px.to(ring_cam_mm)
@@ -126,8 +149,8 @@ def _ring_in_photo(
     at_px = centre_px + offset_px * radius_px / drawn_radius_px
     # The nose hides the far eye of a head that is turned away, and the detector makes one up.
     shown = view.in_front(ring_cam_mm) > 0
-    shown &= _between_lids(found_px, eye, at_px, _LID_MARGIN * radius_px)
-    shown &= 2 * _circle(points_px[eye.iris])[1].to(shown.device) >= _MIN_DIAMETER_PX
+    shown &= _between_lids(found_px, eye, at_px, settings.lid_margin * radius_px)
+    shown &= 2 * _circle(points_px[eye.iris])[1].to(shown.device) >= settings.least_diameter_px
     return at_px, shown
 
 
@@ -157,10 +180,10 @@ def _between_lids(
     return inside
 
 
-def _darker_part(log_ratios: Float[Tensor, "n 3"]) -> Float[Tensor, "m 3"]:
+def _darker_part(log_ratios: Float[Tensor, "n 3"], share: float) -> Float[Tensor, "m 3"]:
     """What mirrors no window: the cornea adds light to dark irises that may outshine them."""
     lightness = log_ratios.mean(1)
-    return log_ratios[lightness <= lightness.quantile(_DARKER_SHARE)]
+    return log_ratios[lightness <= lightness.quantile(share)]
 
 
 def _shade(whites: list[Float[Tensor, "_ 3"]]) -> Float[Tensor, ""] | float:

@@ -7,35 +7,62 @@ grey hair on dark skin, blond hair on fair skin and a bald head are told by the 
 A place is judged with its surroundings.
 """
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
+from fit3dmm._settings import Settings, ranged
 from fit3dmm.export.smoothing import averaged, ramp
 from fit3dmm.model.morphable import MorphableModel
 
-# Hair is likely at the hairline, and less and less down the face: a beard shall stay.
-_HAIR_AT_HAIRLINE = 0.4
-_HAIR_REACH_MM = 35.0
-_OTHER = 0.003
-# Colours have outliers: no single one may say more than this (natural logarithm of the odds).
-_HAIR_ODDS, _OTHER_ODDS = 4.0, 8.0
-# Spreads in lightness and in two directions of chroma, as logarithms of linear light: the least
-# that skin and hair have, that of unseen hair, which is mostly darker, and that of anything at all.
-_LEAST = (0.18, 0.06, 0.06)
-_HAIR_UNSEEN, _HAIR_UNSEEN_SPREAD = (-1.2, 0.0, 0.0), (0.8, 0.3, 0.3)
-_OTHER_SPREAD = (1.0, 0.4, 0.4)
-# Chroma says less the darker a colour is: folds are redder than skin, and noise is of any colour.
-_CHROMA_LOSS = 2.0
-_FEWEST = 50
-# Rounds of averaging over which a place is judged, and over which hair casts its shadow.
-_ROUNDS, _SHADOW_ROUNDS = 8, 14
-_OCCLUDED = (0.2, 0.5)
-_SHADED = (0.01, 0.15)
-# Lips farther from the mouth are looked at first; what is so many sigmas off is none near it.
-_LIP_RIM_MM = 2.5
-_ODD = (1.5, 2.5)
+
+@dataclass(frozen=True)
+class OcclusionSettings(Settings):
+    """What hair, skin and things before a face look like.
+
+    Colours are natural logarithms of linear light, as lightness and two directions of chroma.
+    The numbers are judgements for the reasons given, not measurements.
+    """
+
+    hair_at_hairline: float = ranged(0.4, 0.0, 0.99)
+    """Prior probability of hair at the hairline; it falls off down the face: a beard shall stay."""
+    hair_reach_mm: float = 35.0
+    """Distance from the hairline over which that probability falls by a factor of e, and beyond
+    which the face says what skin looks like."""
+    other: float = ranged(0.003, 0.0)
+    """Prior odds of something that is neither skin nor hair."""
+    most_hair_log_odds: float = 4.0
+    """Natural logarithm of the odds that a single colour may say at most: colours have outliers."""
+    most_other_log_odds: float = 8.0
+    """The same of what is neither skin nor hair."""
+    least_spread: tuple[float, float, float] = (0.18, 0.06, 0.06)
+    """The least standard deviations of the colours of skin and of hair."""
+    unseen_hair: tuple[float, float, float] = ranged((-1.2, 0.0, 0.0), -10.0, 10.0)
+    """Mean colour, less that of the skin, of hair that no scalp shows: mostly darker."""
+    unseen_hair_spread: tuple[float, float, float] = (0.8, 0.3, 0.3)
+    """Standard deviations of its colours."""
+    other_spread: tuple[float, float, float] = (1.0, 0.4, 0.4)
+    """Standard deviations of the colours of anything at all around that of the skin."""
+    chroma_loss: float = ranged(2.0, 0.0)
+    """How much less chroma says the darker a colour is than skin (it is divided by 1 + this times
+    the difference): folds are redder than skin, and noise is of any colour."""
+    fewest: int = 50
+    """Vertices that must show a kind before its colours are taken from them."""
+    rounds: int = 8
+    """Rounds of averaging over the edges of the mesh over which a place is judged."""
+    shadow_rounds: int = 14
+    """Rounds of averaging over which hair casts its shadow."""
+    occluded: tuple[float, float] = (0.2, 0.5)
+    """Probabilities from which a place counts as hidden, and wholly so."""
+    shaded: tuple[float, float] = (0.01, 0.15)
+    """The same of what lies beside hidden places, after the averaging."""
+    lip_rim_mm: float = 2.5
+    """Lips farther from the mouth than this say what lips look like."""
+    odd_sigmas: tuple[float, float] = (1.5, 2.5)
+    """What is so many sigmas off that is, from the first on and wholly at the second, no lip."""
 
 
 def occluded(
@@ -44,6 +71,7 @@ def occluded(
     seen: Float[Tensor, "vertices"],
     model: MorphableModel,
     edges: Int[Tensor, "edges 2"],
+    settings: OcclusionSettings,
 ) -> Float[Tensor, "vertices"]:
     """How surely something other than the face is seen at each vertex, 0..1.
 
@@ -53,30 +81,37 @@ def occluded(
         seen: how well the photo shows each vertex, of the scalp too.
         model: for its regions and the distances on its mean.
         edges: between the vertices of its surface.
+        settings: what hair, skin and lips look like.
     """
     skin_here, scalp = _region(model, "skin"), _region(model, "scalp")
-    to_hairline_mm = _distance_to(scalp, model)
-    core = (seen * skin_here > 0.5) & (to_hairline_mm >= _HAIR_REACH_MM)
-    if int(core.sum()) < _FEWEST:
+    to_hairline_mm = _distance_to(scalp, model, settings.hair_reach_mm)
+    core = (seen * skin_here > 0.5) & (to_hairline_mm >= settings.hair_reach_mm)
+    if int(core.sum()) < settings.fewest:
         return torch.zeros_like(seen)
     # The scalp's fitted colour is a shade of its own: hair is compared with the skin's.
     skin_colour = log_albedo[core].median(0).values
     hair_ratio = (log_ratio + log_albedo - skin_colour)[(seen > 0.3) & (scalp > 0.5)]
-    skin, hair, other = _kinds(_opponent(log_ratio[core]), _opponent(hair_ratio))
+    skin, hair, other = _kinds(_opponent(log_ratio[core]), _opponent(hair_ratio), settings)
 
     colours = _opponent(log_ratio)
-    hair_odds = (hair.log_prob(colours) - skin.log_prob(colours)).clamp(-30, _HAIR_ODDS).exp()
+    hair_odds = (
+        (hair.log_prob(colours) - skin.log_prob(colours))
+        .clamp(-30, settings.most_hair_log_odds)
+        .exp()
+    )
     # What is darker than skin, and no hair, is a fold, a shadow or a beard, and is the face's own.
     dark = (skin.mean[0] - colours[:, 0]).clamp_min(0)
-    chroma = colours[:, 1:] / (1 + _CHROMA_LOSS * dark[:, None])
+    chroma = colours[:, 1:] / (1 + settings.chroma_loss * dark[:, None])
     lit = torch.cat([(colours[:, 0] + dark)[:, None], chroma], 1)
-    other_odds = (other.log_prob(lit) - skin.log_prob(lit)).clamp(-30, _OTHER_ODDS).exp()
-    prior = _HAIR_AT_HAIRLINE * (-((to_hairline_mm / _HAIR_REACH_MM) ** 2)).exp()
-    odds = prior / (1 - prior) * hair_odds + _OTHER * other_odds
+    other_odds = (
+        (other.log_prob(lit) - skin.log_prob(lit)).clamp(-30, settings.most_other_log_odds).exp()
+    )
+    prior = settings.hair_at_hairline * (-((to_hairline_mm / settings.hair_reach_mm) ** 2)).exp()
+    odds = prior / (1 - prior) * hair_odds + settings.other * other_odds
     # Where colours tell nothing, as on a bald head, nothing is there.
     told = ((odds / (1 + odds) - prior) / (1 - prior)).clamp_min(0)
-    patches = _surroundings(told, seen * (skin_here + scalp), edges)
-    return _with_rim(ramp(patches, _OCCLUDED), edges)
+    patches = _surroundings(told, seen * (skin_here + scalp), edges, settings.rounds)
+    return _with_rim(ramp(patches, settings.occluded), edges, settings)
 
 
 def beside_lips(
@@ -84,6 +119,7 @@ def beside_lips(
     seen: Float[Tensor, "vertices"],
     model: MorphableModel,
     edges: Int[Tensor, "edges 2"],
+    settings: OcclusionSettings,
 ) -> Float[Tensor, "vertices"]:
     """How surely a fitted lip lies over teeth or the dark of the mouth, 0..1.
 
@@ -92,42 +128,43 @@ def beside_lips(
         seen: how well the photo shows each vertex.
         model: for its regions and the distances on its mean.
         edges: between the vertices of its surface.
+        settings: what hair, skin and lips look like.
     """
     lips = _region(model, "lips") * (1 - _region(model, "mouth_interior"))
-    to_mouth_mm = _distance_to(_region(model, "mouth_interior"), model)
-    core = (seen * lips > 0.5) & (to_mouth_mm > _LIP_RIM_MM)
-    if int(core.sum()) < _FEWEST:
+    to_mouth_mm = _distance_to(_region(model, "mouth_interior"), model, settings.hair_reach_mm)
+    core = (seen * lips > 0.5) & (to_mouth_mm > settings.lip_rim_mm)
+    if int(core.sum()) < settings.fewest:
         return torch.zeros_like(seen)
     colours = averaged(_opponent(log_ratio), edges, 2)
     middle = colours[core].median(0).values
-    spread = _typical_spread(colours[core], middle)
+    spread = _typical_spread(colours[core], middle, settings)
     odd = ((colours - middle) / spread).abs().amax(1)
-    rim = lips * (to_mouth_mm < 3 * _LIP_RIM_MM)
-    return averaged((rim * ramp(odd, _ODD))[:, None], edges, 2)[:, 0]
+    rim = lips * (to_mouth_mm < 3 * settings.lip_rim_mm)
+    return averaged((rim * ramp(odd, settings.odd_sigmas))[:, None], edges, 2)[:, 0]
 
 
 def _typical_spread(
-    colours: Float[Tensor, "n 3"], middle: Float[Tensor, "3"]
+    colours: Float[Tensor, "n 3"], middle: Float[Tensor, "3"], settings: OcclusionSettings
 ) -> Float[Tensor, "3"]:
     """Standard deviations, robustly, and no smaller than skin has."""
     spread = 1.4826 * (colours - middle).abs().median(0).values
-    return spread.maximum(colours.new_tensor(_LEAST))
+    return spread.maximum(colours.new_tensor(settings.least_spread))
 
 
 def _kinds(
-    skin: Float[Tensor, "n 3"], hair: Float[Tensor, "m 3"]
+    skin: Float[Tensor, "n 3"], hair: Float[Tensor, "m 3"], settings: OcclusionSettings
 ) -> tuple[MultivariateNormal, MultivariateNormal, MultivariateNormal]:
     """The distributions of skin, hair and all else, from colours of the first two."""
     middle = skin.median(0).values
-    spread = _typical_spread(skin, middle)
+    spread = _typical_spread(skin, middle, settings)
     inliers = skin[((skin - middle).abs() < 3 * spread).all(1)]
-    if len(hair) >= _FEWEST:
-        of_hair = _normal(hair.mean(0), hair.T.cov(), _LEAST)
+    if len(hair) >= settings.fewest:
+        of_hair = _normal(hair.mean(0), hair.T.cov(), settings.least_spread)
     else:
-        unseen = middle + skin.new_tensor(_HAIR_UNSEEN)
-        of_hair = _normal(unseen, torch.zeros(3, 3).to(skin), _HAIR_UNSEEN_SPREAD)
-    anything = _normal(middle, torch.zeros(3, 3).to(skin), _OTHER_SPREAD)
-    return _normal(middle, inliers.T.cov(), _LEAST), of_hair, anything
+        unseen = middle + skin.new_tensor(settings.unseen_hair)
+        of_hair = _normal(unseen, torch.zeros(3, 3).to(skin), settings.unseen_hair_spread)
+    anything = _normal(middle, torch.zeros(3, 3).to(skin), settings.other_spread)
+    return _normal(middle, inliers.T.cov(), settings.least_spread), of_hair, anything
 
 
 def _normal(
@@ -147,28 +184,33 @@ def _surroundings(
     probability: Float[Tensor, "vertices"],
     weight: Float[Tensor, "vertices"],
     edges: Int[Tensor, "edges 2"],
+    rounds: int,
 ) -> Float[Tensor, "vertices"]:
     """The mean over some millimetres of what counts."""
-    sums = averaged(torch.stack([probability * weight, weight], 1), edges, _ROUNDS)
+    sums = averaged(torch.stack([probability * weight, weight], 1), edges, rounds)
     return sums[:, 0] / sums[:, 1].clamp_min(1e-3)
 
 
 def _with_rim(
-    occluded: Float[Tensor, "vertices"], edges: Int[Tensor, "edges 2"]
+    occluded: Float[Tensor, "vertices"],
+    edges: Int[Tensor, "edges 2"],
+    settings: OcclusionSettings,
 ) -> Float[Tensor, "vertices"]:
     """What is occluded and the rim of shadow and stray hair around it."""
-    return ramp(averaged(occluded[:, None], edges, _SHADOW_ROUNDS)[:, 0], _SHADED).maximum(occluded)
+    return ramp(
+        averaged(occluded[:, None], edges, settings.shadow_rounds)[:, 0], settings.shaded
+    ).maximum(occluded)
 
 
 def _distance_to(
-    region: Float[Tensor, "vertices"], model: MorphableModel
+    region: Float[Tensor, "vertices"], model: MorphableModel, without_mm: float
 ) -> Float[Tensor, "vertices"]:
-    """Millimetres from each vertex to a region, on the mean head."""
+    """Millimetres from each vertex to a region, on the mean head; `without_mm` if it has none."""
     base = model.mean_mm
     inside = base[region[: len(base)] > 0.5]
     if not len(inside):
         # A mask of a face has no scalp: hair may be anywhere then.
-        return torch.full_like(region, _HAIR_REACH_MM)
+        return torch.full_like(region, without_mm)
     distance = torch.cdist(base, inside).amin(1)
     return model.surface.lift(distance[:, None])[:, 0]
 

@@ -7,7 +7,7 @@ together first (`export.tint`). What stands before the face is left out (`export
 eyes are the model's, with irises of the photo's colour (`export.iris`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,12 +15,13 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fit3dmm._errors import InputError
-from fit3dmm.export.iris import iris_change
-from fit3dmm.export.occlusion import beside_lips, occluded
+from fit3dmm._settings import Settings
+from fit3dmm.export.iris import IrisSettings, iris_change
+from fit3dmm.export.occlusion import OcclusionSettings, beside_lips, occluded
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.smoothing import feathered, ramp
 from fit3dmm.export.texels import in_texels, padded, texel_fragments
-from fit3dmm.export.tint import smooth_tint
+from fit3dmm.export.tint import TintSettings, smooth_tint
 from fit3dmm.export.view import PhotoView, view_of_face
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.model.morphable import MorphableModel
@@ -30,21 +31,40 @@ from fit3dmm.render.depth import posed
 from fit3dmm.scene import Scene
 
 MIN_SIZE_PX, MAX_SIZE_PX = 64, 8192
-# Cosines of the angle between normal and view: a surface is seen from the first, well from the
-# second.
-_GRAZING = (0.2, 0.6)
-# Shares of a place's area: the lid of an open eye is folded, and the little that is seen of it
-# would be drawn out when it shuts.
-_FOLDED = (0.3, 0.6)
-# Shares of the face's median light below which a colour is mostly noise when it is divided by it.
-_DARK = (0.1, 0.3)
-# Linear light at which the brightest channel of a photo is cut off.
-_CLIPPED = (0.9, 0.99)
-# Logarithm of a colour over what the fitted one with its tint makes expected: highlights.
-_GLARE = (0.3, 0.6)
-# The width over which weights fade, in edges.
-_FEATHER_ROUNDS = 6
-_BLACK = 0.003
+# Least linear light that is divided by or that a logarithm is taken of.
+_BLACK_LINEAR = 0.003
+
+
+@dataclass(frozen=True)
+class TextureSettings(Settings):
+    """What of a photo is taken into a texture.
+
+    Pairs are where a weight begins to rise and where it is 1 (or to fall, and is 0). The
+    numbers are judgements for the reasons given, not measurements.
+    """
+
+    grazing: tuple[float, float] = (0.2, 0.6)
+    """Cosine of the angle between normal and view: a surface is seen from the first, well from the
+    second."""
+    folded: tuple[float, float] = (0.3, 0.6)
+    """Share of a place's area with shut eyes: the lid of an open eye is folded, and the little that
+    is seen of it would be drawn out when it shuts."""
+    dark: tuple[float, float] = (0.1, 0.3)
+    """Share of the face's median light below which a colour is mostly noise when it is divided by
+    it."""
+    clipped: tuple[float, float] = (0.9, 0.99)
+    """Linear light at which the brightest channel of a photo is cut off."""
+    glare: tuple[float, float] = (0.3, 0.6)
+    """Natural logarithm of a colour over what the fitted one with its tint makes expected:
+    highlights."""
+    feather_rounds: int = 6
+    """The width over which weights fade, in edges."""
+    occlusion: OcclusionSettings = field(default_factory=OcclusionSettings)
+    """What stands before the face."""
+    tint: TintSettings = field(default_factory=TintSettings)
+    """How the photo's colours differ at large."""
+    iris: IrisSettings = field(default_factory=IrisSettings)
+    """What is looked at of the eyes."""
 
 
 def check_texture_size(size_px: int) -> None:
@@ -78,6 +98,7 @@ def bake_texture(
     photo: Photo,
     size_px: int = 1024,
     points_px: Float[Tensor, "478 2"] | None = None,
+    settings: TextureSettings | None = None,
 ) -> UInt8[np.ndarray, "size size 3"]:
     """Make the texture, in sRGB, row 0 at v = 1, filled beyond the borders of the UV islands.
 
@@ -87,16 +108,19 @@ def bake_texture(
         photo: the one that was fitted.
         size_px: side of the square.
         points_px: MediaPipe's points in the photo; without them the irises keep the fitted colour.
+        settings: what of the photo is taken; the default ones if left out.
 
     Raises:
         InputError: the size is out of range.
     """
     check_texture_size(size_px)
-    albedo = model.albedo_linear(scene.coefficients).clamp_min(_BLACK)
-    view, layer = _seen(model, scene, photo, albedo, size_px)
+    settings = settings or TextureSettings()
+    albedo = model.albedo_linear(scene.coefficients).clamp_min(_BLACK_LINEAR)
+    view, layer = _seen(model, scene, photo, albedo, size_px, settings)
     if points_px is not None:
         expected = albedo * layer.tint.exp() * layer.light_linear
-        albedo = albedo * iris_change(model, view, points_px, layer.points_cam_mm, expected).exp()
+        change = iris_change(model, view, points_px, layer.points_cam_mm, expected, settings.iris)
+        albedo = albedo * change.exp()
     mirrored = _mirrored(layer, model.surface.mirror)
     fragments = texel_fragments(model.surface, size_px)
 
@@ -110,7 +134,9 @@ def bake_texture(
         points, light, own_tint, weight = flat(values).split([3, 3, 3, 1], -1)
         # Texels without surface have no depth to project with.
         points = torch.where(points[..., 2:] < 0, points, points.new_tensor([0.0, 0.0, -1.0]))
-        colour = view.at(view.image_linear, view.camera.project(points)) / light.clamp_min(_BLACK)
+        colour = view.at(view.image_linear, view.camera.project(points)) / light.clamp_min(
+            _BLACK_LINEAR
+        )
         texture = texture + weight * (colour * (tint - own_tint).exp() - texture)
     covered = fragments.covered[0].cpu().numpy()
     filled = padded(texture.detach().cpu().numpy(), covered)
@@ -118,7 +144,12 @@ def bake_texture(
 
 
 def _seen(
-    model: MorphableModel, scene: Scene, photo: Photo, albedo: Tensor, size_px: int
+    model: MorphableModel,
+    scene: Scene,
+    photo: Photo,
+    albedo: Tensor,
+    size_px: int,
+    settings: TextureSettings,
 ) -> tuple[PhotoView, Layer]:
     """The photo around the head, and what it shows of each vertex."""
     points = posed(model, scene)
@@ -133,26 +164,26 @@ def _seen(
     colour, inside = view.at(samples, view.camera.project(points)).split([3, 1], -1)
     facing = -(normals * torch.nn.functional.normalize(points, dim=-1)).sum(-1)
     bright = light.mean(-1)
-    median = bright[face > 0.5].median().clamp_min(_BLACK)
+    median = bright[face > 0.5].median().clamp_min(_BLACK_LINEAR)
     seen = (
         (1 - model.regions["mouth_interior"])
-        * ramp(facing, _GRAZING)
-        * ramp(_unfolded(model, scene, points), _FOLDED)
-        * ramp(bright / median, _DARK)
-        * (1 - ramp(colour.amax(-1), _CLIPPED))
+        * ramp(facing, settings.grazing)
+        * ramp(_unfolded(model, scene, points), settings.folded)
+        * ramp(bright / median, settings.dark)
+        * (1 - ramp(colour.amax(-1), settings.clipped))
         * (inside[:, 0] > 0.99)
         * view.in_front(points)
     )
-    light = torch.maximum(light, _DARK[0] * median)
-    log_ratio = ((colour / light).clamp_min(_BLACK) / albedo).log()
+    light = torch.maximum(light, settings.dark[0] * median)
+    log_ratio = ((colour / light).clamp_min(_BLACK_LINEAR) / albedo).log()
     skin = seen * face * model.regions["skin"]
-    tint = smooth_tint(log_ratio.cpu().numpy(), skin.cpu().numpy(), model.surface)
+    tint = smooth_tint(log_ratio.cpu().numpy(), skin.cpu().numpy(), model.surface, settings.tint)
     tint = model.surface.lift(torch.from_numpy(tint).to(points))
     log_ratio = log_ratio - tint
-    own = 1 - occluded(log_ratio, albedo.log(), seen, model, topology.edges)
-    own = own * (1 - beside_lips(log_ratio, seen, model, topology.edges))
-    matt = 1 - ramp(log_ratio.mean(-1), _GLARE)
-    weight = feathered(seen * face * own * matt, topology.edges, _FEATHER_ROUNDS)
+    own = 1 - occluded(log_ratio, albedo.log(), seen, model, topology.edges, settings.occlusion)
+    own = own * (1 - beside_lips(log_ratio, seen, model, topology.edges, settings.occlusion))
+    matt = 1 - ramp(log_ratio.mean(-1), settings.glare)
+    weight = feathered(seen * face * own * matt, topology.edges, settings.feather_rounds)
     return view, Layer(points, light, tint, weight)
 
 

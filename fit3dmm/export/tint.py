@@ -1,26 +1,38 @@
 """How a photo's skin differs from the fitted albedo at large: a smooth field over the head."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float
 from scipy.sparse.linalg import splu
 
+from fit3dmm._settings import Settings
 from fit3dmm.geometry.edge_graph import edge_graph, laplacian
 from fit3dmm.geometry.subdivision import unique_edges
 from fit3dmm.model.surface import Surface
 
-# Differences over fewer edges of the base mesh than this (some 7 mm each) are detail and not tint.
-_REACH_EDGES = 3.0
-# A natural logarithm of a colour ratio beyond this is hair, an object or a highlight, not skin.
-_OUTLIER = 0.35
-_ROUNDS = 4
-_TETHER = 1e-5
+
+@dataclass(frozen=True)
+class TintSettings(Settings):
+    """How smooth the tint is, and what is none: judgements, not measurements."""
+
+    reach_edges: float = 3.0
+    """Differences over fewer edges of the base mesh than this (some 7 mm each) are detail."""
+    outlier: float = 0.35
+    """A natural logarithm of a colour ratio beyond this is hair, an object or a highlight, and
+    counts a quarter."""
+    rounds: int = 4
+    """Times that outliers are found anew."""
+    tether: float = 1e-5
+    """Weight of the field's own square, which decides where nothing was seen at all."""
 
 
 def smooth_tint(
     log_ratio: Float[np.ndarray, "vertices 3"],
     weight: Float[np.ndarray, "vertices"],
     surface: Surface,
+    settings: TintSettings,
 ) -> Float[np.ndarray, "base 3"]:
     """The smooth field that explains what was seen, and goes on evenly where nothing was.
 
@@ -30,6 +42,8 @@ def smooth_tint(
     Args:
         log_ratio: natural logarithm of seen over fitted colour.
         weight: how well each vertex is seen; 0 for not.
+        surface: whose vertices they are.
+        settings: of the field.
 
     Returns:
         The field on the base mesh: `surface.lift` carries it to the surface.
@@ -38,13 +52,13 @@ def smooth_tint(
     per_base = len(weight) / surface.n_base
     edges = unique_edges(surface.base_faces.cpu().numpy())[0]
     stiffness = laplacian(edge_graph(edges, surface.n_base))
-    membrane = _REACH_EDGES**2 * stiffness + _TETHER * sp.eye_array(surface.n_base)
+    membrane = settings.reach_edges**2 * stiffness + settings.tether * sp.eye_array(surface.n_base)
     # From the median of all: hair over a whole forehead must not count as its tint.
     seen = log_ratio[weight > 0.5 * weight.max(initial=0)]
     start = np.median(seen, axis=0) if len(seen) else np.zeros(log_ratio.shape[1])
     field = np.tile(start, (surface.n_base, 1))
-    for _ in range(_ROUNDS):
-        distance = np.linalg.norm(log_ratio - lift @ field, axis=1) / _OUTLIER
+    for _ in range(settings.rounds):
+        distance = np.linalg.norm(log_ratio - lift @ field, axis=1) / settings.outlier
         robust = 1 / (1 + distance**2) ** 2
         w = sp.diags_array(weight.astype(np.float64) * robust / per_base)
         system = splu(sp.csc_matrix(lift.T @ w @ lift + membrane))

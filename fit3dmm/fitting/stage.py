@@ -14,6 +14,7 @@ class Stage(Settings):
     """One minimisation: what moves, what it is compared with, and how sharp the photo is."""
 
     name: str
+    """For histories and messages."""
     free: tuple[str, ...]
     """Unknowns that move, of `unknowns.UNKNOWNS`; a family stands for all its members, and
     `log_focal` stays where the focal length is given."""

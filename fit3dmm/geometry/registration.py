@@ -26,11 +26,13 @@ class RegistrationSettings:
     """How stiff the warp is, from the first round to the last."""
 
     rounds: int = 15
+    """Matchings and solutions, with the pairs below going from one end to the other."""
     stiffness: tuple[float, float] = (200.0, 0.3)
     """Weight of the squared Laplacian of the displacement against a squared mm of a vertex."""
     reach_mm: tuple[float, float] = (30.0, 4.0)
     """A point of the target further away draws no vertex."""
     anchor_weight: tuple[float, float] = (20.0, 0.5)
+    """Of the squared distance of each anchor, in the same way."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ class Adam(Settings):
     """
 
     max_steps: int = 300
+    """Steps that are taken; none is left out."""
     learning_rate: float = 0.01
     """Size of the first steps, in units of the problem's `steps`."""
     final_share: float = ranged(0.05, 0.0, 1.0)
@@ -37,6 +38,7 @@ class LBFGS(Settings):
     """
 
     max_steps: int = 200
+    """Stop after this many steps."""
     relative_decrease: float = ranged(1e-9, 0.0)
     """Stop when a step lowers the energy by less than this share of it."""
     memory: int = 20

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from fit3dmm.export.occlusion import beside_lips, occluded
+from fit3dmm.export.occlusion import OcclusionSettings, beside_lips, occluded
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from tests.toy import toy_model
@@ -31,7 +31,7 @@ class Head:
         edges = self.model.surface.topology.edges
         log_albedo = self.model.albedo_mean_linear.clamp_min(0.01).log()
         seen = (self.model.shape_mm(self.model.zeros())[:, 2] > 10).float()
-        return occluded(log_ratio, log_albedo, seen, self.model, edges)
+        return occluded(log_ratio, log_albedo, seen, self.model, edges, OcclusionSettings())
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,10 @@ def test_a_face_that_is_hardly_seen_is_not_judged(head):
     edges = head.model.surface.topology.edges
     nothing = torch.zeros(head.model.n_vertices)
     log_albedo = head.model.albedo_mean_linear.clamp_min(0.01).log()
-    assert occluded(skin_like(head), log_albedo, nothing, head.model, edges).max() == 0
+    assert (
+        occluded(skin_like(head), log_albedo, nothing, head.model, edges, OcclusionSettings()).max()
+        == 0
+    )
 
 
 def test_teeth_on_a_fitted_lip_are_found_and_lipstick_is_not():
@@ -101,7 +104,7 @@ def test_teeth_on_a_fitted_lip_are_found_and_lipstick_is_not():
     smile = (points[:, 0].abs() < 15) & (points[:, 1] < opening[1]) & (points[:, 2] > 85)
     teeth = lips & smile & (points[:, 1] > opening[1] - 2)
     photo[teeth] = torch.tensor([0.8, 0.9, 0.9])
-    found = beside_lips(photo, (points[:, 2] > 10).float(), model, edges)
+    found = beside_lips(photo, (points[:, 2] > 10).float(), model, edges, OcclusionSettings())
     assert found[teeth].median() > 0.9
     assert found[lips & (points[:, 1] < opening[1] - 4)].max() < 0.01
     assert found[model.regions["lips"] == 0].max() < 0.01

@@ -7,9 +7,10 @@ import torch
 from fit3dmm import InputError
 from fit3dmm._threads import torch_threads
 from fit3dmm.colour import srgb_to_linear
+from fit3dmm.export.occlusion import OcclusionSettings
 from fit3dmm.export.texels import in_texels, padded, texel_fragments
-from fit3dmm.export.texture import bake_texture
-from fit3dmm.export.tint import smooth_tint
+from fit3dmm.export.texture import TextureSettings, bake_texture
+from fit3dmm.export.tint import TintSettings, smooth_tint
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.files import load_model
 from fit3dmm.scene import Lighting, Pose, Scene
@@ -132,7 +133,7 @@ def test_tint_is_smooth_robust_and_everywhere():
     seen[: surface.n_vertices // 2] = 1
     log_ratio = np.full((surface.n_vertices, 3), 0.2, np.float32)
     log_ratio[::7] = -2.0
-    field = smooth_tint(log_ratio, seen.numpy(), surface)
+    field = smooth_tint(log_ratio, seen.numpy(), surface, TintSettings())
     # Outliers of 2.2 with a weight of a thousandth pull by less than a hundredth.
     np.testing.assert_allclose(field, 0.2, atol=0.02)
 
@@ -171,3 +172,23 @@ def test_what_an_open_eye_folds_away_is_not_taken_from_the_photo():
     assert there.sum() > 20
     # The folded lid has the fitted red, and not a fifth of it as in the photo.
     assert (texture[..., 0] / own[..., 0])[there].median() > 0.7
+
+
+def test_settings_decide_what_is_taken_from_the_photo():
+    known = known_face()
+    mean = known.scene.coefficients.replace(albedo=torch.zeros(4))
+    scene = known.scene.replace(coefficients=mean)
+    nothing = TextureSettings(grazing=(1.5, 2.0))  # no surface is seen that well
+    texture = bake_texture(known.model, scene, known.photo, SIZE_PX, settings=nothing)
+    expected, covered = in_uv(known.model, known.model.albedo_linear(mean).clamp(0.003, 1))
+    found = srgb_to_linear(torch.from_numpy(texture).float() / 255)
+    # A byte of sRGB is up to 0.009 of linear light.
+    assert (found - expected)[covered].abs().max() < 0.01
+    usual = baked_linear(known.model, scene, known.photo)
+    # The photo's albedo is 10 % off the mean.
+    assert (usual - expected)[covered].abs().max() > 0.02
+
+
+def test_settings_out_of_range_are_refused():
+    with pytest.raises(InputError, match="hair_reach_mm must be above 0"):
+        OcclusionSettings(hair_reach_mm=0.0)
