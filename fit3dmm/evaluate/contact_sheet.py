@@ -11,8 +11,8 @@ from fit3dmm._files import atomic_path
 from fit3dmm.evaluate.protocol import Case, LandmarkPicture, Score, SurfacePicture
 from fit3dmm.geometry.triangle_mesh import Mesh, triangle_normals
 
-_TILE = 260
-_CAPTION = 44
+_TILE_PX = 260
+_CAPTION_PX = 44
 _COLUMNS = 5
 _WORST_MM = 5.0
 # Dark blue, green, yellow, red, white: from no error to `_WORST_MM` and above.
@@ -34,15 +34,15 @@ def write_contact_sheet(
         InputError: the file can't be written.
     """
     tiles = [_tile(case, score, number) for case, score in worst]
-    width = max((tile.width for tile in tiles), default=_TILE)
+    width = max((tile.width for tile in tiles), default=_TILE_PX)
     rows = max(1, -(-len(tiles) // _COLUMNS))
     columns = min(_COLUMNS, max(1, len(tiles)))
-    sheet = Image.new("RGB", (columns * width, rows * (_TILE + _CAPTION) + 40), "white")
+    sheet = Image.new("RGB", (columns * width, rows * (_TILE_PX + _CAPTION_PX) + 40), "white")
     draw = ImageDraw.Draw(sheet)
     draw.text((10, 20), title, "#222222", ImageFont.load_default(18), anchor="lm")
     for place, tile in enumerate(tiles):
         row, column = divmod(place, _COLUMNS)
-        sheet.paste(tile, (column * width, 40 + row * (_TILE + _CAPTION)))
+        sheet.paste(tile, (column * width, 40 + row * (_TILE_PX + _CAPTION_PX)))
     with atomic_path(path) as temporary:
         sheet.save(temporary)
 
@@ -52,25 +52,25 @@ def _tile(case: Case, score: Score, number: str) -> Image.Image:
     if isinstance(picture, LandmarkPicture):
         panels = [_landmark_panel(case, picture)]
     elif isinstance(picture, SurfacePicture):
-        panels = [*_photo_panel(case), draw_surface(picture, _TILE)]
+        panels = [*_photo_panel(case), draw_surface(picture, _TILE_PX)]
     else:
         panels = [*_photo_panel(case)]
-    tile = Image.new("RGB", (_TILE * max(1, len(panels)), _TILE + _CAPTION), "white")
+    tile = Image.new("RGB", (_TILE_PX * max(1, len(panels)), _TILE_PX + _CAPTION_PX), "white")
     for place, panel in enumerate(panels):
-        tile.paste(panel, (place * _TILE, 0))
+        tile.paste(panel, (place * _TILE_PX, 0))
     draw = ImageDraw.Draw(tile)
     font = ImageFont.load_default(13)
     name = case.name if len(case.name) <= 40 else "…" + case.name[-39:]
-    draw.text((6, _TILE + 12), name, "#222222", font, anchor="lm")
+    draw.text((6, _TILE_PX + 12), name, "#222222", font, anchor="lm")
     draw.text(
-        (6, _TILE + 30), f"{number} = {score.numbers[number]:.3f}", "#222222", font, anchor="lm"
+        (6, _TILE_PX + 30), f"{number} = {score.numbers[number]:.3f}", "#222222", font, anchor="lm"
     )
     return tile
 
 
 def _photo_panel(case: Case) -> list[Image.Image]:
     photo = _photo_of(case)
-    return [] if photo is None else [ImageOps.pad(photo, (_TILE, _TILE), color="white")]
+    return [] if photo is None else [ImageOps.pad(photo, (_TILE_PX, _TILE_PX), color="white")]
 
 
 def _photo_of(case: Case) -> Image.Image | None:
@@ -89,13 +89,13 @@ def _landmark_panel(case: Case, picture: LandmarkPicture) -> Image.Image:
     low, high = picture.truth_px.min(axis=0), picture.truth_px.max(axis=0)
     centre, half = (low + high) / 2, 0.7 * float((high - low).max()) + 1
     corner = centre - half
-    zoom = _TILE / (2 * half)
-    panel = Image.new("RGB", (_TILE, _TILE), "#808080")
+    zoom = _TILE_PX / (2 * half)
+    panel = Image.new("RGB", (_TILE_PX, _TILE_PX), "#808080")
     photo = _photo_of(case)
     if photo is not None:
         box = (*corner, *(corner + 2 * half))
         panel = photo.transform(
-            (_TILE, _TILE), Image.Transform.EXTENT, box, Image.Resampling.BILINEAR
+            (_TILE_PX, _TILE_PX), Image.Transform.EXTENT, box, Image.Resampling.BILINEAR
         )
     draw = ImageDraw.Draw(panel)
     for truth, predicted in zip(picture.truth_px, picture.predicted_px, strict=True):

@@ -11,8 +11,8 @@ from fit3dmm._files import atomic_path
 from fit3dmm.evaluate.protocol import Curves
 from fit3dmm.evaluate.statistics import cumulative_share
 
-_WIDTH, _HEIGHT = 900, 600
-_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 30, 46, 72
+_WIDTH_PX, _HEIGHT_PX = 900, 600
+_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, 30, 46, 72
 # Drawn larger and scaled down, because Pillow's lines are not antialiased.
 _OVERSAMPLING = 3
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
@@ -34,20 +34,20 @@ def write_curve(path: Path, curves: Curves, title: str) -> None:
 def draw_curve(curves: Curves, title: str) -> Image.Image:
     """The picture of `write_curve`. Empty curves are left out."""
     k = _OVERSAMPLING
-    image = Image.new("RGB", (_WIDTH * k, _HEIGHT * k), "white")
+    image = Image.new("RGB", (_WIDTH_PX * k, _HEIGHT_PX * k), "white")
     draw = ImageDraw.Draw(image)
-    right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
+    right, bottom = _WIDTH_PX - _RIGHT_PX, _HEIGHT_PX - _BOTTOM_PX
 
     def x_px(value: float) -> float:
-        return k * (_LEFT + value / curves.limit * (right - _LEFT))
+        return k * (_LEFT_PX + value / curves.limit * (right - _LEFT_PX))
 
     def y_px(share: float) -> float:
-        return k * (bottom - share * (bottom - _TOP))
+        return k * (bottom - share * (bottom - _TOP_PX))
 
     font, large = ImageFont.load_default(15 * k), ImageFont.load_default(18 * k)
     for share in np.linspace(0, 1, 6):
         draw.line([(x_px(0.0), y_px(share)), (x_px(curves.limit), y_px(share))], _GRID, k)
-        at = (k * (_LEFT - 10), y_px(share))
+        at = (k * (_LEFT_PX - 10), y_px(share))
         draw.text(at, f"{100 * share:.0f} %", _INK, font, anchor="rm")
     for value in axis_ticks(curves.limit):
         draw.line([(x_px(value), y_px(0.0)), (x_px(value), y_px(1.0))], _GRID, k)
@@ -59,7 +59,11 @@ def draw_curve(curves: Curves, title: str) -> Image.Image:
     )
     draw.text((x_px(0.0), 24 * k), title, _INK, large, anchor="lm")
     draw.text(
-        ((x_px(0.0) + x_px(curves.limit)) / 2, k * (_HEIGHT - 22)), curves.label, _INK, font, "mm"
+        ((x_px(0.0) + x_px(curves.limit)) / 2, k * (_HEIGHT_PX - 22)),
+        curves.label,
+        _INK,
+        font,
+        "mm",
     )
 
     bounds = np.linspace(0, curves.limit, 1000)
@@ -75,7 +79,7 @@ def draw_curve(curves: Curves, title: str) -> Image.Image:
         row = y_px(0.0) - k * 24 * (len(shown) - place)
         draw.line([(legend - 38 * k, row), (legend - 8 * k, row)], colour, 4 * k)
         draw.text((legend, row), labels[place], _INK, font, anchor="lm")
-    return image.resize((_WIDTH, _HEIGHT), Image.Resampling.LANCZOS)
+    return image.resize((_WIDTH_PX, _HEIGHT_PX), Image.Resampling.LANCZOS)
 
 
 def axis_ticks(limit: float) -> list[float]:

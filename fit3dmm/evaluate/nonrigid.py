@@ -13,8 +13,11 @@ from scipy.sparse.linalg import SuperLU, splu
 from fit3dmm._errors import InputError
 from fit3dmm.geometry.edge_graph import edge_graph, laplacian
 
-_MOST_STEPS = 12
-_TOLERANCE = 1e-8
+# Steps of conjugate gradients with the factors of an earlier matrix; after more of them new factors
+# are the faster way.
+_MOST_GRADIENT_STEPS = 12
+# Of the right side: far below the six digits in which errors are told.
+_RELATIVE_RESIDUAL = 1e-8
 
 
 class Deformation:
@@ -99,10 +102,10 @@ def _conjugate_gradients(matrix, right: np.ndarray, factors: SuperLU) -> np.ndar
     """Solve for all columns at once; None where the factors are too far off to help."""
     solution = factors.solve(right)
     residual = right - matrix @ solution
-    goal = _TOLERANCE * np.linalg.norm(right, axis=0)
+    goal = _RELATIVE_RESIDUAL * np.linalg.norm(right, axis=0)
     direction = conditioned = factors.solve(residual)
     product = (residual * conditioned).sum(axis=0)
-    for _ in range(_MOST_STEPS):
+    for _ in range(_MOST_GRADIENT_STEPS):
         if (np.linalg.norm(residual, axis=0) <= goal).all():
             return solution
         mapped = matrix @ direction

@@ -43,8 +43,11 @@ DEFORMING_KEYPOINTS: dict[str, tuple[int, ...]] = {
 }
 """Which of them guide a region's deformation."""
 
+# As in the authors' procedure. rICP: most steps, and the change of the mean squared distance, in
+# the scan's unit, at which it ends. bICP: most steps of a stage, and the change of all transforms
+# (norm of their difference) at which the first stage ends; each later one ends at half of it.
 _RIGID_STEPS = 100
-_RIGID_TOLERANCE = 1e-6
+_RIGID_TOLERANCE_SQUARED = 1e-6
 _STEPS_A_STAGE = 11
 _CHANGE_TOLERANCE = 1.0
 
@@ -138,7 +141,7 @@ def _align_to_region(region, scan: Mesh, scan_keypoints, prediction: Mesh, keypo
         source = np.concatenate([T_scan_prediction @ found.points, own])
         step = solve_similarity(source, target, with_scale=False, may_mirror=True)
         error = float(((step @ source - target) ** 2).sum(axis=1).mean())
-        if abs(error - before) < _RIGID_TOLERANCE:
+        if abs(error - before) < _RIGID_TOLERANCE_SQUARED:
             break  # the authors leave this last step out
         before, T_scan_prediction = error, step @ T_scan_prediction
     return T_scan_prediction @ prediction.vertices, T_scan_prediction @ keypoints

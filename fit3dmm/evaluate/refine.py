@@ -16,6 +16,7 @@ from fit3dmm.geometry.closest_point import (
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.geometry.transform import Similarity
 
+# Shares of the curvature's diagonal: Marquardt's own start, and what still keeps a matrix regular.
 _FIRST_DAMPING = 1e-3
 _LEAST_DAMPING = 1e-9
 # With more points than this, most steps are taken with a quarter of them, and so on down.

@@ -20,7 +20,7 @@ from fit3dmm.evaluate.protocol import (
     scored,
 )
 
-_SHOWN = 10
+_N_WORST = 10
 _FORMAT = 1
 
 
@@ -59,7 +59,7 @@ def write_report(
     # Pictures are not kept with the scores, because they are large; ten cases are soon done again.
     worst = [
         (o.case, protocol.score(o.case, protocol.find_prediction(o.case, predictions)))
-        for o in ordered[:_SHOWN]
+        for o in ordered[:_N_WORST]
     ]
     title = f"{protocol.name}: the worst {len(worst)} of {len(ordered)} by {protocol.worst_by}"
     write_contact_sheet(out / "worst.png", worst, protocol.worst_by, title)

@@ -42,7 +42,8 @@ LAYOUT = """\
   DATA/annotations/F_3D_N/F1001_N.lnd  M_3D_N/...  (seven lines `name x y z`)
   PREDICTIONS/HQ/PHOTO.obj                         (or .ply) and PHOTO.npy (or .txt)"""
 
-_CROP = 1.2
+# Of the sphere that counts (`now_error.face_sphere`), where NoW has 1.4: FG2018's own.
+_RADIUS_FACTOR = 1.2
 _PHOTOS = (".jpg", ".jpeg", ".png")
 
 
@@ -89,7 +90,7 @@ class Stirling:
     def score(self, case: Case, files: tuple[Path, ...]) -> Score:
         """Distances of the scan's vertices to the aligned prediction; their RMS is the 3D-RMSE."""
         points = read_landmarks(case.truth[1])
-        part, _ = crop_scan(read_mesh_once(case.truth[0]), points, _CROP)
+        part, _ = crop_scan(read_mesh_once(case.truth[0]), points, _RADIUS_FACTOR)
         prediction, predicted_points = read_mesh_and_landmarks(files)
         if self.refine:
             distance = align_prediction(
@@ -131,7 +132,7 @@ class Stirling:
         """The competition's text files: a line a scan vertex with its row and its distance."""
         for case, score in scored(outcomes):
             points = read_landmarks(case.truth[1])
-            _, kept = crop_scan(read_mesh_once(case.truth[0]), points, _CROP)
+            _, kept = crop_scan(read_mesh_once(case.truth[0]), points, _RADIUS_FACTOR)
             pairs = zip(kept.tolist(), score.errors.tolist(), strict=True)
             text = "".join(f"{row} {distance:.6f}\n" for row, distance in pairs)
             with atomic_path(out / f"{case.name}_distances.txt") as temporary:

@@ -19,7 +19,8 @@ from fit3dmm.render.backend import choose_backend
 
 LEVEL = 1
 """Subdivision level of the mesh: 16,000 vertices for Commons, which phones can animate."""
-# What a blendshape moves by less stays out of its morph target.
+# What a blendshape moves by less (mm; length of the difference of unit normals) stays out of its
+# morph target: less than a screen shows.
 _STILL_MM = 0.01
 _STILL_NORMAL = 0.01
 

@@ -22,6 +22,7 @@ from fit3dmm.scene import Lighting, Pose, Scene
 
 COLUMNS = 8
 _MADE_BY = ("Software", "fit3dmm")
+# How much is shown, and how it is drawn: nothing is measured on it.
 _MAX_BLENDSHAPES = 16
 _PEOPLE_ROWS = 3
 _OVERSAMPLING = 2

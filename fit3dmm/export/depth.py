@@ -14,7 +14,8 @@ from fit3dmm.render.backend import choose_backend
 from fit3dmm.render.depth import depth, posed
 from fit3dmm.scene import Scene
 
-_FACE = 0.5
+# Of the region `face` at a pixel: the mask ends where the region fades by half.
+_FACE_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def depth_map(model: MorphableModel, scene: Scene) -> DepthMap:
     depth_mm = torch.where(fragments.covered[0], depth_mm, torch.nan)
     return DepthMap(
         depth_mm.detach().cpu().numpy().astype(np.float32),
-        (face > _FACE).cpu().numpy(),
+        (face > _FACE_WEIGHT).cpu().numpy(),
         (left, top, left + width, top + height),
     )
 

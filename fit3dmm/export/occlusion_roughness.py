@@ -16,6 +16,7 @@ from fit3dmm.model.morphable import MorphableModel
 ROUGHNESS = 0.6
 """Of skin, and the largest: the texture has shares of it."""
 _SIZE_PX = 256
+# Roughness is glTF's, 0 to 1. This and all below are judgements, not measurements.
 _EYE_ROUGHNESS = 0.12
 _MOUTH_OPENNESS = 0.15
 """Share of the light around that reaches the throat of an open mouth."""

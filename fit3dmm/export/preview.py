@@ -21,8 +21,8 @@ from fit3dmm.scene import Scene
 LABELS = ("photo", "overlay", "geometry", "reconstruction", "residual x 3")
 # Side of the square that is shown, in units of the longer side of the face's box.
 _MARGIN = 1.65
-_GREY, _BACKGROUND = 0.45, 0.9
-_OVERLAY = 0.65
+_CLAY_LINEAR, _BACKGROUND_LINEAR = 0.45, 0.9
+_OVERLAY_SHARE = 0.65
 _RESIDUAL_GAIN = 3.0
 _LETTERS = (60, 60, 60)
 
@@ -46,7 +46,7 @@ def preview(
     clay = _clay(model, scene)
     # Only the face is compared with the photo; hair covers the rest of the head.
     face = _face_weight(model, drawn)
-    overlay = crop.image_linear + _OVERLAY * face * (clay.rgb_linear - crop.image_linear)
+    overlay = crop.image_linear + _OVERLAY_SHARE * face * (clay.rgb_linear - crop.image_linear)
     reconstruction = crop.image_linear + face * (drawn.rgb_linear - crop.image_linear)
     panels = [crop.image_linear, overlay, clay.rgb_linear, reconstruction]
     pictures = [srgb_bytes(panel) for panel in panels]
@@ -68,9 +68,9 @@ def _clay(model: MorphableModel, scene: Scene) -> Rendering:
     """The shape alone, in grey under studio light."""
     points = posed(model, scene)
     topology = model.surface.topology
-    grey = torch.full_like(points, _GREY)
+    grey = torch.full_like(points, _CLAY_LINEAR)
     light = named_lights()["studio"].to(points.device, points.dtype)
-    ground = points.new_full((3,), _BACKGROUND)
+    ground = points.new_full((3,), _BACKGROUND_LINEAR)
     return render_mesh(points, grey, topology, scene.camera, light, background_linear=ground)
 
 

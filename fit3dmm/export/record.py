@@ -30,7 +30,8 @@ from fit3dmm.scene import Scene
 from fit3dmm.scene_file import FRAME, read_scene, write_scene
 
 FORMAT = FileFormat("fit3dmm-result", 2, "result", "pass the fit.h5 of a fit")
-_LARGE = 1024
+# Elements: a smaller array would grow by what compression needs.
+_COMPRESSED_FROM = 1024
 _KIND = "kind"
 
 
@@ -59,7 +60,9 @@ def _write_record(group: Group, record: Any) -> None:
         value = getattr(record, field.name)
         if isinstance(value, Tensor):
             array = value.detach().cpu().numpy()
-            packing = {"compression": "gzip", "shuffle": True} if array.size > _LARGE else {}
+            packing = (
+                {"compression": "gzip", "shuffle": True} if array.size > _COMPRESSED_FROM else {}
+            )
             group.create_dataset(field.name, data=array, **packing)
         elif isinstance(value, Scene):
             write_scene(group.create_group(field.name), value)

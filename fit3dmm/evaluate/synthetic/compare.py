@@ -19,7 +19,7 @@ from fit3dmm.model.library import find_model
 from fit3dmm.synthetic.generate import generate_set
 from fit3dmm.synthetic.specification import VERSIONS
 
-_TILE, _COLUMNS = 240, 6
+_TILE_PX, _COLUMNS = 240, 6
 
 
 @dataclass(frozen=True)
@@ -138,11 +138,11 @@ def write_photo_sheet(path: Path, photos: Sequence[Path]) -> None:
         InputError: the file can't be written.
     """
     rows = -(-len(photos) // _COLUMNS)
-    sheet = Image.new("RGB", (_COLUMNS * _TILE, rows * _TILE), "white")
+    sheet = Image.new("RGB", (_COLUMNS * _TILE_PX, rows * _TILE_PX), "white")
     for place, photo in enumerate(photos):
         with Image.open(photo) as picture:
-            tile = ImageOps.pad(picture.convert("RGB"), (_TILE, _TILE), color="white")
-        sheet.paste(tile, (place % _COLUMNS * _TILE, place // _COLUMNS * _TILE))
+            tile = ImageOps.pad(picture.convert("RGB"), (_TILE_PX, _TILE_PX), color="white")
+        sheet.paste(tile, (place % _COLUMNS * _TILE_PX, place // _COLUMNS * _TILE_PX))
     with atomic_path(path) as temporary:
         sheet.save(temporary, quality=90)
 

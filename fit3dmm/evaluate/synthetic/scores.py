@@ -17,7 +17,8 @@ from fit3dmm.synthetic.truth import Truth
 
 Numbers = dict[str, int | float]
 
-_IRISES = 10
+# The last of MediaPipe's 478: five an eye.
+_N_IRIS_POINTS = 10
 
 
 def score_face(truth: Truth, face: FittedFace) -> tuple[Numbers, SurfacePicture]:
@@ -81,7 +82,7 @@ def corresponding(truth: Truth, face: FittedFace) -> tuple[np.ndarray, ...] | No
         )
     if face.scene is None or face.scene.points478 is None:
         return None
-    rows = slice(0, -_IRISES)
+    rows = slice(0, -_N_IRIS_POINTS)
     points = face.scene.points478
     return (
         truth.points478_mm[rows],
