@@ -90,17 +90,17 @@ def initial_focal_px(px_per_mm: float, observation: Observation, config: FitConf
 
 
 def solve_weak_perspective(
-    model_mm: Float[Tensor, "points 3"], seen_px: Float[Tensor, "points 2"]
+    model_mm: Float[Tensor, "points 3"], observed_px: Float[Tensor, "points 2"]
 ) -> tuple[Float[Tensor, "3 3"], float, Float[Tensor, "2"]]:
     """Rotation, scale (px a mm) and place of the model's origin (px) for a far camera.
 
     Least squares of an affine camera, then the nearest scaled rotation (R. Hartley, A. Zisserman,
     "Multiple view geometry", 2003, section 14.3.1). Needs four points that do not lie in a plane.
     """
-    centre_mm, centre_px = model_mm.double().mean(0), seen_px.double().mean(0)
+    centre_mm, centre_px = model_mm.double().mean(0), observed_px.double().mean(0)
     # y is turned upwards, as in `cam`.
-    up = torch.tensor([1.0, -1.0], dtype=torch.float64, device=seen_px.device)
-    offsets_px = (seen_px.double() - centre_px) * up
+    up = torch.tensor([1.0, -1.0], dtype=torch.float64, device=observed_px.device)
+    offsets_px = (observed_px.double() - centre_px) * up
     affine = torch.linalg.lstsq(model_mm.double() - centre_mm, offsets_px).solution.mT
     u, s, vt = torch.linalg.svd(affine, full_matrices=False)
     first_rows = u @ vt

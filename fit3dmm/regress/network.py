@@ -33,12 +33,16 @@ class NetworkSettings:
     """What a network is made of; stored with its weights."""
 
     trunk: str
+    """Name of the image network that everything is read from."""
     n_points: int
+    """How many points it places."""
     identity: int
+    """How many coefficients of each block it says: the first ones of the model's."""
     detail: int
     expression: int
     albedo: int
     cover_cells: int = 64
+    """Side of the map of what covers the face."""
 
     def sizes(self) -> dict[str, int]:
         """Numbers of coefficients by block."""

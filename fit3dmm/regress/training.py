@@ -39,7 +39,9 @@ class TrainingSettings:
     steps: int | None = None
     """Optimisation steps; None trains by the clock, for `hours`."""
     hours: float = 2.0
+    """Time for the whole training, where `steps` says none."""
     batch: int = 64
+    """Pictures a step."""
     fresh: int = 16
     """New pictures a step; the rest are earlier ones, changed by augmentation."""
     fill: int = 512
@@ -49,6 +51,7 @@ class TrainingSettings:
     trunk_rate: float = 4e-4
     """Of the trunk, at its highest."""
     weight_decay: float = 1e-4
+    """Of AdamW."""
     warm_up: int = 100
     """Steps in which the rate rises."""
     clip: float = 5.0
@@ -56,9 +59,13 @@ class TrainingSettings:
     average: float = 0.998
     """What of the averaged weights stays from step to step (EMA)."""
     phases: tuple[Phase, ...] = (Phase(128, 0.6), Phase(160, 0.3), Phase(224, 0.1))
+    """Resolutions, one after another, and the share of the training of each."""
     weights: LossWeights = field(default_factory=LossWeights)
+    """Of the parts of the loss."""
     changes: Changes = field(default_factory=Changes)
+    """How pictures that are shown again differ."""
     seed: int = 0
+    """Of the order of pictures and of their changes."""
     check_every: int = 500
     """Steps between looks at the held-out pictures, which are checkpoints too."""
     patience: int = 8

@@ -41,12 +41,15 @@ class StudioSettings:
     """What pictures are like."""
 
     size_px: int = 224
+    """Side of the crop."""
     cover_cells: int = 64
     """Side of the map of what covers the face."""
     point_sets: tuple[str, ...] = ("mediapipe478",)
+    """Points of the model whose places are told."""
     hair_styles: int = 60
     """How many heads of hair are grown at the start for all pictures of a model's people."""
     beard_styles: int = 24
+    """The same of beards."""
     other_share: float = 0.5
     """Share of people of the other models, where there are any."""
 
