@@ -12,6 +12,7 @@ from fit3dmm.energy.image import blurred as blurred
 from fit3dmm.energy.landmarks import iris_sigma_mm as iris_sigma_mm
 from fit3dmm.energy.landmarks import iris_term as iris_term
 from fit3dmm.energy.landmarks import opening_term as opening_term
+from fit3dmm.energy.light import positive_light_term as positive_light_term
 from fit3dmm.energy.photometric import photometric_term as photometric_term
 from fit3dmm.energy.points import LinearPoints as LinearPoints
 from fit3dmm.energy.points import Located as Located

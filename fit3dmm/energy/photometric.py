@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.energy.image import SmoothImage
+from fit3dmm.energy.light import rows_wrt_light
 from fit3dmm.energy.points import combined, project, unturned, wrt_rotation
 from fit3dmm.energy.robust import Loss, charbonnier
 from fit3dmm.energy.surface_samples import SurfaceSamples
@@ -76,7 +77,7 @@ def photometric_term(
                 wrt_albedo = samples.albedo_basis_linear * (irradiance / sigma_linear)[..., None]
                 parts[ALBEDO] = wrt_albedo.flatten(-3, -2)
             if IRRADIANCE in free:
-                parts[IRRADIANCE] = _light_part(albedo / sigma_linear, harmonics)
+                parts[IRRADIANCE] = rows_wrt_light(albedo / sigma_linear, harmonics)
             return parts
 
         def _shape_parts(wrt_cam: Tensor, wrt_normal: Tensor, free: tuple[str, ...]):
@@ -93,12 +94,3 @@ def photometric_term(
         )
 
     return term
-
-
-def _light_part(
-    scaled_albedo: Float[Tensor, "*batch points 3"], harmonics: Float[Tensor, "*batch points 9"]
-) -> Float[Tensor, "*batch rows 27"]:
-    """Row (point, c) depends on the light's colour c only."""
-    eye = torch.eye(3, dtype=harmonics.dtype, device=harmonics.device)
-    part = torch.einsum("...pc,...pk,cd->...pckd", scaled_albedo, harmonics, eye)
-    return part.flatten(-2).flatten(-3, -2)

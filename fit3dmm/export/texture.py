@@ -50,8 +50,8 @@ class TextureSettings(Settings):
     """Share of a place's area with shut eyes: the lid of an open eye is folded, and the little that
     is seen of it would be drawn out when it shuts."""
     dark: tuple[float, float] = (0.1, 0.3)
-    """Share of the face's median light below which a colour is mostly noise when it is divided by
-    it."""
+    """Share of the face's median light, channel by channel, below which a colour is mostly noise
+    when it is divided by it."""
     clipped: tuple[float, float] = (0.9, 0.99)
     """Linear light at which the brightest channel of a photo is cut off."""
     glare: tuple[float, float] = (0.3, 0.6)
@@ -163,13 +163,14 @@ def _seen(
     samples = torch.cat([view.image_linear, view.inside[..., None]], -1)
     colour, inside = view.at(samples, view.camera.project(points)).split([3, 1], -1)
     facing = -(normals * torch.nn.functional.normalize(points, dim=-1)).sum(-1)
-    bright = light.mean(-1)
-    median = bright[face > 0.5].median().clamp_min(_BLACK_LINEAR)
+    # Channel by channel: a place that has no red light tells nothing of its red, however green.
+    median = light[face > 0.5].median(0).values.clamp_min(_BLACK_LINEAR)
+    bright = (light / median).amin(-1)
     seen = (
         (1 - model.regions["mouth_interior"])
         * ramp(facing, settings.grazing)
         * ramp(_unfolded(model, scene, points), settings.folded)
-        * ramp(bright / median, settings.dark)
+        * ramp(bright, settings.dark)
         * (1 - ramp(colour.amax(-1), settings.clipped))
         * (inside[:, 0] > 0.99)
         * view.in_front(points)

@@ -17,6 +17,7 @@ from fit3dmm.fitting.evidence import Landmarks as Landmarks
 from fit3dmm.fitting.evidence import LightPrior as LightPrior
 from fit3dmm.fitting.evidence import Openings as Openings
 from fit3dmm.fitting.evidence import Photometric as Photometric
+from fit3dmm.fitting.evidence import PositiveLight as PositiveLight
 from fit3dmm.fitting.pipeline import fit as fit
 from fit3dmm.fitting.pipeline import fit_faces as fit_faces
 from fit3dmm.fitting.pipeline import fit_observation as fit_observation

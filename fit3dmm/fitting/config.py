@@ -21,6 +21,7 @@ from fit3dmm.fitting.evidence import (
     LightPrior,
     Openings,
     Photometric,
+    PositiveLight,
 )
 from fit3dmm.fitting.stage import Stage
 from fit3dmm.solve.levenberg_marquardt import LevenbergMarquardt
@@ -47,7 +48,7 @@ DETECTOR = (DETECTOR_MODES,)
 
 _POINTS = ("landmarks", "detector_modes", "openings", "blendshapes", "iris")
 _PRIORS = ("identity", "detail", "expression", "distance", "focal")
-_COLOURS = ("photometric", "albedo", "light")
+_COLOURS = ("photometric", "albedo", "light", "positive_light")
 
 LANDMARK_STAGES = (
     Stage(
@@ -137,6 +138,8 @@ class FitConfig(Settings):
     """How long a focal length is."""
     light: LightPrior = field(default_factory=LightPrior)
     """How a face is lit."""
+    positive_light: PositiveLight = field(default_factory=PositiveLight)
+    """That it is lit by no less than nothing."""
 
     focal_px: float | None = None
     """Focal length in px of the photo where it is known; else EXIF or an estimate."""

@@ -26,6 +26,7 @@ from fit3dmm.energy import (
     normal_prior,
     opening_term,
     photometric_term,
+    positive_light_term,
     project,
     standard_normal,
     surface_samples,
@@ -93,9 +94,8 @@ def model():
 def _values(model, seed: int = 0) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     face = model.sample(generator=generator, expression=True)
-    light = Lighting.ambient_white(0.8) + 0.4 * Lighting.directional(
-        [0.5, 0.4, 1.0], (1.0, 0.9, 0.8)
-    )
+    # Negative on a part of the far side.
+    light = Lighting.ambient_white(0.02) + Lighting.directional([0.5, 0.4, 1.0], (1.0, 0.9, 0.8))
 
     def near(*values: float) -> torch.Tensor:
         wanted = torch.tensor(values, dtype=torch.float64)
@@ -160,7 +160,15 @@ def _terms(model, of_model=lambda points: points):
         "distance": distance_prior(900.0, 0.5),
         "focal": normal_prior("log_focal", 7.0, 0.3),
         "light": light_prior(0.9, 0.3, 0.4, 0.1),
+        "positive light": positive_light_term(sh_basis(_directions(200)), weight[:200], 0.1),
     }
+
+
+def _directions(n: int) -> torch.Tensor:
+    """All around, so that the light of the tests is negative on some of them."""
+    generator = torch.Generator().manual_seed(7)
+    normals = torch.randn(n, 3, generator=generator, dtype=torch.float64)
+    return torch.nn.functional.normalize(normals, dim=1)
 
 
 def _errors(points: LinearPoints, sigma, n_modes: int = 3, seed: int = 5) -> PointErrors:
@@ -193,7 +201,7 @@ def terms(model, request):
 
 
 NAMES = ("detected", "fake detector", "openings", "contour", "iris", "photometric", "identity",
-         "expression", "modes", "distance", "focal", "light")  # fmt: skip
+         "expression", "modes", "distance", "focal", "light", "positive light")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -362,3 +370,19 @@ def test_light_prior_is_lowest_at_plain_white_light():
     # Level 1.2 is one sigma above: half.
     brighter = term({"irradiance_sh": Lighting.ambient_white(1.2).irradiance_sh}).energy
     assert float(brighter) == pytest.approx(0.5, rel=1e-4)
+
+
+def test_only_light_below_zero_costs():
+    """A lamp alone is, to second order, negative on a part of the far side."""
+    normals = _directions(500)
+    term = positive_light_term(sh_basis(normals), torch.ones(500, dtype=torch.float64), 0.1)
+    lamp = Lighting.directional([1.0, 0.0, 0.0]).to(dtype=torch.float64)
+    irradiance = sh_basis(normals) @ lamp.irradiance_sh
+    below = irradiance.clamp(max=0)
+    assert (below < 0).any()
+    at = term({"irradiance_sh": lamp.irradiance_sh})
+    assert float(at.energy) == pytest.approx(float(below.square().sum()) / 0.02)
+    rows = at.jacobian(("irradiance_sh",))["irradiance_sh"]
+    assert torch.equal(rows.abs().sum(1) > 0, (irradiance < 0).flatten())
+    lit = lamp + Lighting.ambient_white(-float(below.min())).to(dtype=torch.float64)
+    assert float(term({"irradiance_sh": lit.irradiance_sh}).energy) < 1e-12

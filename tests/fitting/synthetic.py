@@ -1,5 +1,7 @@
 """Observations made from scenes, so that the truth of a fit is known."""
 
+from collections.abc import Callable
+
 import torch
 
 from fit3dmm.geometry.harmonics import sh_basis
@@ -11,6 +13,8 @@ from fit3dmm.observe.observation import Observation
 from fit3dmm.render.backend import choose_backend
 from fit3dmm.scene import Scene
 
+Irradiance = Callable[[torch.Tensor], torch.Tensor]
+
 
 def observe_scene(
     model: MorphableModel,
@@ -19,13 +23,18 @@ def observe_scene(
     landmark_noise_px: float = 0.0,
     generator: torch.Generator | None = None,
     background_linear: float = 0.2,
+    irradiance: Irradiance | None = None,
 ) -> Observation:
-    """What a perfect detector and camera would see of the scene."""
+    """What a perfect detector and camera would see of the scene.
+
+    Args:
+        irradiance: of each normal (`cam`), where it is not that of the scene's own light.
+    """
     points_mm = model.landmarks_mm("mediapipe478", scene.coefficients)
     points = scene.camera.project(scene.pose.T_cam_model @ points_mm)
     T_crop_photo = crop_around(points, size_px, 1.4)
     crop_scene = scene.replace(camera=scene.camera.cropped(T_crop_photo, size_px, size_px))
-    image = draw(model, crop_scene, background_linear)
+    image = draw(model, crop_scene, background_linear, irradiance)
     if landmark_noise_px:
         points = points + landmark_noise_px * torch.randn(points.shape, generator=generator)
     return Observation(
@@ -49,7 +58,12 @@ def with_points(observation: Observation, points_px: torch.Tensor) -> Observatio
     return observation.seen_by(observation.detection().replace(points_px=points_px))
 
 
-def draw(model: MorphableModel, scene: Scene, background_linear: float) -> torch.Tensor:
+def draw(
+    model: MorphableModel,
+    scene: Scene,
+    background_linear: float,
+    irradiance: Irradiance | None = None,
+) -> torch.Tensor:
     """The picture, at the size of the scene's camera, with each pixel the mean of four."""
     height, width = scene.camera.height_px * 2, scene.camera.width_px * 2
     camera = scene.camera.replace(
@@ -60,8 +74,13 @@ def draw(model: MorphableModel, scene: Scene, background_linear: float) -> torch
     )
     topology = model.surface.topology
     cam = scene.pose.T_cam_model @ model.shape_mm(scene.coefficients)
-    irradiance = sh_basis(vertex_normals(cam, topology)) @ scene.lighting.irradiance_sh
-    colour = model.albedo_linear(scene.coefficients) * irradiance
+    normals = vertex_normals(cam, topology)
+    lit = (
+        sh_basis(normals) @ scene.lighting.irradiance_sh
+        if irradiance is None
+        else irradiance(normals)
+    )
+    colour = model.albedo_linear(scene.coefficients) * lit
     backend = choose_backend("auto", cam.device)
     fragments = backend.rasterise(camera.to_clip(cam)[None], topology.triangles, height, width)
     image = backend.interpolate(colour[None], topology.triangles, fragments)[0]

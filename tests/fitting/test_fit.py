@@ -24,6 +24,7 @@ from fit3dmm.fitting.detector_errors import exact_detector
 from fit3dmm.fitting.initialise import values_at
 from fit3dmm.fitting.pipeline import stage_problem
 from fit3dmm.geometry.camera import Camera
+from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.observe.detection import MEDIAPIPE, Detection
 from fit3dmm.scene import Lighting, Pose, Scene
 from fit3dmm.solve import LevenbergMarquardt, Reason, join, member, scaled, solve
@@ -389,3 +390,32 @@ def test_two_photos_tell_more_of_a_face_than_one(prepared):
         return float((values["identity"] - truths[0].coefficients.identity).norm())
 
     assert off(together.values) < sum(off(one.values) for one in alone) / 2
+
+
+def _hard_lamp(normals: torch.Tensor) -> torch.Tensor:
+    """From the side, with hardly anything from elsewhere; no harmonics of order 2 can follow it."""
+    towards = torch.nn.functional.normalize(torch.tensor([1.0, 0.2, 0.1]), dim=0)
+    return (1.5 * (normals @ towards).clamp(min=0) + 0.01)[:, None].expand(-1, 3)
+
+
+def test_a_hard_lamp_leaves_no_light_below_zero(prepared):
+    truth = Scene.portrait(prepared.model.zeros(), 400, 400)
+    seen = observe_scene(prepared.model, truth, irradiance=_hard_lamp)
+    free = replace(
+        CONFIG,
+        stages=tuple(
+            replace(s, terms=tuple(name for name in s.terms if name != "positive_light"))
+            for s in CONFIG.stages
+        ),
+    )
+    lowest = []
+    for config in (free, CONFIG):
+        result = fit_observation(seen, prepared, config)
+        context = context_at(prepared, seen, config.stages[-1], values_at(result.scene, prepared))
+        points = context.surface.at(prepared.samples.places)
+        shown = points.in_front & (points.facing > 0)
+        light = sh_basis(points.normal_cam[shown]) @ result.scene.lighting.irradiance_sh
+        lowest.append(float(light.min()))
+    assert lowest[0] < -0.03
+    # The constraint is soft: one sigma.
+    assert lowest[1] > -0.01
