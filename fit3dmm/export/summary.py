@@ -54,6 +54,13 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
             "visible_share": quality.visible_share,
             "seen_share": quality.visible_share,  # its former name
             "face_px": quality.face_px,
+            "raw_error_mm": quality.raw_error_mm,
+            "turn_deg": quality.turn_deg,
+            "colour_evidence": quality.colour_evidence,
+            "sharpness": quality.sharpness,
+            "distance_log_sigma": quality.distance_log_sigma,
+            "departure": quality.departure,
+            "failure_chance": quality.failure_chance,
         },
         "axes": _AXES,
         "camera": _rows(scene.camera.opencv_matrix()),

@@ -27,7 +27,7 @@ from fit3dmm.observe.photo import Photo, photo_from_array, read_photo
 from fit3dmm.scene import Scene
 from fit3dmm.solve.problem import Problem, Solution, Values
 from fit3dmm.solve.solvers import solve
-from fit3dmm.unknowns import LOG_FOCAL, bounds_of, scene_of, steps_of
+from fit3dmm.unknowns import LOG_FOCAL, TRANSLATION, bounds_of, scene_of, steps_of
 
 ModelLike = str | Path | MorphableModel | PreparedModel
 
@@ -161,6 +161,9 @@ def _result(
     # The end is judged with what is seen there, which the last stage decided at its start.
     problem = stage_problem(context, config)
     at = problem.evaluate(problem.flat_start())
+    uncertainty = laplace(problem, at)
+    depth_mm = float(values[TRANSLATION][..., 2])
+    distance_log_sigma = abs(float(uncertainty.sigma(TRANSLATION)[-1]) / depth_mm)
     return FitResult(
         scene=scene_of(values, context.intrinsics),
         observation=observation,
@@ -169,8 +172,8 @@ def _result(
         config=config,
         energies=at.energies(),
         stages=reports,
-        quality=judge(context, config, at, reports[-1].reason),
-        uncertainty=laplace(problem, at),
+        quality=judge(context, config, at, reports[-1].reason, distance_log_sigma),
+        uncertainty=uncertainty,
         versions=_versions(),
     )
 

@@ -4,25 +4,46 @@ import math
 
 import torch
 
+from fit3dmm.energy.image import blurred
+from fit3dmm.energy.points import project
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence import Landmarks
 from fit3dmm.fitting.result import Quality
+from fit3dmm.fitting.trust import CAUSES, DOUBTFUL_CHANCE, Signs, failure_chance, main_cause
 from fit3dmm.geometry.rotation import rotation_matrix
+from fit3dmm.observe.detection import MEDIAPIPE_POINTS
+from fit3dmm.observe.observation import Observation
 from fit3dmm.solve.problem import Evaluation, Reason
 from fit3dmm.unknowns import IDENTITY, ROTATION
 
-# Portraits have 0.35 to 0.65; of generated photos all whose landmarks came out more than 4 % wrong,
-# and few others, were above.
+# Beyond these a fit is doubtful whatever else speaks for it. Portraits have landmarks 0.35 to
+# 0.65 mm off; of generated photos all whose landmarks came out more than 4 % wrong, and few others,
+# were above.
 _DOUBTFUL_LANDMARKS_MM, _FAILED_LANDMARKS_MM = 0.75, 4.0
+# Of generated photos, small, dark, blurred and covered ones among them, the worst had 2.7 mm.
+_DOUBTFUL_RAW_MM = 3.5
 _DOUBTFUL_COLOUR = 0.35
 _DOUBTFUL_EXPLAINED = 0.5
 _DOUBTFUL_TURN_DEG = 60.0
 _SMALL_FACE_PX = 48.0
 _STRANGE_FACE_SIGMAS = 1.8
+_LIPS_AND_LIDS = (
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
+)  # fmt: skip
+# Of the crop's side: what lies around the face is often out of focus for good reason.
+_RIM = 0.25
+_BLURS_PX, _REFERENCE_SIZE_PX = (0.5, 1.0, 4.0), 224
 
 
-def judge(context: Context, config: FitConfig, at: Evaluation, reason: Reason) -> Quality:
+def judge(
+    context: Context,
+    config: FitConfig,
+    at: Evaluation,
+    reason: Reason,
+    distance_log_sigma: float | None = None,
+) -> Quality:
     """Look at where the last stage ended.
 
     Args:
@@ -30,43 +51,19 @@ def judge(context: Context, config: FitConfig, at: Evaluation, reason: Reason) -
         config: its settings.
         at: its terms there.
         reason: why it stopped.
+        distance_log_sigma: the fit's own doubt about the distance of the camera.
     """
-    observation, values = context.observation, context.values
-    landmark_mm = _landmark_error_mm(context, config)
-    colour, explained = None, None
-    if "photometric" in at.terms:
-        colour, explained = config.photometric.explained(context)
     seen = context.surface.at(context.prepared.samples.places)
     visible_share = float((seen.in_front & seen.inside & (seen.facing > 0)).float().mean())
-    low, high = observation.all_points_px.amin(0), observation.all_points_px.amax(0)
-    face_px = float((high - low).max())
-    # A head that leans to its shoulder shows as much of itself as an upright one, so only the angle
-    # out of the picture's plane counts: that between the head's and the camera's axes.
-    facing = rotation_matrix(values[ROTATION])[..., 2, 2].clamp(-1, 1)
-    turn_deg = math.degrees(math.acos(float(facing)))
-    identity = values[IDENTITY]
-    strange = float(identity.square().mean().sqrt()) if identity.numel() else 0.0
-
-    remarks = []
-    if landmark_mm > _DOUBTFUL_LANDMARKS_MM:
-        remarks.append(
-            f"The detector's points lie {landmark_mm:.1f} mm off what a face explains: "
-            "is part of it hidden?"
-        )
-    if colour is not None and colour > _DOUBTFUL_COLOUR:
-        remarks.append(
-            "The colours differ much from the photo's: strong shadows or a false colour?"
-        )
-    if explained is not None and explained < _DOUBTFUL_EXPLAINED:
-        remarks.append(
-            f"Only {100 * explained:.0f} % of the seen face looks like one: is something before it?"
-        )
-    if turn_deg > _DOUBTFUL_TURN_DEG:
-        remarks.append(f"The head is turned by {turn_deg:.0f} degrees: half the face is a guess.")
-    if face_px < _SMALL_FACE_PX:
-        remarks.append(f"The face is {face_px:.0f} px large: little of its shape can be seen.")
+    signs = _signs(context, config, at, distance_log_sigma)
+    landmark_mm = math.nan if signs.landmark_error_mm is None else signs.landmark_error_mm
+    remarks = [CAUSES[name].remark(signs) for name in _beyond_doubt(signs)]
+    strange = signs.departure or 0.0
     if strange > _STRANGE_FACE_SIGMAS:
         remarks.append(f"The shape is unusual ({strange:.1f} sigmas).")
+    chance = failure_chance(signs)
+    if chance > DOUBTFUL_CHANCE and not remarks:
+        remarks.append(main_cause(signs))
     failed = (
         reason is Reason.NOT_FINITE
         or not math.isfinite(landmark_mm)
@@ -75,13 +72,116 @@ def judge(context: Context, config: FitConfig, at: Evaluation, reason: Reason) -
     if failed:
         remarks.append("The fit did not reach the photo.")
     verdict = "failed" if failed else "doubtful" if remarks else "good"
-    return Quality(verdict, tuple(remarks), landmark_mm, colour, visible_share, face_px, explained)
+    return Quality(
+        verdict,
+        tuple(remarks),
+        landmark_mm,
+        signs.photometric_error,
+        visible_share,
+        signs.face_px or 0.0,
+        signs.explained_share,
+        signs.raw_error_mm,
+        signs.colour_evidence,
+        signs.turn_deg,
+        signs.sharpness,
+        signs.distance_log_sigma,
+        signs.departure,
+        chance,
+    )
 
 
-def _landmark_error_mm(context: Context, config: FitConfig) -> float:
-    """Of all points of all detectors."""
+def signs_of(quality: Quality) -> Signs:
+    """What a judgement rests on."""
+    known = math.isfinite(quality.landmark_error_mm)
+    return Signs(
+        quality.landmark_error_mm if known else None,
+        quality.raw_error_mm,
+        quality.photometric_error,
+        quality.explained_share,
+        quality.colour_evidence,
+        quality.turn_deg,
+        quality.face_px,
+        quality.sharpness,
+        quality.distance_log_sigma,
+        quality.departure,
+    )
+
+
+def _signs(
+    context: Context, config: FitConfig, at: Evaluation, distance_log_sigma: float | None
+) -> Signs:
+    colour, explained, evidence = None, None, None
+    if "photometric" in at.terms:
+        colour, explained = config.photometric.explained(context)
+        evidence = explained * float(config.photometric.weights(context).sum())
+    low, high = context.observation.all_points_px.aminmax(dim=0)
+    # A head that leans to its shoulder shows as much of itself as an upright one, so only the angle
+    # out of the picture's plane counts: that between the head's and the camera's axes.
+    facing = rotation_matrix(context.values[ROTATION])[..., 2, 2].clamp(-1, 1)
+    return Signs(
+        _landmark_error_mm(context, config),
+        _raw_error_mm(context),
+        colour,
+        explained,
+        evidence,
+        math.degrees(math.acos(float(facing))),
+        float((high - low).max()),
+        _sharpness(context.observation),
+        distance_log_sigma,
+        _departure(context),
+    )
+
+
+def _sharpness(observation: Observation) -> float:
+    """Finest contrasts of the picture about the face, over those four times as wide."""
+    image = observation.image_linear.mean(-1, keepdim=True)
+    image = (image / image.mean().clamp_min(1e-6)).clamp(max=4.0)
+    margin = round(_RIM * observation.size_px)
+    scale = observation.size_px / _REFERENCE_SIZE_PX
+    fine, middle, coarse = (blurred(image, scale * px) for px in _BLURS_PX)
+    inner = slice(margin, -margin)
+    sharp, soft = (part[inner, inner].std() for part in (fine - middle, middle - coarse))
+    return float(sharp / soft.clamp_min(1e-6))
+
+
+def _beyond_doubt(signs: Signs) -> list[str]:
+    """Names of causes that suffice by themselves."""
+    found = {
+        "points": (signs.landmark_error_mm or 0) > _DOUBTFUL_LANDMARKS_MM,
+        "lips and lids": (signs.raw_error_mm or 0) > _DOUBTFUL_RAW_MM,
+        "colours": (signs.photometric_error or 0) > _DOUBTFUL_COLOUR,
+        "cover": signs.explained_share is not None and signs.explained_share < _DOUBTFUL_EXPLAINED,
+        "turn": (signs.turn_deg or 0) > _DOUBTFUL_TURN_DEG,
+        "size": signs.face_px is not None and signs.face_px < _SMALL_FACE_PX,
+    }
+    return [name for name, is_so in found.items() if is_so]
+
+
+def _departure(context: Context) -> float | None:
+    identity = context.values[IDENTITY]
+    return float(identity.square().mean().sqrt()) if identity.numel() else None
+
+
+def _landmark_error_mm(context: Context, config: FitConfig) -> float | None:
+    """Of all points of all detectors; None where none was asked."""
     detectors = [one for one in config.evidence().values() if isinstance(one, Landmarks)]
     off_px = [one.unexplained_px(context) for one in detectors if one.applies(context)]
     if not off_px:
-        return math.nan
+        return None
     return float(torch.cat(off_px).square().sum(-1).mean().sqrt()) / context.px_per_mm
+
+
+def _raw_error_mm(context: Context) -> float | None:
+    """Of seen lips and lids, from where MediaPipe saw them; None where it did not, or they hide."""
+    seen_by = [
+        one for one in context.observation.detections.values() if one.point_set == MEDIAPIPE_POINTS
+    ]
+    surface = context.surface.at(context.prepared.model.landmarks[MEDIAPIPE_POINTS])
+    rows = torch.tensor(_LIPS_AND_LIDS, device=surface.facing.device)
+    rows = rows[(surface.facing[rows] > 0) & surface.in_front[rows]]
+    if not seen_by or not len(rows):
+        return None
+    points = context.prepared.points[MEDIAPIPE_POINTS].select(rows)
+    at = project(points, context.values, context.intrinsics)
+    off_px = at.px - seen_by[0].points_px[rows].to(at.px)
+    return float(off_px.square().sum(-1).mean().sqrt()) / context.px_per_mm

@@ -46,6 +46,23 @@ class Quality:
     explained_share: float | None = None
     """Share of the seen face that looks like the model there; the rest is hair, glasses, a hand or
     a hard shadow. None without the photometric term."""
+    raw_error_mm: float | None = None
+    """Root mean square distance of seen lips and lids from where MediaPipe saw them, taken at its
+    word; None where it saw none, and in older results, as what follows."""
+    colour_evidence: float | None = None
+    """Independent observations of colour that look like the face; None without the photometric
+    term."""
+    turn_deg: float | None = None
+    """Angle between the head's axis and the camera's."""
+    sharpness: float | None = None
+    """Finest contrasts of the picture about the face, over those four times as wide."""
+    distance_log_sigma: float | None = None
+    """The fit's own doubt about the distance of the camera, as a natural logarithm."""
+    departure: float | None = None
+    """From the mean face: root mean square of the identity coefficients, in the model's sigmas."""
+    failure_chance: float | None = None
+    """Probability that the mean face would have been as near to the truth or nearer
+    (`fitting.trust`)."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,163 @@
+"""How likely a fit is to be no nearer to the truth than the mean face, and what speaks for that.
+
+A logistic model of a few signs that can be seen without the truth. Each of them can only make a
+fit worse, so that what is blamed is to blame. Its weights come from generated photos of the half
+that is for choosing, as they are and made small, dark, blurred or partly covered:
+`python benchmarks/run_quality.py --choose`.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What is known of a fit without the truth; None where nothing was looked at."""
+
+    landmark_error_mm: float | None = None
+    """What the detector's points lie off where it should see the model's."""
+    raw_error_mm: float | None = None
+    """What lips and lids lie off the detector's, taken at its word."""
+    photometric_error: float | None = None
+    """Of the colours, as a share of the face's mean light."""
+    explained_share: float | None = None
+    """Of the seen face, what looks like one."""
+    colour_evidence: float | None = None
+    """Independent observations of colour that look like the face (`Photometric.correlation_mm`)."""
+    turn_deg: float | None = None
+    """Between the head's axis and the camera's."""
+    face_px: float | None = None
+    """Longer side of the face in the photo."""
+    sharpness: float | None = None
+    """Finest contrasts of the picture about the face, over those four times as wide."""
+    distance_log_sigma: float | None = None
+    """The fit's own doubt about the distance of the camera."""
+    departure: float | None = None
+    """From the mean face: root mean square of the identity coefficients."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Something that spoils fits."""
+
+    amount: Callable[[Signs], float | None]
+    """Rises as a fit gets worse; None where it is not known."""
+    remark: Callable[[Signs], str]
+    """What to say of it."""
+
+
+CAUSES: Mapping[str, Cause] = {
+    "points": Cause(
+        lambda signs: _logarithm(signs.landmark_error_mm),
+        lambda signs: (
+            f"The detector's points lie {signs.landmark_error_mm:.1f} mm off what a face explains: "
+            "is part of it hidden?"
+        ),
+    ),
+    "lips and lids": Cause(
+        lambda signs: _logarithm(signs.raw_error_mm),
+        lambda signs: (
+            f"Lips and lids lie {signs.raw_error_mm:.1f} mm off where the detector saw them: "
+            "is the expression an unusual one?"
+        ),
+    ),
+    "colours": Cause(
+        lambda signs: _logarithm(signs.photometric_error),
+        lambda signs: "The colours differ much from the photo's: strong shadows or a false colour?",
+    ),
+    "cover": Cause(
+        lambda signs: None if signs.explained_share is None else 1 - signs.explained_share,
+        lambda signs: (
+            f"Only {100 * (signs.explained_share or 0):.0f} % of the seen face looks like one: "
+            "is something before it?"
+        ),
+    ),
+    "evidence": Cause(
+        lambda signs: (
+            None if signs.colour_evidence is None else -math.log(max(signs.colour_evidence, 0.1))
+        ),
+        lambda signs: (
+            "Little of the face is seen and looks like one: hair, glasses, a hand, a turned head "
+            "or a shadow?"
+        ),
+    ),
+    "turn": Cause(
+        lambda signs: None if signs.turn_deg is None else (signs.turn_deg / 30) ** 2,
+        lambda signs: (
+            f"The head is turned by {signs.turn_deg:.0f} degrees: much of the face is a guess."
+        ),
+    ),
+    "size": Cause(
+        lambda signs: None if signs.face_px is None else -math.log(max(signs.face_px, 1.0) / 224),
+        lambda signs: f"The face is {signs.face_px:.0f} px large: little of its shape can be seen.",
+    ),
+    "blur": Cause(
+        lambda signs: None if signs.sharpness is None else -math.log(max(signs.sharpness, 1e-3)),
+        lambda signs: "The face is blurred or small: little of its shape can be seen.",
+    ),
+    "distance": Cause(
+        lambda signs: signs.distance_log_sigma,
+        lambda signs: (
+            "The photo says little of how far the camera was, and so of the depth of the face."
+        ),
+    ),
+    "mean face": Cause(
+        lambda signs: None if signs.departure is None else -math.log(signs.departure + 0.02),
+        lambda signs: "The shape is hardly other than the mean face: the photo told little of it.",
+    ),
+}
+"""By name. Those without a weight below speak only where they are beyond doubt
+(`fitting.quality`)."""
+
+
+def _logarithm(value: float | None) -> float | None:
+    return None if value is None else math.log(max(value, 1e-3))
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What a cause counts."""
+
+    usual: float
+    """Its amount on the median photo."""
+    log_odds: float
+    """By which a unit more raises the logarithm of the odds."""
+
+
+INTERCEPT = -1.642
+WEIGHTS: Mapping[str, Weight] = {
+    "points": Weight(-0.66, 2.21),
+    "evidence": Weight(-3.86, 1.94),
+    "turn": Weight(0.22, 1.19),
+    "blur": Weight(1.46, 0.26),
+    "distance": Weight(0.264, 16.3),
+    "mean face": Weight(1.02, 2.12),
+}
+DOUBTFUL_CHANCE = 0.35
+"""Above it a fit is doubtful: so are three of ten of the fits that the weights come from, of which
+two thirds were worse than the mean face, and of the others one in nine."""
+NOTHING_KNOWN = 1.0
+"""Chance where nothing was compared with the photo."""
+
+
+def failure_chance(signs: Signs) -> float:
+    """Probability that the mean face would have been as near to the truth or nearer."""
+    if signs.landmark_error_mm is None and signs.photometric_error is None:
+        return NOTHING_KNOWN
+    return 1 / (1 + math.exp(-(INTERCEPT + sum(_raised(signs).values()))))
+
+
+def main_cause(signs: Signs) -> str:
+    """What raises the chance of failure most over that of the median photo, in a sentence."""
+    raised = _raised(signs)
+    return CAUSES[max(raised, key=lambda name: raised[name])].remark(signs)
+
+
+def _raised(signs: Signs) -> dict[str, float]:
+    """By each cause, of the logarithm of the odds. What is not known counts as usual."""
+    raised = {}
+    for name, weight in WEIGHTS.items():
+        amount = CAUSES[name].amount(signs)
+        raised[name] = 0.0 if amount is None else weight.log_odds * (amount - weight.usual)
+    return raised
