@@ -59,7 +59,7 @@ class Judged:
 
 def measure(options: Namespace) -> Iterator[Metric]:
     """All photos, then the statistics."""
-    half = "choose" if options.choose else "report"
+    half = "validation" if options.choose else "test"
     protocol = Synthetic(
         options.cases, options.seed, half, "held-out", options.photo_px, options.edition
     )
