@@ -1,6 +1,6 @@
 """What an evaluation protocol is: it lists cases, scores one, and sums up all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
@@ -196,9 +196,3 @@ def require_path(data: Path, relative: str, layout: str, *, deep: bool = True) -
                 return found[0]
     state = "lacks" if data.is_dir() else "is not a folder, so it lacks"
     raise InputError(f"{data} {state} {relative}; expected this layout:\n{layout}")
-
-
-def mean_and_std(values: Sequence[float], name: str) -> Mapping[str, float]:
-    """Mean and population standard deviation over cases, as columns."""
-    array = np.asarray(values, dtype=np.float64)
-    return {f"{name} mean": float(array.mean()), f"{name} std": float(array.std())}

@@ -44,7 +44,7 @@ class VisibleSurface:
         column, row = px.floor().long().clamp(0, size - 1).unbind(1)
         inside = ((px >= 0) & (px < size)).all(1) & self.observation.inside[row, column]
         in_front = -cam[:, 2] < self.depth_mm[row, column] + _DEPTH_TOLERANCE_MM
-        return SeenPoints(cam, normal, (normal * towards).sum(1), in_front, inside, px, row, column)
+        return SeenPoints(cam, normal, (normal * towards).sum(1), in_front, inside, row, column)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,6 @@ class SeenPoints:
     """Not hidden behind another part of the surface."""
     inside: Bool[Tensor, "points"]
     """Within the crop and the photo."""
-    crop_px: Float[Tensor, "points 2"]
     row: Tensor
     column: Tensor
 

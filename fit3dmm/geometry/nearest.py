@@ -41,7 +41,6 @@ class NearestSurface:
         triangles: Int[np.ndarray, "triangles 3"],
         part: Int[np.ndarray, "triangles"] | None = None,
     ) -> None:
-        self._triangles = triangles
         self._corners = vertices_mm[triangles]
         self._part = np.zeros(len(triangles), dtype=np.int64) if part is None else part
         self._normals = triangle_normals(Mesh(vertices_mm, triangles))

@@ -96,11 +96,6 @@ def read_checkpoint(folder: Path, settings: Any) -> Checkpoint | None:
     )
 
 
-def delete_checkpoint(folder: Path) -> None:
-    """Forget an interrupted training."""
-    (folder / f"{_NAME}.safetensors").unlink(missing_ok=True)
-
-
 def half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """As float16, for shipping."""
     return {k: v.to(torch.float16) if v.is_floating_point() else v for k, v in weights.items()}

@@ -120,14 +120,17 @@ def test_points_that_are_left_out_pull_nothing(name, most, trial):
 def test_a_detector_may_be_taken_at_its_word(trial):
     plain = VARIANTS["detector taken at its word"].change(trial)
     assert plain.prepared.detectors[MEDIAPIPE].errors.n_modes == 0
-    assert 0.2 < plain.run()[0].coefficients.identity.norm() < 8
+    believed, known = (one.run()[0].coefficients.identity for one in (plain, trial))
+    # What the detector errs by becomes somebody's shape, as the prior allows it.
+    assert (believed - known).norm() > 0.5 * known.norm()
+    assert believed.norm() < 8
 
 
 def test_a_perfect_detector_sees_the_true_points(trial):
     seen = VARIANTS["true points"].change(trial).observation.detection().points_px.numpy()
     off_px = np.linalg.norm(seen - trial.observation.detection().points_px.numpy(), axis=1)
-    # The real one is off by some pixels of a face of a hundred, and nowhere near by chance.
-    assert 0.3 < np.median(off_px) < 8
+    # The real one is off by a pixel or two of a face of ninety, and nowhere near by chance.
+    assert 0.5 < np.median(off_px) < 3
 
 
 def test_a_known_focal_length_is_kept_and_a_remembered_one_about(trial):

@@ -29,6 +29,23 @@ def test_no_sampled_point_of_a_triangle_is_nearer():
     assert (found <= np.linalg.norm(sampled - points[:, None], axis=2).min(axis=1) + 1e-12).all()
 
 
+def test_the_quick_search_finds_what_trying_every_triangle_finds():
+    stored = toy_stored()
+    triangles = quads_to_triangles(stored.base_faces)
+    rng = np.random.default_rng(1)
+    near = stored.mean_mm[rng.integers(len(stored.mean_mm), size=300)]
+    points = near + 10 * rng.normal(size=near.shape)
+    found = NearestSurface(stored.mean_mm, triangles).closest(points)
+    corners = np.broadcast_to(stored.mean_mm[triangles], (300, len(triangles), 3, 3))
+    weights = closest_in_triangles(points[:, None], corners)
+    places = np.einsum("ptc,ptcx->ptx", weights, corners)
+    nearest = np.linalg.norm(places - points[:, None], axis=2).min(axis=1)
+    # The same formula on the same triangles.
+    np.testing.assert_allclose(found.distance_mm, nearest, rtol=1e-12)
+    apart = np.linalg.norm(found.points_mm - points, axis=1)
+    np.testing.assert_allclose(found.distance_mm, apart, rtol=1e-9)
+
+
 def test_matches_keep_to_their_part_their_side_and_off_the_border():
     # Two parallel squares, the upper one looking down; a point between them looks up.
     square = np.array([[0.0, 0, 0], [4, 0, 0], [4, 4, 0], [0, 4, 0]])
