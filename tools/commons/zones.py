@@ -11,7 +11,7 @@ from commons.skins import smoothstep
 
 # Light on the last tooth, and where it fades, behind the lips.
 _BACK_LIGHT = 0.15
-_DARKENS_MM, _TONGUE_DARKENS_MM = (40.0, 9.0), (68.0, 32.0)
+_DARKENS_MM, _TONGUE_DARKENS_MM = (40.0, 9.0), (64.0, 20.0)
 # What a tooth's neighbours and the roof of the mouth take of it.
 _BETWEEN_TEETH, _FACING_INWARDS = 0.65, 0.5
 # Thickness of the lower and the upper lid's edge in front of the ball.
