@@ -37,8 +37,9 @@ class DetailPrior(Evidence):
     """Detail coefficients are those of people."""
 
     per: ClassVar[Per] = "person"
-    sigma: float = 1.0
-    """Spread, in the model's own sigmas."""
+    sigma: float = 1.5
+    """Spread, in the model's own sigmas. With half as much again as Commons says, a real head came
+    out 0.03 mm nearer, and generated ones as before."""
 
     def term(self, context: Context) -> Term | None:
         """None where a model has no such coefficients."""
