@@ -128,7 +128,7 @@ def test_knowing_the_detector_gives_better_faces(prepared):
     exact = landmark_error_model(exact_detector(468, 2.0), prepared.points[MEDIAPIPE_POINTS])
     naive = prepared.replace(detectors={MEDIAPIPE: exact})
     known_off, naive_off = [], []
-    for seed in range(10):
+    for seed in range(20):
         generator = torch.Generator().manual_seed(seed)
         truth = portrait(model, generator)
         observation = with_errors(prepared, truth, observe_scene(model, truth, 64), generator)
@@ -138,9 +138,12 @@ def test_knowing_the_detector_gives_better_faces(prepared):
             scene = fit_observation(observation, which, settings).scene
             turn = scene.pose.T_cam_model.rotation.T @ truth.pose.T_cam_model.rotation
             off.append([shape_error_mm(model, scene, truth), float((turn - torch.eye(3)).norm())])
-    known, plain = torch.tensor(known_off).mean(0), torch.tensor(naive_off).mean(0)
-    assert known[0] < 0.85 * plain[0]
-    assert known[1] < 0.8 * plain[1]
+    known, plain = torch.tensor(known_off), torch.tensor(naive_off)
+    gain = plain - known
+    error = gain.std(0) / len(gain) ** 0.5
+    # Shape and turn of twenty people come out better by more than chance, and by a good part.
+    assert (gain.mean(0) > 2 * error).all()
+    assert (known.mean(0) < 0.9 * plain.mean(0)).all()
 
 
 def portrait(model, generator) -> Scene:
