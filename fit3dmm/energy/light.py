@@ -29,7 +29,10 @@ def positive_light_term(
         below = (irradiance.detach() < 0).to(irradiance) / sigma_linear
 
         def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
-            return {IRRADIANCE: rows_wrt_light(below, harmonics)} if IRRADIANCE in free else {}
+            # Most photos need no such help, and their steps shall not pay for it.
+            if IRRADIANCE not in free or not below.any():
+                return {}
+            return {IRRADIANCE: rows_wrt_light(below, harmonics)}
 
         rows = weight.repeat_interleave(3).expand_as(residual.flatten(-2))
         return Residuals(residual.flatten(-2), energy.sum(-1), rows, jacobian)
