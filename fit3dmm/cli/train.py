@@ -15,6 +15,7 @@ from fit3dmm._errors import InputError
 from fit3dmm._parallel import available_cores
 from fit3dmm._version import __version__
 from fit3dmm.model.files import load_model
+from fit3dmm.model.landmarks import NETWORK_POINTS
 from fit3dmm.model.library import SHIPPED
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.regress.batch import batch_of
@@ -69,9 +70,7 @@ class Train:
         torch.set_num_threads(self.threads)
         device = self._device()
         model = load_model(self.model)
-        point_sets = tuple(
-            name for name in ("mediapipe478", "surface200") if name in model.landmarks
-        )
+        point_sets = point_sets_of(model)
         studio = StudioSettings(
             size_px=max(phase.size_px for phase in self.settings.phases), point_sets=point_sets
         )
@@ -143,6 +142,11 @@ class Train:
                 "held_out": best.parts if best else {},
             },
         )
+
+
+def point_sets_of(model: MorphableModel) -> tuple[str, ...]:
+    """Which points a network of a model sees: those that the model has."""
+    return tuple(name for name in NETWORK_POINTS if name in model.landmarks)
 
 
 def make_studio(model: str, others: tuple[str, ...], settings: StudioSettings) -> Studio:
