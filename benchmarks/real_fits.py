@@ -15,13 +15,10 @@ from fit3dmm.evaluate.synthetic.methods import POSE_ONLY
 from fit3dmm.fitting import FitConfig, FitResult, fit_observation
 from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.detect import detect_faces
-from fit3dmm.observe.observation import observe_face
-from fit3dmm.observe.photo import read_photo
 from fit3dmm.synthetic.heads import outer_face
 from identity import NeutralFace
 from real_heads import ScannedHead
-from variants import DEFAULT, VARIANTS, Trial
+from variants import DEFAULT, VARIANTS, Trial, trial_of
 
 MEAN_FACE, LANDMARKS_ONLY, FOCAL_KNOWN = "mean face", "landmarks only", "focal known"
 METHODS = (DEFAULT, LANDMARKS_ONLY, MEAN_FACE)
@@ -61,28 +58,11 @@ def fit_photo(
         scanned: whose face it is.
         focal_px: of the photo, for variants that are told.
     """
-    trial = trial_of(photo, focal_px)
+    trial = trial_of(photo, focal_px=focal_px)
     if trial is None:
         return {}
     model = trial.prepared.model
     return {name: _look_at(_METHOD[name](trial), model, scanned) for name in methods}
-
-
-def trial_of(photo: Path, focal_px: float | None = None) -> Trial | None:
-    """The default fit before it is run; None where no face is found."""
-    picture, config = read_photo(photo), FitConfig()
-    faces = detect_faces(picture)
-    if not faces:
-        return None
-    return Trial(
-        picture,
-        faces[0],
-        None,
-        observe_face(picture, faces[0], config.size_px),
-        prepared_model("commons", config.photometric.n_samples),
-        config,
-        focal_px=focal_px,
-    )
 
 
 def around_mouth(model: MorphableModel, reach_mm: float = 20.0) -> np.ndarray:

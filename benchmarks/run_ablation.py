@@ -17,20 +17,16 @@ import numpy as np
 
 from fit3dmm._errors import InputError
 from fit3dmm._parallel import available_cores, run_in_parallel
-from fit3dmm.evaluate.preset_fitter import face_of_scene, prepared_model
+from fit3dmm.evaluate.preset_fitter import face_of_scene
 from fit3dmm.evaluate.protocol import Case
 from fit3dmm.evaluate.synthetic import Synthetic, make_set
 from fit3dmm.evaluate.synthetic.scores import score_face
-from fit3dmm.fitting import FitConfig
-from fit3dmm.observe.detect import detect_faces
-from fit3dmm.observe.observation import observe_face
-from fit3dmm.observe.photo import read_photo
 from fit3dmm.synthetic.specification import Kind
 from fit3dmm.synthetic.truth import read_truth
 from harness import Metric, run, time_metric
 from paired import against
 from run_accuracy import add_set_arguments, number_metric
-from variants import DEFAULT, VARIANTS, Trial
+from variants import DEFAULT, VARIANTS, Trial, trial_of
 
 NUMBERS = (
     "neutral_mm",
@@ -113,20 +109,8 @@ def try_variants(case: Case, names: Sequence[str]) -> Results:
 def load_trial(case: Case) -> Trial | None:
     """The default fit of a case before it is run; None where no face is found."""
     assert case.photo is not None
-    photo, config = read_photo(case.photo), FitConfig()
     truth = read_truth(case.truth[0])
-    faces = detect_faces(photo)
-    if not faces:
-        return None
-    return Trial(
-        photo,
-        faces[0],
-        truth,
-        observe_face(photo, faces[0], config.size_px),
-        prepared_model("commons", config.photometric.n_samples),
-        config,
-        focal_px=truth.focal_px,
-    )
+    return trial_of(case.photo, truth, truth.focal_px)
 
 
 def _of_variant(name: str, results: Mapping[str, Results]) -> Iterator[Metric]:

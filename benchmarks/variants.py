@@ -7,10 +7,12 @@ that a term that is added gets its variant, and a change that would change nothi
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import torch
 
 from fit3dmm.energy import model_points
+from fit3dmm.evaluate.preset_fitter import prepared_model
 from fit3dmm.fitting import (
     FitConfig,
     FitResult,
@@ -22,10 +24,11 @@ from fit3dmm.fitting import (
 from fit3dmm.fitting.detector_errors import LandmarkErrorModel, exact_detector, landmark_error_model
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.detect import detect_faces
 from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS
 from fit3dmm.observe.face import FACE_OVAL, N_POINTS, DetectedFace
 from fit3dmm.observe.observation import Observation, observe_face
-from fit3dmm.observe.photo import Photo
+from fit3dmm.observe.photo import Photo, read_photo
 from fit3dmm.scene import Scene
 from fit3dmm.solve import LBFGS, Adam, Solver
 from fit3dmm.synthetic.truth import Truth
@@ -80,6 +83,25 @@ class Trial:
         """Fit; returns also the seconds that the stages took."""
         result = self.result()
         return result.scene, result.seconds
+
+
+def trial_of(
+    photo: Path, truth: Truth | None = None, focal_px: float | None = None
+) -> Trial | None:
+    """The default fit of the largest face before it is run; None where no face is found."""
+    picture, config = read_photo(photo), FitConfig()
+    faces = detect_faces(picture)
+    if not faces:
+        return None
+    return Trial(
+        picture,
+        faces[0],
+        truth,
+        observe_face(picture, faces[0], config.size_px),
+        prepared_model("commons", config.photometric.n_samples),
+        config,
+        focal_px=focal_px,
+    )
 
 
 Change = Callable[[Trial], Trial]

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
 Result = TypeVar("Result")
@@ -44,26 +45,37 @@ def run_in_parallel(
         for place, task in enumerate(tasks):
             yield place, function(*task)
         return
-    # Threads of a library must be limited before it is loaded, so through the environment that
-    # the new processes inherit.
+    with one_thread_each():
+        pool = ProcessPoolExecutor(
+            min(jobs, len(tasks)),
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=end_with_the_parent,
+        )
+        try:
+            places = {pool.submit(function, *task): place for place, task in enumerate(tasks)}
+            for future in as_completed(places):
+                yield places[future], future.result()
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                "A worker process was killed, perhaps for want of memory: run the same command "
+                "again with fewer --jobs; finished cases are kept."
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Processes that are started within compute with one thread.
+
+    Threads of a library must be limited before it is loaded, so through the environment that the
+    new processes inherit.
+    """
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(_ONE_THREAD)
-    pool = ProcessPoolExecutor(
-        min(jobs, len(tasks)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_end_with_the_parent,
-    )
     try:
-        places = {pool.submit(function, *task): place for place, task in enumerate(tasks)}
-        for future in as_completed(places):
-            yield places[future], future.result()
-    except BrokenProcessPool as error:
-        raise RuntimeError(
-            "A worker process was killed, perhaps for want of memory: run the same command again "
-            "with fewer --jobs; finished cases are kept."
-        ) from error
+        yield
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -71,8 +83,9 @@ def run_in_parallel(
                 os.environ[name] = value
 
 
-def _end_with_the_parent() -> None:
-    """Workers hold both ends of their queue, so they would wait for a killed parent for ever."""
+def end_with_the_parent() -> None:
+    """For a worker to call first. Workers hold both ends of their queue, so they would wait for a
+    killed parent for ever."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

@@ -102,7 +102,7 @@ def _neighbours(
     samples: SurfaceSamples, points_mm: Float[Tensor, "points 3"]
 ) -> Int[Tensor, "points near"]:
     """As many nearest points of the mean face as stand for a disc of `_NEIGHBOURHOOD_MM`."""
-    # SciPy takes a third of a second to import: settings are read and help is given without it.
+    # Imported here, because settings are read and help is given without it.
     from scipy.spatial import KDTree
 
     disc_mm2 = math.pi * _NEIGHBOURHOOD_MM**2

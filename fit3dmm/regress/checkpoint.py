@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -94,8 +93,3 @@ def read_checkpoint(folder: Path, settings: Any) -> Checkpoint | None:
         best_loss=note["best_loss"],
         looks_since_best=note["looks_since_best"],
     )
-
-
-def half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """As float16, for shipping."""
-    return {k: v.to(torch.float16) if v.is_floating_point() else v for k, v in weights.items()}

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from fit3dmm._parallel import end_with_the_parent, one_thread_each
 from fit3dmm.synthetic.fast.example import Example
 
 StudioMaker = Callable[[], Any]
@@ -54,12 +55,13 @@ class PicturePool:
             context = multiprocessing.get_context("spawn")
             self._orders: Any = context.Queue()
             self._done: Any = context.Queue()
-            for _ in range(processes):
-                process = context.Process(
-                    target=_render, args=(make_studio, self._orders, self._done), daemon=True
-                )
-                process.start()
-                self._processes.append(process)
+            with one_thread_each():
+                for _ in range(processes):
+                    process = context.Process(
+                        target=_render, args=(make_studio, self._orders, self._done), daemon=True
+                    )
+                    process.start()
+                    self._processes.append(process)
 
     def _open(self, signature: str) -> None:
         note = self._folder / "pool.json"
@@ -184,11 +186,8 @@ class PicturePool:
 
 def _render(make_studio: StudioMaker, orders: Any, done: Any) -> None:
     """A process that renders what is ordered until its parent ends."""
-    parent = multiprocessing.parent_process()
+    end_with_the_parent()
     studio = make_studio()
-    while parent is None or parent.is_alive():
-        try:
-            number, seed = orders.get(timeout=1.0)
-        except queue.Empty:
-            continue
+    while True:
+        number, seed = orders.get()
         done.put((number, studio.take(seed)))

@@ -23,14 +23,13 @@ from fit3dmm.synthetic.looks import LOOKS
 from fit3dmm.synthetic.parts import Material, Part, assemble
 from fit3dmm.synthetic.photo import Photograph, take_photo
 from fit3dmm.synthetic.probes import softened, turned_probe
-from fit3dmm.synthetic.props import occluder_part, torso_part
+from fit3dmm.synthetic.props import has_shoulders, occluder_part, torso_part
 from fit3dmm.synthetic.skin import detailed_skin
 from fit3dmm.synthetic.specification import Specification
 from fit3dmm.synthetic.strands import strand_hair
 from fit3dmm.synthetic.tracer import first_hits
 from fit3dmm.synthetic.truth import Truth, write_truth
 
-_WIDEST_NECK_MM = 170.0
 _IRIS_CENTRES = (468, 473)
 _SEEN_TOLERANCE_MM = 0.1
 """A vertex this far behind what is seen still counts as that surface: rounding."""
@@ -162,15 +161,9 @@ def _parts(
     spared = np.arange(len(albedo)) >= measured
     whole = [Part(head.expressive_mm, triangles, albedo, material, spared=spared), *others]
     parts = [part.moved(view.rotation, view.translation_mm) for part in whole]
-    if case.kind == "held-out" and not _has_shoulders(head):
+    if case.kind == "held-out" and not has_shoulders(head.neutral_mm):
         parts.append(_torso(head, case, view))
     return parts, eyes, albedo
-
-
-def _has_shoulders(head: Head) -> bool:
-    """Heads of some models end below the collar bones."""
-    bottom = head.neutral_mm[head.neutral_mm[:, 1] < head.neutral_mm[:, 1].min() + 20]
-    return bool(np.ptp(bottom[:, 0]) > _WIDEST_NECK_MM)
 
 
 def _torso(head: Head, case: Specification, view: View) -> Part:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.spatial import KDTree
+from torch import Tensor
 
 from fit3dmm.colour import LUMINANCE
 from fit3dmm.model.morphable import MorphableModel
@@ -26,9 +27,9 @@ _MOVES_OWN_WAY = 0.25
 """Spread of the factor by which a place of one person moves more or less than the model's."""
 _AT_REST = 0.04
 
-_NEVER_AT_REST = ("mouthClose", "jawForward", "eyeBlink", "eyeSquint", "browDown")
+NEVER_AT_REST = ("mouthClose", "jawForward", "eyeBlink", "eyeSquint", "browDown")
 
-_ACTIVATIONS: dict[str, dict[str, float]] = {
+ACTIVATIONS: dict[str, dict[str, float]] = {
     "smile": {"mouthSmile": 0.8, "cheekSquint": 0.5, "eyeSquint": 0.25, "mouthDimple": 0.2},
     "laugh": {
         "mouthSmile": 0.85, "jawOpen": 0.28, "cheekSquint": 0.6, "eyeSquint": 0.4,
@@ -92,18 +93,30 @@ def outside_deformation_mm(
     Args:
         rms_mm: length of its vectors over the face (root mean square).
     """
-    base, weight = _base(model), face_weights(model)
+    weight = face_weights(model)
     face = np.flatnonzero(weight > 0.5)
-    centres = base[generator.choice(face, _BUMPS)]
-    field = random_bumps(base, centres, _BUMP_MM, generator)
-    other_half = field[model.surface.base_mirror.numpy()] * [-1, 1, 1]
-    symmetric, asymmetric = (field + other_half) / 2, (field - other_half) / 2
-    field = symmetric + _ASYMMETRY * asymmetric
+    field = random_deformation_mm(model, face, generator)
     root = np.sqrt(np.repeat(weight, 3))
     known = explained_directions(model)
     explained = np.linalg.lstsq((known * root).T, field.ravel() * root, rcond=1e-6)[0] @ known
     rest = carried_by_skin(model, field - explained.reshape(-1, 3))
     return rest * rms_mm / np.sqrt((rest[face] ** 2).sum(axis=1).mean())
+
+
+def random_deformation_mm(
+    model: MorphableModel, face: Int[np.ndarray, "face"], generator: np.random.Generator
+) -> Float[np.ndarray, "base 3"]:
+    """Smooth bumps about the face, mostly alike on both sides.
+
+    Args:
+        face: base vertices about which they lie.
+    """
+    base = _base(model)
+    centres = base[generator.choice(face, _BUMPS)]
+    field = random_bumps(base, centres, _BUMP_MM, generator)
+    other_half = field[model.surface.base_mirror.numpy()] * [-1, 1, 1]
+    symmetric, asymmetric = (field + other_half) / 2, (field - other_half) / 2
+    return symmetric + _ASYMMETRY * asymmetric
 
 
 def explained_directions(model: MorphableModel) -> Float[np.ndarray, "directions base_times_3"]:
@@ -163,12 +176,12 @@ def expression_activations(
     """Activations of the model's blendshapes, within their bounds; zeros where none is ARKit's."""
     generator = case.generator("expression")
     strength = generator.uniform(*LOOKS[case.edition].expression_strength)
-    wanted = _ACTIVATIONS.get(case.expression, {})
+    wanted = ACTIVATIONS.get(case.expression, {})
     values = np.zeros(model.n_expression)
     for place, name in enumerate(model.expression_names):
         blendshape = name.removesuffix("Left").removesuffix("Right")
         # Two sides of a face never move quite alike.
-        at_rest = abs(generator.normal(0, _AT_REST)) * (blendshape not in _NEVER_AT_REST)
+        at_rest = abs(generator.normal(0, _AT_REST)) * (blendshape not in NEVER_AT_REST)
         values[place] = (
             wanted.get(blendshape, 0.0) * strength * generator.uniform(0.85, 1.15) + at_rest
         )
@@ -179,13 +192,18 @@ def expression_activations(
 
 def coloured_like(model: MorphableModel, albedo: torch.Tensor, tone: float) -> torch.Tensor:
     """Colour coefficients moved, as likely as can be, until the face has a mean luminance."""
+    mean, slope = tone_of_albedo(model)
+    # For a normal prior the most likely change is along the slope.
+    return albedo + slope * (tone - mean - slope @ albedo) / (slope @ slope)
+
+
+def tone_of_albedo(model: MorphableModel) -> tuple[Float[Tensor, ""], Float[Tensor, "albedo"]]:
+    """Mean luminance of the mean face, and its derivative with respect to each coefficient."""
     luminance = model.albedo_mean_linear.new_tensor(LUMINANCE)
     weight = torch.from_numpy(outer_face(model)).to(luminance)
     weight = weight / weight.sum()
     mean = weight @ (model.albedo_mean_linear @ luminance)
-    slope = (model.albedo_basis_linear @ luminance) @ weight
-    # For a normal prior the most likely change is along the slope.
-    return albedo + slope * (tone - mean - slope @ albedo) / (slope @ slope)
+    return mean, (model.albedo_basis_linear @ luminance) @ weight
 
 
 def _base(model: MorphableModel) -> np.ndarray:

@@ -17,6 +17,7 @@ from fit3dmm.synthetic.cameras import View
 from fit3dmm.synthetic.looks import LOOKS, Look
 from fit3dmm.synthetic.parts import Assembly, Part, assemble
 from fit3dmm.synthetic.probes import Probe
+from fit3dmm.synthetic.sensor import compressed
 from fit3dmm.synthetic.shading import prepare_light, shade_hits, visibility_of
 from fit3dmm.synthetic.specification import Specification
 from fit3dmm.synthetic.tracer import Hits, first_hits
@@ -27,8 +28,6 @@ _GREY = 0.18
 """What a camera makes of the mean of a picture (ISO 2720)."""
 _WHITE = 0.85
 """What a white thing in the face's place would become."""
-_SHOULDER = 0.8
-"""Light above this is compressed towards 1, as cameras do."""
 
 
 @dataclass(frozen=True)
@@ -202,9 +201,7 @@ def develop(linear: Float[np.ndarray, "height width 3"], case: Specification) ->
     level = luminance(light)
     pale = smoothstep(level, 0.7, 2.5)[..., None]
     light = light * (1 - pale) + level[..., None] * pale
-    over = np.maximum(light - _SHOULDER, 0) / (1 - _SHOULDER)
-    light = np.minimum(light, _SHOULDER) + (1 - _SHOULDER) * (1 - np.exp(-over))
-    srgb = linear_to_srgb(torch.from_numpy(light)).numpy()
+    srgb = linear_to_srgb(torch.from_numpy(compressed(light))).numpy()
     pixels: UInt8[np.ndarray, "height width 3"] = np.round(255 * np.clip(srgb, 0, 1)).astype(
         np.uint8
     )

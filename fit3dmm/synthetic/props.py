@@ -13,6 +13,14 @@ from fit3dmm.synthetic.parts import (
     tube,
 )
 
+_WIDEST_NECK_MM = 170.0
+
+
+def has_shoulders(head_mm: Float[np.ndarray, "vertices 3"]) -> bool:
+    """Whether a head ends below the collar bones, as those of some models do."""
+    bottom = head_mm[head_mm[:, 1] < head_mm[:, 1].min() + 20]
+    return bool(np.ptp(bottom[:, 0]) > _WIDEST_NECK_MM)
+
 
 def torso_part(head_mm: Float[np.ndarray, "vertices 3"], generator: np.random.Generator) -> Part:
     """Shoulders in a plain shirt, in the `model` frame of a head that looks straight ahead."""

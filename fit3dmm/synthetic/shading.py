@@ -97,7 +97,7 @@ def visibility_of(
         probe: the light.
     """
     lamps, power = probe.lamps(_LAMPS)
-    around = _evenly_around(_AROUND)
+    around = evenly_around(_AROUND)
     towards = np.concatenate([lamps, around])
     weights = np.zeros((len(towards), 4))
     weights[: len(lamps), :3] = power
@@ -217,8 +217,8 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
-def _evenly_around(n: int) -> np.ndarray:
-    """Directions of a Fibonacci spiral."""
+def evenly_around(n: int) -> np.ndarray:
+    """Unit vectors of a Fibonacci spiral over all directions."""
     k = np.arange(n) + 0.5
     y, turn = 1 - 2 * k / n, k * np.pi * (3 - np.sqrt(5))
     ring = np.sqrt(1 - y * y)

@@ -44,7 +44,9 @@ def detailed_skin(
         generator: of random numbers.
     """
     bare = regions["face"] * (1 - regions["lips"]) * (1 - regions["eyes"])
-    tint = _towards_scale(albedo_linear, bare, tone) * generator.normal(1, look.tint_spread)
+    tint = towards_scale(albedo_linear, bare, tone, _TOWARDS_MONK) * generator.normal(
+        1, look.tint_spread
+    )
     colour = albedo_linear * tint ** _outside(regions)[:, None]
     blotch = look.blotches[0] * random_waves(places_mm, 9.0, generator)
     blotch += look.blotches[1] * random_waves(places_mm, 2.5, generator)
@@ -76,13 +78,24 @@ def _outside(regions: dict[str, np.ndarray]) -> np.ndarray:
     return 1 - np.max(inner, axis=0)
 
 
-def _towards_scale(albedo_linear: np.ndarray, bare: np.ndarray, tone: float) -> np.ndarray:
-    """Factor of each channel that brings the hue nearer to the Monk scale's at this tone."""
-    scale = MONK_LINEAR
-    levels = luminance(scale)
-    hue = np.array([np.interp(tone, levels, channel / levels) for channel in scale.T])
+def towards_scale(
+    albedo_linear: Float[np.ndarray, "vertices 3"],
+    bare: Float[np.ndarray, "vertices"],
+    tone: float,
+    share: float,
+) -> Float[np.ndarray, "3"]:
+    """Factor of each channel that brings the hue nearer to the Monk scale's at a tone.
+
+    Args:
+        albedo_linear: of the model.
+        bare: how much each vertex counts in its mean.
+        tone: mean luminance of the face.
+        share: of the way: 0 leaves the hue, 1 gives the scale's.
+    """
+    levels = luminance(MONK_LINEAR)
+    hue = np.array([np.interp(tone, levels, channel / levels) for channel in MONK_LINEAR.T])
     own = np.average(albedo_linear, axis=0, weights=bare)
-    factor = (hue / (own / luminance(own))) ** _TOWARDS_MONK
+    factor = (hue / (own / luminance(own))) ** share
     return factor / (luminance(factor * own) / luminance(own))
 
 

@@ -8,8 +8,8 @@ from fit3dmm.regress.batch import batch_of
 from fit3dmm.regress.network import FaceNetwork, NetworkSettings
 from fit3dmm.regress.pool import PicturePool
 from fit3dmm.regress.training import Phase, TrainingSettings, train
-from fit3dmm.synthetic.fast.example import same_example
 from tests.regress.examples import N_POINTS, SIZES, Painter, painter
+from tests.synthetic.fast.same import same_example
 
 SETTINGS = TrainingSettings(
     steps=6, batch=4, fresh=2, fill=4, warm_up=2, check_every=2, bfloat16=False,

@@ -1,14 +1,10 @@
-"""What is behind people: walls, rooms, lights out of focus, the probes themselves, photos."""
-
-from collections.abc import Sequence
+"""What is behind people: walls, rooms, lights out of focus, the probes themselves."""
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from fit3dmm.colour import srgb_to_linear
 from fit3dmm.synthetic.probes import Probe
 
 _COARSE_PX = 64
@@ -18,7 +14,6 @@ _FIELD_OF_VIEW = 0.7
 def backdrop(
     probe: Probe,
     size_px: int,
-    photos: Sequence[Float[np.ndarray, "height width 3"]],
     draw: np.random.Generator,
 ) -> Float[np.ndarray, "size size 3"]:
     """Linear light of a background, about as bright as the scene's own light.
@@ -26,7 +21,6 @@ def backdrop(
     Args:
         probe: the light of the scene, of which a piece may be seen.
         size_px: side of the picture.
-        photos: linear pictures to take pieces of; may be empty.
         draw: random numbers.
     """
     kind = draw.uniform()
@@ -34,10 +28,8 @@ def backdrop(
         coarse = _wall(draw)
     elif kind < 0.6:
         coarse = _room(draw)
-    elif kind < 0.85 or not len(photos):
-        coarse = _view_of_probe(probe, draw)
     else:
-        coarse = _piece(photos[int(draw.integers(len(photos)))], draw)
+        coarse = _view_of_probe(probe, draw)
     blur = np.exp(draw.uniform(np.log(0.3), np.log(6)))
     coarse = gaussian_filter(coarse, (blur, blur, 0), mode="nearest")
     return _enlarged(coarse.astype(np.float32), size_px)
@@ -77,27 +69,9 @@ def _view_of_probe(probe: Probe, draw: np.random.Generator) -> np.ndarray:
     return probe.radiance.at(rays).reshape(_COARSE_PX, _COARSE_PX, 3)
 
 
-def _piece(photo: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Any square of a photo, mirrored or upside down: it must not become a face beside the face."""
-    side = int(min(photo.shape[:2]) * draw.uniform(0.3, 0.9))
-    top = draw.integers(photo.shape[0] - side + 1)
-    left = draw.integers(photo.shape[1] - side + 1)
-    piece = np.rot90(photo[top : top + side, left : left + side], int(draw.integers(1, 4)))
-    if draw.uniform() < 0.5:
-        piece = piece[..., draw.permutation(3)]
-    return _enlarged(np.ascontiguousarray(piece, dtype=np.float32), _COARSE_PX)
-
-
 def _enlarged(picture: Float[np.ndarray, "h w 3"], size_px: int) -> np.ndarray:
     planes = [
         np.asarray(Image.fromarray(plane).resize((size_px, size_px), Image.Resampling.BILINEAR))
         for plane in np.moveaxis(picture, 2, 0)
     ]
     return np.stack(planes, -1)
-
-
-def linear_photo(photo: Image.Image, longer_px: int = 160) -> Float[np.ndarray, "height width 3"]:
-    """A photo made small, as `backdrop` takes it."""
-    small = photo.convert("RGB")
-    small.thumbnail((longer_px, longer_px))
-    return srgb_to_linear(torch.from_numpy(np.asarray(small).copy()) / 255).numpy()

@@ -6,9 +6,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from fit3dmm.colour import luminance
 from fit3dmm.synthetic.fast.sitters import Sitters
-from fit3dmm.synthetic.skin import MONK_LINEAR
+from fit3dmm.synthetic.skin import towards_scale
 
 _TONES = (0.025, 0.58)
 """Mean luminance of the face's albedo, from the darkest to the lightest."""
@@ -47,7 +46,7 @@ def draw_complexion(
     Args:
         sitters: the model, prepared for drawing people.
         albedo: coefficients, of which only the tone is changed.
-        age: in years: hair turns grey.
+        age: 0 young, 1 old: hair turns grey.
         draw: random numbers.
     """
     tone = float(np.exp(draw.uniform(*np.log(_TONES))))
@@ -59,7 +58,9 @@ def draw_complexion(
     drawn = sitters.model.albedo_linear(zeros.replace(albedo=torch.from_numpy(coefficients)))
     colour = np.clip(drawn.numpy(), 0.004, 0.95)
     bare = sitters.face * (1 - sitters.regions["lips"])
-    colour = colour * _towards_scale(colour, bare, tone, draw) ** sitters.outer[:, None]
+    tint = towards_scale(colour, bare, tone, draw.uniform(0.2, 0.8))
+    tint = tint * draw.normal(1, [0.02, 0.03, 0.05])
+    colour = colour * tint ** sitters.outer[:, None]
     coarse, middle, fine = (fields[draw.integers(len(fields))] for fields in sitters.noise.values())
     blotch = 0.05 * coarse * draw.uniform(0.2, 1.2) + 0.03 * middle * draw.uniform(0.2, 1.4)
     blotch = (blotch + 0.02 * fine * draw.uniform(0, 1.5)) * sitters.outer
@@ -92,18 +93,6 @@ def _hair(tone: float, age: float, draw: np.random.Generator) -> np.ndarray:
     if draw.uniform() < 0.04:
         colour = draw.uniform(0.02, 0.5, 3)
     return colour.astype(np.float32)
-
-
-def _towards_scale(
-    colour: np.ndarray, bare: np.ndarray, tone: float, draw: np.random.Generator
-) -> np.ndarray:
-    """Factor of each channel that brings the hue nearer to the Monk scale's at this tone."""
-    levels = luminance(MONK_LINEAR)
-    hue = np.array([np.interp(tone, levels, channel / levels) for channel in MONK_LINEAR.T])
-    own = np.average(colour, axis=0, weights=bare)
-    factor = (hue / (own / luminance(own))) ** draw.uniform(0.2, 0.8)
-    factor = factor / (luminance(factor * own) / luminance(own))
-    return factor * draw.normal(1, [0.02, 0.03, 0.05])
 
 
 def _share(zone: np.ndarray, amount: float, tone: float) -> np.ndarray:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float, UInt8
 
 COVERS = ("background", "skin", "hair", "glasses", "hand", "other")
 """What a place of the picture shows, in the order of the numbers in `Example.cover`."""
@@ -35,14 +35,3 @@ class Example:
     """Light without shadows, as a scene has it, in units of the picture's linear values."""
     tone: float
     """Mean luminance of the face's albedo, linear."""
-
-    @property
-    def forward(self) -> Float[np.ndarray, "3"]:
-        """Out of the face, in `cam`."""
-        return self.rotation[:, 2]
-
-
-def same_example(a: Example, b: Example) -> Bool[np.ndarray, ""]:
-    """Whether two examples agree in every number."""
-    pairs = zip(vars(a).values(), vars(b).values(), strict=True)
-    return np.asarray(all(np.array_equal(one, other) for one, other in pairs))

@@ -1,7 +1,6 @@
 """From light to a picture file: exposure, lens, sensor, the camera's software, JPEG."""
 
 import io
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,18 +9,9 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, median_filter, shift
 
 from fit3dmm.colour import linear_to_srgb, luminance
-
-_SHOULDER = 0.8
-"""Light above this is compressed towards 1, as cameras do."""
+from fit3dmm.synthetic.sensor import compressed
 
 _CURVE_STEPS, _MOST_LIGHT = 4096, 3
-
-
-@dataclass(frozen=True)
-class Exposure:
-    """From the studio's light to linear values of the picture."""
-
-    gains: Float[np.ndarray, "3"]
 
 
 def expose(
@@ -29,8 +19,10 @@ def expose(
     face: Float[np.ndarray, "height width"],
     tone: float,
     draw: np.random.Generator,
-) -> Exposure:
-    """Cameras expose for the picture, or for the face, and miss by half a stop; the white balance
+) -> Float[np.ndarray, "3"]:
+    """Gains from the studio's light to linear values of the picture.
+
+    Cameras expose for the picture, or for the face, and miss by half a stop; the white balance
     is a little off.
 
     Args:
@@ -48,7 +40,7 @@ def expose(
     metered = by_face if draw.uniform() < 0.6 else (by_face * by_picture) ** 0.5
     gain = metered * np.exp(draw.normal(0, 0.35))
     balance = np.exp(draw.normal(0, 0.05, 3))
-    return Exposure((gain * balance / luminance(balance)).astype(np.float32))
+    return (gain * balance / luminance(balance)).astype(np.float32)
 
 
 def develop(
@@ -74,9 +66,7 @@ def develop(
 def _tone_curve(gamma: float) -> Float[np.ndarray, "steps"]:
     """What the file says for each amount of light up to `_MOST_LIGHT`; looking it up is fast."""
     linear = np.arange(_CURVE_STEPS * _MOST_LIGHT, dtype=np.float32) / _CURVE_STEPS
-    over = np.maximum(linear - _SHOULDER, 0) / (1 - _SHOULDER)
-    held = np.minimum(linear, _SHOULDER) + (1 - _SHOULDER) * (1 - np.exp(-over))
-    return linear_to_srgb(torch.from_numpy(held)).numpy() ** np.float32(gamma)
+    return linear_to_srgb(torch.from_numpy(compressed(linear))).numpy() ** np.float32(gamma)
 
 
 def _motion(linear: np.ndarray, draw: np.random.Generator) -> np.ndarray:

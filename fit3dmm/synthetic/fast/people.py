@@ -10,6 +10,7 @@ from fit3dmm.render import cpu
 from fit3dmm.synthetic.fast.complexion import Complexion, draw_complexion
 from fit3dmm.synthetic.fast.folds import Folds, shadow_of_depth
 from fit3dmm.synthetic.fast.sitters import Sitters
+from fit3dmm.synthetic.heads import ACTIVATIONS, NEVER_AT_REST
 
 _MOVES_OWN_WAY = 0.2
 """Spread of the factor by which a place of one person moves more or less than the model's."""
@@ -18,20 +19,14 @@ _MM_OUTSIDE = 1.1
 _SIGMAS = (0.6, 1.2)
 _FULL_GAZE_DEG = 30.0
 _EXPRESSIONS: tuple[dict[str, float], ...] = (
-    {"mouthSmile": 0.8, "cheekSquint": 0.5, "eyeSquint": 0.25, "mouthDimple": 0.2},
-    {"mouthSmile": 0.85, "jawOpen": 0.28, "cheekSquint": 0.6, "eyeSquint": 0.4,
-     "mouthUpperUp": 0.35, "mouthLowerDown": 0.3},
-    {"browInnerUp": 0.8, "browOuterUp": 0.7, "eyeWide": 0.5, "jawOpen": 0.45},
-    {"browDown": 0.8, "noseSneer": 0.4, "mouthPress": 0.4, "eyeSquint": 0.35},
-    {"browInnerUp": 0.6, "mouthFrown": 0.7, "mouthShrugLower": 0.3, "eyeBlink": 0.15},
-    {"jawOpen": 0.25, "mouthFunnel": 0.4, "mouthPucker": 0.25},
+    *ACTIVATIONS.values(),
     {"mouthPucker": 0.9},
     {"eyeBlink": 0.95},
     {"jawOpen": 0.75},
     {"cheekPuff": 0.8, "mouthPress": 0.3},
     {"tongueOut": 0.9, "jawOpen": 0.4},
-)  # fmt: skip
-_NEVER_AT_REST = ("mouthClose", "jawForward", "eyeBlink", "eyeSquint", "browDown", "tongueOut")
+)
+_NEVER_AT_REST = (*NEVER_AT_REST, "tongueOut")
 
 
 @dataclass(frozen=True)

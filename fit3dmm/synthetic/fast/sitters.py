@@ -5,24 +5,29 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
-from fit3dmm.colour import luminance
-from fit3dmm.geometry.mesh import Topology, build_topology
+from fit3dmm.geometry.mesh import Topology
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.render import cpu
 from fit3dmm.synthetic.fast.lamps import lit_share
-from fit3dmm.synthetic.heads import carried_by_skin, explained_directions, face_weights, outer_face
-from fit3dmm.synthetic.noise import random_bumps, random_waves
+from fit3dmm.synthetic.heads import (
+    carried_by_skin,
+    explained_directions,
+    face_weights,
+    outer_face,
+    random_deformation_mm,
+    tone_of_albedo,
+)
+from fit3dmm.synthetic.noise import random_waves
+from fit3dmm.synthetic.shading import evenly_around
 from fit3dmm.synthetic.skin import beard_zone, flush_zone
 
 _NOISE_MM = (9.0, 2.5, 1.2)
 _FIELDS = 8
 _MOVEMENT_MM, _MOVEMENTS = 25.0, 16
-_DEFORMATIONS, _BUMP_MM, _BUMPS = 48, 16.0, 160
-_ASYMMETRY = 0.35
+_DEFORMATIONS = 48
 _SKY = 48
 """Directions from which ambient occlusion is looked for."""
 _INNER = ("mouth_interior", "teeth", "tongue", "gums", "eyes", "eye_socket")
@@ -103,14 +108,13 @@ def gather_sitters(model: MorphableModel, point_sets: Sequence[str], deformed: b
         point_sets: names of the model's landmark sets that make the labels, one after another.
         deformed: prepare shapes outside the model's span.
     """
-    triangles = model.surface.triangles
-    topology = build_topology(triangles, model.n_vertices)
+    triangles, topology = model.surface.triangles, model.surface.topology
     mean = model.shape_mm(model.zeros())
     normals = cpu.vertex_normals(mean[None], topology)[0].numpy()
     regions = {name: weight.float().numpy() for name, weight in model.regions.items()}
     inner = [regions[name] for name in _INNER if name in regions]
     face = outer_face(model).astype(np.float32)
-    weight = torch.from_numpy(face / face.sum())
+    tone_mean, tone_slope = tone_of_albedo(model)
     sets = [model.landmarks[name] for name in point_sets]
     corners = [triangles.numpy()[points.triangle.numpy()] for points in sets]
     points68 = model.landmarks["ibug68"]
@@ -134,8 +138,8 @@ def gather_sitters(model: MorphableModel, point_sets: Sequence[str], deformed: b
         point_corners=np.concatenate(corners),
         point_weights=np.concatenate([points.barycentric.float().numpy() for points in sets]),
         points68=(triangles.numpy()[points68.triangle.numpy()], points68.barycentric.numpy()),
-        tone_mean=float(weight @ luminance(model.albedo_mean_linear)),
-        tone_slope=(luminance(model.albedo_basis_linear) @ weight).numpy(),
+        tone_mean=float(tone_mean),
+        tone_slope=tone_slope.numpy(),
     )
 
 
@@ -145,13 +149,8 @@ def _standard(fields: list[np.ndarray]) -> np.ndarray:
 
 def _open_sky(mean_mm: np.ndarray, normals: np.ndarray, topology: Topology) -> np.ndarray:
     """By shadow maps from all around."""
-    k = np.arange(_SKY) + 0.5
-    polar, around = np.arccos(1 - 2 * k / _SKY), np.pi * (1 + 5**0.5) * k
-    towards = np.stack(
-        [np.sin(polar) * np.cos(around), np.cos(polar), np.sin(polar) * np.sin(around)], -1
-    ).astype(np.float32)
     seen, full = np.zeros(len(mean_mm)), np.zeros(len(mean_mm))
-    for direction in towards:
+    for direction in evenly_around(_SKY).astype(np.float32):
         cosine = np.maximum(normals @ direction, 0)
         seen += cosine * lit_share(mean_mm, topology.triangles, direction)
         full += cosine
@@ -160,18 +159,14 @@ def _open_sky(mean_mm: np.ndarray, normals: np.ndarray, topology: Topology) -> n
 
 def _deformations(model: MorphableModel, draw: np.random.Generator) -> np.ndarray:
     """Smooth, mostly symmetric, and orthogonal to all that the coefficients can do."""
-    base, weight = model.mean_mm.double().numpy(), face_weights(model)
+    weight = face_weights(model)
     face = np.flatnonzero(weight > 0.5)
     root = np.sqrt(np.repeat(weight, 3))
     known = explained_directions(model)
     directions = np.linalg.qr((known * root).T)[0]
-    mirror = model.surface.base_mirror.numpy()
     fields = []
     for _ in range(_DEFORMATIONS):
-        field = random_bumps(base, base[draw.choice(face, _BUMPS)], _BUMP_MM, draw)
-        other_half = field[mirror] * [-1, 1, 1]
-        field = (field + other_half) / 2 + _ASYMMETRY * (field - other_half) / 2
-        weighted = field.ravel() * root
+        weighted = random_deformation_mm(model, face, draw).ravel() * root
         rest = weighted - directions @ (directions.T @ weighted)
         # Where nothing weighs, the field itself stays.
         field = np.where(root > 0, rest / np.maximum(root, 1e-9), 0).reshape(-1, 3)

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.render import cpu
 from fit3dmm.synthetic.eyes import Eyes, draw_eyes
 from fit3dmm.synthetic.fast.backdrop import backdrop
 from fit3dmm.synthetic.fast.example import BACKGROUND, COVERS, GLASSES, HAIR, SKIN, Example
@@ -27,11 +25,11 @@ from fit3dmm.synthetic.fast.strands import (
 )
 from fit3dmm.synthetic.fast.views import CropView, draw_view
 from fit3dmm.synthetic.fast.wardrobe import Lenses, Thing, cap, clothes, held, scarf, spectacles
+from fit3dmm.synthetic.props import has_shoulders
 
 FACE_POINTS = 468
 """Points of the first set whose box the crop is taken around."""
 _IRIS_CENTRES = (468, 473)
-_WIDEST_NECK_MM = 170.0
 _GROWN_OVER = 0.5
 """Share of the skin's colour that is hair's above which it is called hair."""
 
@@ -71,7 +69,6 @@ class Studio:
     Args:
         model: whose coefficients are the labels, at a low level of subdivision (1 for Commons).
         others: models whose people are photographed too; their coefficients are no labels.
-        photos: linear pictures for backgrounds (`backdrop.linear_photo`).
     """
 
     def __init__(
@@ -79,10 +76,8 @@ class Studio:
         model: MorphableModel,
         others: Sequence[MorphableModel] = (),
         settings: StudioSettings | None = None,
-        photos: Sequence[Float[np.ndarray, "height width 3"]] = (),
     ) -> None:
         self.settings = settings or StudioSettings()
-        self._photos = photos
         self._casts = tuple(
             self._gather(one, deformed=place == 0) for place, one in enumerate((model, *others))
         )
@@ -126,9 +121,9 @@ class Studio:
             )
         if lenses is not None and lenses.transmission.max() < 0.5:
             shot = Shot(shot.linear, np.where(glassed > 0, GLASSES, shot.cover), shot.depth)
-        behind = backdrop(light.probe, self.settings.size_px, self._photos, draw)
+        behind = backdrop(light.probe, self.settings.size_px, draw)
         linear, face = self._pixels(shot, linear, behind)
-        gains = expose(linear, face, person.complexion.tone, draw).gains
+        gains = expose(linear, face, person.complexion.tone, draw)
         return Example(
             image_srgb=develop(linear * gains, draw),
             points_px=view.project(view.to_camera(points)).astype(np.float32),
@@ -199,8 +194,7 @@ class Studio:
             if len(free.roots):
                 pieces.append(_hair(free, tint, person, view, centre))
         things, lenses = [], None
-        bottom = person.neutral_mm[person.neutral_mm[:, 1] < person.neutral_mm[:, 1].min() + 20]
-        if np.ptp(bottom[:, 0]) < _WIDEST_NECK_MM and draw.uniform() < 0.92:
+        if not has_shoulders(person.neutral_mm) and draw.uniform() < 0.92:
             shirt = clothes(person, draw)
             pieces.append(_worn(shirt, person, view, draw))
         if draw.uniform() < 0.22:
@@ -288,9 +282,3 @@ def _eyes(
     balls = [cam[sitters.regions[name] > 0.5] for name in ("eye_right", "eye_left")]
     irises = view.to_camera(points_mm[list(_IRIS_CENTRES)])
     return draw_eyes(balls, irises, person.complexion.tone, draw)
-
-
-def warm_up() -> float:
-    """Compile the rasteriser, or load it; returns the seconds that it took."""
-    torch.set_num_threads(1)
-    return cpu.warm_up()

@@ -5,7 +5,8 @@ import pytest
 
 from fit3dmm.model.files import load_model
 from fit3dmm.synthetic.fast import COVERS, Studio, StudioSettings
-from fit3dmm.synthetic.fast.example import BACKGROUND, HAIR, SKIN, same_example
+from fit3dmm.synthetic.fast.example import BACKGROUND, HAIR, SKIN
+from tests.synthetic.fast.same import same_example
 
 SETTINGS = StudioSettings(size_px=96, cover_cells=24, hair_styles=2, beard_styles=1)
 
