@@ -195,9 +195,7 @@ def _seen(
 
 
 def _locate(model: MorphableModel, name: str, vertices_mm: np.ndarray) -> np.ndarray:
-    points = model.landmarks[name]
-    corners = vertices_mm[model.surface.triangles.numpy()[points.triangle.numpy()]]
-    return np.einsum("kcx,kc->kx", corners, points.barycentric.double().numpy())
+    return model.landmarks[name].numpy().locate(vertices_mm, model.surface.triangles.numpy())
 
 
 @lru_cache(maxsize=2)

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
 from fit3dmm.geometry.mesh import Topology
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.render import cpu
 from fit3dmm.synthetic.fast.lamps import lit_share
@@ -54,9 +55,9 @@ class Sitters:
     deformations_mm: Float[np.ndarray, "deformations base 3"]
     """Shapes that no coefficients explain, 1 mm in the mean over the face; none for models whose
     people the fitted model can't represent anyway."""
-    point_corners: Int[np.ndarray, "points 3"]
-    point_weights: Float[np.ndarray, "points 3"]
-    points68: tuple[Int[np.ndarray, "68 3"], Float[np.ndarray, "68 3"]]
+    points: SurfacePoints[np.ndarray]
+    """Those that make the labels."""
+    points68: SurfacePoints[np.ndarray]
     tone_mean: float
     tone_slope: Float[np.ndarray, "albedo"]
     """Derivative of the face's mean luminance with respect to the albedo coefficients."""
@@ -91,14 +92,13 @@ class Sitters:
         self, vertices_mm: Float[np.ndarray, "vertices 3"]
     ) -> Float[np.ndarray, "points 3"]:
         """The named points of a head."""
-        return np.einsum("kcx,kc->kx", vertices_mm[self.point_corners], self.point_weights)
+        return self.points.locate(vertices_mm, self.triangles)
 
     def landmarks68_mm(
         self, vertices_mm: Float[np.ndarray, "vertices 3"]
     ) -> Float[np.ndarray, "68 3"]:
         """The 68 landmarks of a head."""
-        corners, weights = self.points68
-        return np.einsum("kcx,kc->kx", vertices_mm[corners].astype(np.float64), weights)
+        return self.points68.locate(vertices_mm, self.triangles)
 
 
 def gather_sitters(model: MorphableModel, point_sets: Sequence[str], deformed: bool) -> Sitters:
@@ -108,16 +108,14 @@ def gather_sitters(model: MorphableModel, point_sets: Sequence[str], deformed: b
         point_sets: names of the model's landmark sets that make the labels, one after another.
         deformed: prepare shapes outside the model's span.
     """
-    triangles, topology = model.surface.triangles, model.surface.topology
+    topology = model.surface.topology
     mean = model.shape_mm(model.zeros())
     normals = cpu.vertex_normals(mean[None], topology)[0].numpy()
     regions = {name: weight.float().numpy() for name, weight in model.regions.items()}
     inner = [regions[name] for name in _INNER if name in regions]
     face = outer_face(model).astype(np.float32)
     tone_mean, tone_slope = tone_of_albedo(model)
-    sets = [model.landmarks[name] for name in point_sets]
-    corners = [triangles.numpy()[points.triangle.numpy()] for points in sets]
-    points68 = model.landmarks["ibug68"]
+    sets = [model.landmarks[name].numpy() for name in point_sets]
     draw = np.random.default_rng(0)
     base = model.mean_mm.numpy()
     return Sitters(
@@ -135,9 +133,11 @@ def gather_sitters(model: MorphableModel, point_sets: Sequence[str], deformed: b
         },
         movement=_standard([random_waves(base, _MOVEMENT_MM, draw) for _ in range(_MOVEMENTS)]),
         deformations_mm=_deformations(model, draw) if deformed else np.zeros((0, len(base), 3)),
-        point_corners=np.concatenate(corners),
-        point_weights=np.concatenate([points.barycentric.float().numpy() for points in sets]),
-        points68=(triangles.numpy()[points68.triangle.numpy()], points68.barycentric.numpy()),
+        points=SurfacePoints(
+            np.concatenate([points.triangle for points in sets]),
+            np.concatenate([points.barycentric for points in sets]),
+        ),
+        points68=model.landmarks["ibug68"].numpy(),
         tone_mean=float(tone_mean),
         tone_slope=tone_slope.numpy(),
     )
