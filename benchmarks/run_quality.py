@@ -26,6 +26,7 @@ from fit3dmm.evaluate.protocol import Case
 from fit3dmm.evaluate.synthetic import Synthetic, make_set
 from fit3dmm.evaluate.synthetic.scores import score_face
 from fit3dmm.fitting import FitConfig, FitResult, fit_observation
+from fit3dmm.fitting.look import seen_by_network
 from fit3dmm.fitting.quality import signs_of
 from fit3dmm.fitting.trust import CAUSES, WEIGHTS, Signs
 from fit3dmm.observe.detect import detect_faces
@@ -99,7 +100,8 @@ def judge_case(case: Case) -> dict[str, Judged]:
         faces = detect_faces(photo)
         if not faces:
             continue
-        result = fit_observation(observe_face(photo, faces[0], config.size_px), prepared, config)
+        seen = observe_face(photo, faces[0], config.size_px)
+        result = fit_observation(seen_by_network(seen, photo, prepared, config), prepared, config)
         mean_face = result.scene.replace(coefficients=prepared.model.zeros())
         fit_mm, mean_face_mm = (
             float(score_face(truth, face_of_scene(scene, prepared.model, False))[0][_WHAT])

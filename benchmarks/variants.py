@@ -21,11 +21,13 @@ from fit3dmm.fitting import (
     fit_observation,
     preset,
 )
-from fit3dmm.fitting.detector_errors import LandmarkErrorModel, exact_detector, landmark_error_model
+from fit3dmm.fitting.detector_errors import LandmarkErrorModel, landmark_error_model
+from fit3dmm.fitting.look import seen_by_network
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import detect_faces
 from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS
+from fit3dmm.observe.detector_errors import exact_detector
 from fit3dmm.observe.face import FACE_OVAL, N_POINTS, DetectedFace
 from fit3dmm.observe.observation import Observation, observe_face
 from fit3dmm.observe.photo import Photo, read_photo
@@ -93,12 +95,14 @@ def trial_of(
     faces = detect_faces(picture)
     if not faces:
         return None
+    prepared = prepared_model("commons", config.photometric.n_samples)
+    found = observe_face(picture, faces[0], config.size_px)
     return Trial(
         picture,
         faces[0],
         truth,
-        observe_face(picture, faces[0], config.size_px),
-        prepared_model("commons", config.photometric.n_samples),
+        seen_by_network(found, picture, prepared, config),
+        prepared,
         config,
         focal_px=focal_px,
     )
@@ -216,8 +220,8 @@ def _only(choose: Callable[[MorphableModel], torch.Tensor]) -> Change:
         detected = trial.prepared.detectors[MEDIAPIPE]
         left_out = torch.ones(detected.errors.n_points, dtype=torch.bool)
         left_out[choose(trial.prepared.model)] = False
-        sigma_mm = detected.errors.sigma_mm.masked_fill(left_out, _NOTHING_MM)
-        fewer = detected.replace(errors=detected.errors.replace(sigma_mm=sigma_mm))
+        sigma = detected.errors.sigma.masked_fill(left_out, _NOTHING_MM)
+        fewer = detected.replace(errors=detected.errors.replace(sigma=sigma))
         return _detected_by(trial, fewer)
 
     return change

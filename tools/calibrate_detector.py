@@ -12,15 +12,14 @@ minutes; the same arguments give the same table.
 import argparse
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.progress import Progress
 
-from detector.learn import VIEWS_DEG, View, learn_errors
-from detector.pictures import N_POINTS, Seen, stack, take_pictures
-from fit3dmm.fitting.detector_errors import TABLE, write_errors
+from detector.pictures import N_POINTS, take_pictures
+from fit3dmm.fitting.learn_errors import VIEWS_DEG, Seen, View, learn_errors, mirror_of, stack
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.detector_errors import TABLE, write_errors
 
 _FEWEST_SCENES = 500
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -49,15 +48,6 @@ def main() -> None:
     write_errors(arguments.out, errors, provenance=provenance, licence="CC0-1.0")
     report(views)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
-
-
-def mirror_of(points_mm: np.ndarray) -> np.ndarray:
-    """For each point of a symmetric face, the one on the other side."""
-    flipped = points_mm * [-1, 1, 1]
-    nearest = np.linalg.norm(flipped[:, None] - points_mm, axis=2).argmin(axis=1)
-    if not np.array_equal(np.sort(nearest), np.arange(len(points_mm))):
-        raise SystemExit("The model's points are not symmetric: calibrate with one whose are.")
-    return nearest
 
 
 def report(views: list[View]) -> None:

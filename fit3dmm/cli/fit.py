@@ -18,20 +18,23 @@ from fit3dmm._threads import torch_threads
 from fit3dmm.cli.console import console, printable, say
 from fit3dmm.cli.inputs import Inputs, find_photos
 from fit3dmm.cli.names import Places
+from fit3dmm.cli.saved_scene import saved_scene
 from fit3dmm.export.folder import identity, write_face
 from fit3dmm.export.result_folder import check_replaceable, whole_folder
 from fit3dmm.export.summary import json_text
 from fit3dmm.export.texture import check_texture_size
 from fit3dmm.fitting.config import FitConfig, preset
+from fit3dmm.fitting.look import look
 from fit3dmm.fitting.pipeline import as_prepared, fit_observation
 from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.library import SHIPPED
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import FaceDetector
-from fit3dmm.observe.observation import Observation, observe
+from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.photo import read_photo
 from fit3dmm.render.backend import choose_backend
+from fit3dmm.scene import Scene
 
 FORMAT = "fit3dmm-fit"
 _STEPS = ("finding faces", "fitting", "writing")
@@ -58,7 +61,13 @@ class Fit:
     model: str = SHIPPED
     """A model's name (see `fit3dmm model list`) or file."""
     preset: str = "default"
-    """`default`, `landmarks` (no colours, fastest) or `fine` (a crop of 512 px)."""
+    """`default`, `landmarks` (no colours, fastest), `fine` (a crop of 512 px) or `regressor` (what
+    the model's network sees, and no fit)."""
+    init: str = "auto"
+    """Where to start: `landmarks` (the mean face, put in place), `regressor` (what the model's
+    network sees), `auto` (the better of these), or an earlier fit.h5 of the same photo."""
+    regressor: Path | None = None
+    """The model's network, made by `fit3dmm train`; by default the one that ships with it."""
     face: Literal["only", "largest", "all"] | int = "only"
     """Which of several faces: `largest`, `all`, or a number, 1 being the largest. By default there
     must be one only."""
@@ -74,7 +83,7 @@ class Fit:
     """Print one JSON document instead of lines."""
 
     def run(self) -> None:
-        config = self._config()
+        config, start = self._config(), self._start()
         check_texture_size(self.texture_size)
         inputs = self._inputs()
         places = Places(self.out, inputs.photos)
@@ -96,7 +105,7 @@ class Fit:
             disable=not sys.stderr.isatty(),
             transient=True,
         )
-        with _Shared(self.model, self.device, config) as shared, progress:
+        with _Shared(self.model, self.device, config, self.regressor, start) as shared, progress:
             task = progress.add_task("", total=len(inputs.photos) * len(_STEPS))
             for photo in inputs.photos:
                 steps = iter(_STEPS)
@@ -128,7 +137,7 @@ class Fit:
         target = places.choose(photo, who)
         check_replaceable(target, who)
         with torch_threads(shared.config.threads):
-            seen = observe(picture, shared.config.size_px, self.face, shared.detector)
+            seen = look(picture, shared.prepared, shared.config, self.face, shared.detector)
         advance()
         results = [shared.fit(one) for one in seen]
         advance()
@@ -159,6 +168,8 @@ class Fit:
 
     def _config(self) -> FitConfig:
         config = preset(self.preset)
+        if self.init in ("landmarks", "regressor"):
+            config = replace(config, init=self.init)
         if self.size is not None:
             config = replace(config, size_px=self.size)
         if self.focal != "auto":
@@ -166,6 +177,21 @@ class Fit:
                 raise InputError(f"The focal length must be a number of px, got {self.focal}.")
             config = replace(config, focal_px=float(self.focal))
         return config
+
+    def _start(self) -> Scene | None:
+        """The scene of an earlier fit, if one is named."""
+        if self.init in ("auto", "landmarks", "regressor"):
+            return None
+        path = Path(self.init)
+        if not path.is_file():
+            raise InputError(
+                f"Expected --init auto, landmarks, regressor or a file of an earlier fit, got "
+                f"{self.init!r}."
+            )
+        saved = saved_scene(path)
+        if saved is None:
+            raise InputError(f"{path} holds no scene: expected a fit.h5 of an earlier fit.")
+        return saved[1]
 
     def _inputs(self) -> Inputs:
         inputs = find_photos(self.photos, self.recursive, self.out)
@@ -185,8 +211,15 @@ class Fit:
 class _Shared:
     """What all photos need, made when the first needs it; to be used in a `with` statement."""
 
-    def __init__(self, model: str, device: str, config: FitConfig) -> None:
-        self.config = config
+    def __init__(
+        self,
+        model: str,
+        device: str,
+        config: FitConfig,
+        regressor: Path | None,
+        start: Scene | None,
+    ) -> None:
+        self.config, self._regressor, self._start = config, regressor, start
         self._name, self._device = model, "cpu" if device == "auto" else device
         self._open = contextlib.ExitStack()
 
@@ -207,7 +240,7 @@ class _Shared:
             choose_backend("nvdiffrast", torch.device("cuda"))
         else:
             _compile_once()
-        return as_prepared(self._name, self.config).to(self._device)
+        return as_prepared(self._name, self.config, self._regressor).to(self._device)
 
     @functools.cached_property
     def model(self) -> MorphableModel:
@@ -216,8 +249,28 @@ class _Shared:
 
     def fit(self, observation: Observation) -> FitResult:
         prepared = self.prepared  # first, as it says why a device can't be used
-        result = fit_observation(observation.to(self._device), prepared, self.config)
+        start = None if self._start is None else self._checked(self._start, observation)
+        result = fit_observation(observation.to(self._device), prepared, self.config, start)
         return result.to("cpu")
+
+    def _checked(self, start: Scene, observation: Observation) -> Scene:
+        """The start, if it can be one of this photo with this model."""
+        camera, model = start.camera, self.prepared.model
+        size = (observation.photo_width_px, observation.photo_height_px)
+        if (camera.width_px, camera.height_px) != size:
+            raise InputError(
+                f"The start is of a photo of {camera.width_px} x {camera.height_px} px, and "
+                f"{observation.name} has {size[0]} x {size[1]}: give a fit of the same photo."
+            )
+        wanted, given = model.zeros(), start.coefficients
+        for name in ("identity", "detail", "expression", "albedo"):
+            n_wanted, n_given = (getattr(one, name).shape[-1] for one in (wanted, given))
+            if n_given != n_wanted:
+                raise InputError(
+                    f"The start has {n_given} {name} coefficients, the model {model.info.name} "
+                    f"{n_wanted}: give a fit of the same model."
+                )
+        return start.to(self._device)
 
 
 def _compile_once() -> None:

@@ -10,12 +10,10 @@ import torch
 import tyro
 from torch import Tensor
 
-from fit3dmm import scene_file
 from fit3dmm._errors import InputError
-from fit3dmm._hdf5 import format_name
 from fit3dmm.cli.console import say
+from fit3dmm.cli.saved_scene import saved_scene
 from fit3dmm.colour import linear_to_srgb, srgb_to_linear
-from fit3dmm.export import record
 from fit3dmm.export.contact_sheet import unnamed_sheet, write_sheet
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
@@ -93,7 +91,7 @@ class Render:
         say(f"{output}: {picture.shape[1]} x {picture.shape[0]} px, {model.info.name}")
 
     def _model_and_scene(self) -> tuple[MorphableModel, Scene]:
-        saved = _saved_scene(Path(self.source))
+        saved = saved_scene(Path(self.source))
         if saved is not None:
             model, scene = saved
         else:
@@ -137,23 +135,6 @@ class Render:
             return start
         rotation = torch.from_numpy(rotation_from_angles(*(angle or 0.0 for angle in given)))
         return start.replace(rotation_rad=rotation_vector(rotation).to(start.rotation_rad))
-
-
-def _saved_scene(path: Path) -> tuple[MorphableModel, Scene] | None:
-    """What a file holds, with its model; None where it is no file of scenes."""
-    kind = format_name(path)
-    if kind == record.FORMAT.name:
-        result = record.load_result(path)
-        return load_model(result.model.name, result.level), result.scene
-    if kind != scene_file.FORMAT.name:
-        return None
-    scene, name = scene_file.load_scene(path)
-    if scene.batch_shape:
-        raise InputError(
-            f"{path} holds scenes of shape {tuple(scene.batch_shape)}, a picture shows one: "
-            "save them one by one."
-        )
-    return load_model(name), scene
 
 
 def _with_first(kind: str, start: Tensor, given: tuple[float, ...], n: int) -> Tensor:

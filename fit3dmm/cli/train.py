@@ -2,7 +2,7 @@
 
 import functools
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from rich.table import Table
 from fit3dmm._errors import InputError
 from fit3dmm._parallel import available_cores
 from fit3dmm._version import __version__
+from fit3dmm.fitting.network_errors import FEWEST_PICTURES, learn_network_errors
 from fit3dmm.model.files import load_model
 from fit3dmm.model.landmarks import NETWORK_POINTS
 from fit3dmm.model.library import SHIPPED
@@ -31,7 +32,7 @@ from fit3dmm.regress.pool import PicturePool
 from fit3dmm.regress.training import Look, TrainingSettings, train
 from fit3dmm.synthetic.fast import Studio, StudioSettings
 
-_HELD_OUT_SEED, _TRAINING_SEED = 10**12, 0
+_HELD_OUT_SEED, _ERRORS_SEED, _TRAINING_SEED = 10**12, 2 * 10**12, 0
 _LEVEL = 1
 """Subdivision at which people are rendered: finer is not seen in a crop."""
 
@@ -58,6 +59,9 @@ class Train:
     """Pictures that are kept and used again."""
     held_out: int = 512
     """Pictures by which the best weights are chosen."""
+    errors: int = 6000
+    """Further pictures, of which it is learned how the points err; with 0 a fit takes nothing from
+    the points."""
     jobs: int | None = None
     """Processes that render; by default one core less than there are, 0 renders in this process."""
     threads: int = 1
@@ -66,6 +70,11 @@ class Train:
     settings: TrainingSettings = field(default_factory=TrainingSettings)
 
     def run(self) -> None:
+        if 0 < self.errors < FEWEST_PICTURES:
+            raise InputError(
+                f"Expected --errors 0 or {FEWEST_PICTURES} and more, got {self.errors}: every view "
+                "needs more faces than its errors have modes."
+            )
         console = Console(stderr=True)
         torch.set_num_threads(self.threads)
         device = self._device()
@@ -96,7 +105,15 @@ class Train:
         with pool:
             trained = train(network, pool, held_out, self.settings, folder, report, device)
         info = self._info(model, point_sets, studio.size_px, looks)
-        write_regressor(Regressor(trained.cpu(), info), self.out)
+        regressor = Regressor(trained.cpu(), info)
+        if self.errors:
+            console.print(f"rendering {self.errors} pictures to learn how the points err")
+            with PicturePool(
+                folder / "errors", make, self.errors, _ERRORS_SEED, jobs, signature
+            ) as seen:
+                seen.provide(self.errors)
+                regressor = with_errors(regressor, seen, model)
+        write_regressor(regressor, self.out)
         console.print(_table(looks))
         print(self.out)
 
@@ -142,6 +159,14 @@ class Train:
                 "held_out": best.parts if best else {},
             },
         )
+
+
+def with_errors(regressor: Regressor, pool: PicturePool, model: MorphableModel) -> Regressor:
+    """The regressor with the table of how its points err on all pictures of a pool."""
+    network, info = regressor.network, regressor.info
+    examples = (pool.take([number])[0] for number in range(pool.capacity))
+    errors = learn_network_errors(network, examples, model, info.point_sets, info.size_px)
+    return replace(regressor, errors=errors)
 
 
 def point_sets_of(model: MorphableModel) -> tuple[str, ...]:

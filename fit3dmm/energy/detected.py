@@ -24,7 +24,6 @@ from fit3dmm.energy.points import (
     Points,
     Projection,
     combined,
-    isotropic_whitening,
     project,
 )
 from fit3dmm.energy.robust import Loss, charbonnier
@@ -32,7 +31,6 @@ from fit3dmm.geometry.rotation import cross_matrix
 from fit3dmm.solve.problem import Residuals, Term, Values
 from fit3dmm.unknowns import ROTATION, TRANSLATION, PhotoIntrinsics
 
-N_VIEW_FEATURES = 6
 _REFERENCE_DISTANCE_MM = 1000.0
 
 
@@ -76,8 +74,8 @@ class PointErrors(TensorRecord):
     scores: ShapeScores
     by_view_px: Float[Tensor, "points 2 features"]
     modes_px: Float[Tensor, "points 2 modes"]
-    sigma_px: Float[Tensor, "points"]
-    """Of the noise, in each coordinate."""
+    whitening: Float[Tensor, "points 2 2"]
+    """Makes of the noise of each point one of unit size, in 1/px."""
     forward: Float[Tensor, "3"]
     """Out of the face, in `model`."""
     upright: Float[Tensor, "2 2"]
@@ -118,7 +116,7 @@ def detected_term(
         loss: of each point's distance in sigmas.
     """
     loss = loss or charbonnier(scale=3.0)
-    whitening = isotropic_whitening(errors.sigma_px)
+    whitening = errors.whitening
     kept: dict[str, tuple[Tensor, Tensor]] = {}
 
     def px_wrt_scores(name: str, located: Located) -> Float[Tensor, "*any points 2 _"]:
@@ -129,7 +127,8 @@ def detected_term(
 
     def term(values: Values) -> Residuals:
         at = project(points, values, intrinsics)
-        residual = (expected_px(at, values, errors, modes) - observed_px) / errors.sigma_px[:, None]
+        off_px = expected_px(at, values, errors, modes) - observed_px
+        residual = (whitening @ off_px[..., None])[..., 0]
         energy, weight = loss(residual.square().sum(-1))
 
         def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:

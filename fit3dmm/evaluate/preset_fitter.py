@@ -13,6 +13,7 @@ from fit3dmm.evaluate.fitter import FittedFace, FittedScene
 from fit3dmm.evaluate.realy_keypoints import realy_keypoints
 from fit3dmm.evaluate.relative_depth import relative_depth_sigma_mm
 from fit3dmm.fitting.config import FitConfig, preset
+from fit3dmm.fitting.look import seen_by_network
 from fit3dmm.fitting.pipeline import fit_observation
 from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.result import FitResult
@@ -24,6 +25,7 @@ from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import detect_faces
 from fit3dmm.observe.observation import Observation, observe_face
 from fit3dmm.observe.photo import read_photo
+from fit3dmm.regress.library import regressor_of
 from fit3dmm.scene import Scene
 from fit3dmm.solve.solvers import Solver
 
@@ -54,10 +56,10 @@ class PresetFitter:
             InputError: the photo, the preset or the model can't be used.
         """
         config = self._config
-        observation = observe_largest(photo, config.size_px)
+        prepared = prepared_model(self.model, config.photometric.n_samples)
+        observation = observe_largest(photo, prepared, config)
         if observation is None:
             return None
-        prepared = prepared_model(self.model, config.photometric.n_samples)
         face = fitted_face(fit_observation(observation, prepared, config), prepared.model)
         return replace(face, keypoints85=_keypoints85(self.model))
 
@@ -77,15 +79,23 @@ def fingerprint(model: str, settings: str) -> str:
     return f"fit3dmm {version('fit3dmm')} {code_digest()}; model {content}; {settings}"
 
 
-def observe_largest(photo: Path, size_px: int) -> Observation | None:
+def observe_largest(photo: Path, prepared: PreparedModel, config: FitConfig) -> Observation | None:
     """The largest face of a photo; None where the detector finds none.
+
+    Args:
+        photo: its file.
+        prepared: the model, whose network looks, too.
+        config: settings of the fit.
 
     Raises:
         InputError: the photo can't be read.
     """
     picture = read_photo(photo)
     faces = detect_faces(picture)
-    return observe_face(picture, faces[0], size_px) if faces else None
+    if not faces:
+        return None
+    found = observe_face(picture, faces[0], config.size_px)
+    return seen_by_network(found, picture, prepared, config)
 
 
 def fitted_face(result: FitResult, model: MorphableModel) -> FittedFace:
@@ -145,7 +155,8 @@ def _numpy(values: torch.Tensor) -> np.ndarray:
 @lru_cache(maxsize=1)
 def prepared_model(model: str, n_colour_samples: int) -> PreparedModel:
     """Once a process: it takes a second, and a benchmark has thousands of photos."""
-    return prepare(load_model(model), n_colour_samples)
+    loaded = load_model(model)
+    return prepare(loaded, n_colour_samples, regressor=regressor_of(loaded))
 
 
 @lru_cache(maxsize=1)

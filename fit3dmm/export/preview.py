@@ -55,7 +55,7 @@ def preview(
 
 
 def _crop(result: FitResult, photo: Photo, panel_px: int) -> Crop:
-    points = result.observation.all_points_px
+    points = result.observation.face_points_px
     low, high = points.amin(0), points.amax(0)
     side = float((high - low).max().clamp_min(1)) * _MARGIN
     left, top = ((low + high - side) / 2).tolist()

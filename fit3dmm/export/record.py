@@ -92,7 +92,7 @@ def _read_record(group: Any, kind: type, version: int) -> Any:
             one = typing.get_args(hint)[1]
             values[field.name] = {name: _read_record(stored[name], one, version) for name in stored}
         elif isinstance(stored, Group):
-            values[field.name] = _read_record(stored, hint, version)
+            values[field.name] = _read_record(stored, _record_of(hint), version)
         elif is_text(stored):
             value = json.loads(stored.asstr()[()])
             place = stored.name.strip("/")
@@ -104,6 +104,12 @@ def _read_record(group: Any, kind: type, version: int) -> Any:
         else:
             values[field.name] = torch.as_tensor(stored[()])
     return kind(**values)
+
+
+def _record_of(hint: Any) -> type:
+    """The record of an annotation that may also say None."""
+    kinds = typing.get_args(hint) or (hint,)
+    return next(kind for kind in kinds if isinstance(kind, type) and kind is not type(None))
 
 
 def _holds_records(value: Any) -> bool:

@@ -91,6 +91,7 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
             }
             for stage in result.stages
         ],
+        "start": result.start,
         "versions": dict(result.versions),
     }
 

@@ -2,6 +2,7 @@
 run. Presets by name."""
 
 from dataclasses import dataclass, field, fields, replace
+from typing import Literal
 
 from fit3dmm._errors import InputError
 from fit3dmm._settings import Settings
@@ -24,6 +25,7 @@ from fit3dmm.fitting.evidence import (
     PositiveLight,
 )
 from fit3dmm.fitting.stage import Stage
+from fit3dmm.observe.detection import NETWORK
 from fit3dmm.solve.levenberg_marquardt import LevenbergMarquardt
 from fit3dmm.solve.solvers import Solver
 from fit3dmm.unknowns import (
@@ -46,7 +48,7 @@ CAMERA = (LOG_FOCAL,)
 DETECTOR = (DETECTOR_MODES,)
 """What the detectors make of this photo (`energy.detected`)."""
 
-_POINTS = ("landmarks", "detector_modes", "openings", "blendshapes", "iris")
+_POINTS = ("landmarks", "network", "detector_modes", "openings", "blendshapes", "iris")
 _PRIORS = ("identity", "detail", "expression", "distance", "focal")
 _COLOURS = ("photometric", "albedo", "light", "positive_light")
 
@@ -54,7 +56,7 @@ LANDMARK_STAGES = (
     Stage(
         "pose",
         POSE + DETECTOR,
-        ("landmarks", "detector_modes", "distance", "focal"),
+        ("landmarks", "network", "detector_modes", "distance", "focal"),
         solver=LevenbergMarquardt(max_steps=10, relative_decrease=1e-3),
     ),
     Stage(
@@ -90,6 +92,23 @@ PHOTO_STAGES = (
         solver=LevenbergMarquardt(max_steps=8, relative_decrease=1e-3),
     ),
 )
+REGRESSOR_STAGES = (
+    # Only what the detectors make of the photo is found; the face stays as it was seen.
+    Stage(
+        "detectors",
+        DETECTOR,
+        ("landmarks", "network", "detector_modes"),
+        solver=LevenbergMarquardt(max_steps=3),
+    ),
+    Stage(
+        "judgement",
+        POSE + CAMERA + SHAPE + COLOUR + DETECTOR,
+        (*_POINTS, *_COLOURS, *_PRIORS),
+        blur_px=0.7,
+        mask_occlusions=True,
+        solver=LevenbergMarquardt(max_steps=0),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -112,6 +131,8 @@ class FitConfig(Settings):
 
     landmarks: Landmarks = field(default_factory=Landmarks)
     """Points that the detector saw."""
+    network: Landmarks = field(default_factory=lambda: Landmarks(NETWORK))
+    """Points that the model's own network saw, where it has one."""
     detector_modes: DetectorModesPrior = field(default_factory=DetectorModesPrior)
     """What the detector makes of the photo."""
     openings: Openings = field(default_factory=Openings)
@@ -141,6 +162,9 @@ class FitConfig(Settings):
     positive_light: PositiveLight = field(default_factory=PositiveLight)
     """That it is lit by no less than nothing."""
 
+    init: Literal["auto", "landmarks", "regressor"] = "auto"
+    """Whether a fit begins with the mean face where the landmarks put it, or with the face that the
+    model's regressor sees; `auto` takes the better after a few steps."""
     focal_px: float | None = None
     """Focal length in px of the photo where it is known; else EXIF or an estimate."""
     threads: int | None = 1
@@ -160,6 +184,11 @@ class FitConfig(Settings):
                     f"choose of {', '.join(known)}."
                 )
 
+    @property
+    def uses_network(self) -> bool:
+        """Whether the network has anything to say."""
+        return self.init == "regressor" or any("network" in stage.terms for stage in self.stages)
+
     def evidence(self) -> dict[str, Evidence]:
         """All that stages can name."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
@@ -177,7 +206,8 @@ class FitConfig(Settings):
 
 
 def preset(name: str) -> FitConfig:
-    """Settings by name: `default`, `landmarks` (no colours, fastest) or `fine` (crop of 512).
+    """Settings by name: `default`, `landmarks` (no colours, fastest), `fine` (crop of 512) or
+    `regressor` (what the model's network sees, and no fit).
 
     Raises:
         InputError: there is no such preset.
@@ -186,6 +216,7 @@ def preset(name: str) -> FitConfig:
         "default": FitConfig(),
         "landmarks": FitConfig(preset="landmarks", stages=LANDMARK_STAGES),
         "fine": FitConfig(preset="fine", size_px=512, photometric=Photometric(n_samples=8000)),
+        "regressor": FitConfig(preset="regressor", init="regressor", stages=REGRESSOR_STAGES),
     }
     if name not in presets:
         raise InputError(f"There is no preset {name!r}: choose one of {', '.join(presets)}.")

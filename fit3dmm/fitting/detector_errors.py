@@ -1,121 +1,19 @@
-"""How the detector errs, in mm on the face and by view: the table in data/, for any model's points.
+"""How a detector errs on the points of one model, near one pose."""
 
-The errors are kept as `energy.detected` describes them, for some views between the profiles. What
-they owe to the shape is told by a few scores of where the points lie, so that the table, which was
-measured on one model, serves all.
-"""
-
-import functools
 import math
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm._files import data_path
-from fit3dmm._hdf5 import FileFormat
+from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
-from fit3dmm.energy.detected import N_VIEW_FEATURES, PointErrors, ShapeScores
+from fit3dmm.energy.detected import PointErrors, ShapeScores
 from fit3dmm.energy.points import LinearPoints, Points
 from fit3dmm.geometry.alignment import solve_similarity
-from fit3dmm.observe.detection import MEDIAPIPE_POINTS
-
-TABLE = "detector_errors.h5"
-FORMAT = FileFormat("fit3dmm detector errors", 1, "table of errors", "reinstall fit3dmm")
-# At a decimetre a half is good to a sixteenth of a mm, which is no precision for a place.
-_PRECISION = {"reference_mm": np.float32}
-
-
-@dataclass(frozen=True)
-class DetectorErrors(TensorRecord):
-    """Errors in mm on the face, in a picture that is turned until the head stands upright: x to the
-    right, y up."""
-
-    yaw_deg: Float[Tensor, "views"]
-    """Of each view, rising; between two views their errors are mixed."""
-    bias_mm: Float[Tensor, "views points 2"]
-    by_view_mm: Float[Tensor, "views points 2 features"]
-    """By `energy.detected.view_features`."""
-    by_score_mm: Float[Tensor, "views points 2 scores"]
-    modes_mm: Float[Tensor, "views points 2 modes"]
-    """What errors of different photos have in common, each of them one sigma; alike from view to
-    view."""
-    sigma_mm: Float[Tensor, "views points"]
-    """What is left to each point, in each coordinate."""
-    reference_mm: Float[Tensor, "points 3"]
-    """Points of the face whose scores are zero, in `model`."""
-    score_basis: Float[Tensor, "scores points 3"]
-    """Scores by the points' distances from the reference, in 1/mm."""
-    point_set: str = MEDIAPIPE_POINTS
-    """Which of a model's point sets the detector sees."""
-
-    @property
-    def n_points(self) -> int:
-        """Of the detector's points the first so many are known."""
-        return len(self.reference_mm)
-
-    @property
-    def n_modes(self) -> int:
-        """How many unknowns a photo's errors have."""
-        return self.modes_mm.shape[-1]
-
-
-_ARRAYS = tuple(one.name for one in fields(DetectorErrors) if one.name != "point_set")
-
-
-def exact_detector(
-    n_points: int, sigma_mm: float, point_set: str = MEDIAPIPE_POINTS
-) -> DetectorErrors:
-    """A detector without any error but independent noise."""
-    return DetectorErrors(
-        yaw_deg=torch.zeros(1),
-        bias_mm=torch.zeros(1, n_points, 2),
-        by_view_mm=torch.zeros(1, n_points, 2, N_VIEW_FEATURES),
-        by_score_mm=torch.zeros(1, n_points, 2, 0),
-        modes_mm=torch.zeros(1, n_points, 2, 0),
-        sigma_mm=torch.full((1, n_points), sigma_mm),
-        reference_mm=torch.zeros(n_points, 3),
-        score_basis=torch.zeros(0, n_points, 3),
-        point_set=point_set,
-    )
-
-
-@functools.cache
-def detector_errors() -> DetectorErrors:
-    """MediaPipe's, from the table that `tools/calibrate_detector.py` writes.
-
-    Raises:
-        InputError: the table is damaged or of a later version.
-    """
-    with FORMAT.reading(data_path(TABLE)) as file:
-        values = {name: torch.from_numpy(file[name][()]) for name in _ARRAYS}
-    arrays: Any = {name: value.float() for name, value in values.items()}
-    return DetectorErrors(**arrays)
-
-
-def write_errors(path: Path, errors: DetectorErrors, **header: str) -> None:
-    """Write a table that `detector_errors` reads, all but the points in half precision.
-
-    Args:
-        header: further attributes of the file.
-
-    Raises:
-        InputError: the folder can't be written to.
-    """
-    with FORMAT.writing(path, **header) as file:
-        for name in _ARRAYS:
-            file.create_dataset(
-                name,
-                data=getattr(errors, name).numpy().astype(_PRECISION.get(name, np.float16)),
-                compression="gzip",
-                compression_opts=9,
-                shuffle=True,
-                track_times=False,
-            )
+from fit3dmm.observe.detector_errors import DetectorErrors
 
 
 @dataclass(frozen=True)
@@ -137,7 +35,7 @@ class LandmarkErrorModel(TensorRecord):
         scale: float,
         noise_scale: float,
         noise_floor_mm: float,
-        told_sigma_px: Float[Tensor, "told"] | None = None,
+        told_px2: Float[Tensor, "told 2 2"] | None = None,
     ) -> PointErrors:
         """The errors near a pose.
 
@@ -147,7 +45,8 @@ class LandmarkErrorModel(TensorRecord):
             scale: how much larger the modes are than in the table.
             noise_scale, noise_floor_mm: the noise is that of the table and this floor together,
                 times this scale.
-            told_sigma_px: noise that the detector tells of its points, instead of the table's.
+            told_px2: covariances that the detector tells of its points: for tables that are in
+                their sigmas.
         """
         upright = upright_axes((rotation @ self.R_model_reference[:, 1])[:2])
         forward = self.R_model_reference[:, 2]
@@ -157,22 +56,38 @@ class LandmarkErrorModel(TensorRecord):
             return torch.einsum("v,v...->...", share, values)
 
         # The photo's y is down.
-        to_px = px_per_mm * upright.mT * upright.new_tensor([[1.0], [-1.0]])
+        turn = upright.mT * upright.new_tensor([[1.0], [-1.0]])
+        to_px = px_per_mm * turn
         errors = self.errors
-        sigma_mm = mixed(errors.sigma_mm)
-        if told_sigma_px is not None:
-            sigma_mm = told_sigma_px[: errors.n_points].to(sigma_mm) / px_per_mm
-        noise_mm = (sigma_mm.square() + noise_floor_mm**2).sqrt() * noise_scale
+        unit_px = to_px.expand(errors.n_points, 2, 2)
+        if errors.in_told_sigmas:
+            unit_px = turn @ self._told_factors_px(turn, told_px2)
+        # Noise and floor together are as long along both axes as their covariance says.
+        noise_px2 = mixed(errors.sigma).square()[:, None, None] * (unit_px @ unit_px.mT)
+        floor_px2 = (noise_floor_mm * px_per_mm) ** 2 * torch.eye(2).to(noise_px2)
+        factor_px = torch.linalg.cholesky(noise_scale**2 * (noise_px2 + floor_px2))
         return PointErrors(
             bias_px=mixed(errors.bias_mm) @ to_px.mT,
             by_score_px=to_px @ mixed(errors.by_score_mm),
             scores=self.scores,
             by_view_px=to_px @ mixed(errors.by_view_mm),
-            modes_px=scale * to_px @ mixed(errors.modes_mm),
-            sigma_px=noise_mm * px_per_mm,
+            modes_px=scale * unit_px @ mixed(errors.modes),
+            whitening=torch.linalg.inv(factor_px),
             forward=forward,
             upright=upright,
         )
+
+    def _told_factors_px(
+        self, turn: Float[Tensor, "2 2"], told_px2: Float[Tensor, "told 2 2"] | None
+    ) -> Float[Tensor, "points 2 2"]:
+        """Cholesky factors of the told covariances, with the head upright and y up."""
+        if told_px2 is None:
+            raise InputError(
+                f"The errors of points {self.errors.point_set} are known in sigmas that their "
+                "detector tells, and this detection tells none: give it covariances."
+            )
+        told_px2 = told_px2[: self.errors.n_points].to(turn)
+        return torch.linalg.cholesky(turn.mT @ told_px2 @ turn)
 
 
 def landmark_error_model(errors: DetectorErrors, landmarks: LinearPoints) -> LandmarkErrorModel:

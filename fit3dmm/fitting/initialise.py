@@ -7,19 +7,22 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._errors import InputError
-from fit3dmm.fitting.config import FitConfig
+from fit3dmm.fitting.config import CAMERA, COLOUR, POSE, SHAPE, FitConfig
 from fit3dmm.fitting.evidence.blendshapes import observed_expression
 from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.geometry.rotation import rotation_vector
 from fit3dmm.observe.detection import Detection
 from fit3dmm.observe.observation import Observation
+from fit3dmm.observe.predicted import Predicted
 from fit3dmm.scene import Lighting, Scene
 from fit3dmm.unknowns import (
     EXPRESSION,
+    IDENTITY,
     IRRADIANCE,
     LOG_FOCAL,
     ROTATION,
     TRANSLATION,
+    bounds_of,
     modes_of,
     starts,
     values_of,
@@ -53,6 +56,40 @@ def initial_values(
         LOG_FOCAL: like.new_tensor([math.log(focal_px)]),
         IRRADIANCE: Lighting.ambient_white(config.light.level).irradiance_sh.to(like),
     }
+
+
+def starting_values(
+    prepared: PreparedModel, observation: Observation, config: FitConfig
+) -> dict[str, dict[str, Tensor]]:
+    """The starts between which a fit chooses, by name: `landmarks` and `regressor`.
+
+    Raises:
+        InputError: no detector saw points that the model is prepared for, or a regressor is to
+            say the start and did not look.
+    """
+    if observation.predicted is None and config.init == "regressor":
+        raise InputError(
+            f"The fit of {observation.name} is to start with what a regressor sees, and none "
+            f"looked: the model {prepared.model.info.name} has none; take `landmarks`, or make one "
+            "with `fit3dmm train`."
+        )
+    starts = {}
+    if config.init != "regressor":
+        starts["landmarks"] = initial_values(prepared, observation, config)
+    # Where the shape stays what it is, it stays the mean.
+    shape_moves = any(IDENTITY in stage.free for stage in config.stages)
+    if observation.predicted is not None and config.init != "landmarks" and shape_moves:
+        starts["regressor"] = predicted_values(prepared, observation.predicted)
+    return starts
+
+
+def predicted_values(prepared: PreparedModel, predicted: Predicted) -> dict[str, Tensor]:
+    """All unknowns as the network sees them, within their bounds."""
+    names = (*SHAPE, *COLOUR, *POSE, *CAMERA)
+    values = {name: getattr(predicted, name) for name in names}
+    for name, bounds in bounds_of(values, prepared.model).items():
+        values[name] = values[name].clamp(bounds[:, 0], bounds[:, 1])
+    return {**values, **_detectors_at_rest(prepared)}
 
 
 def values_at(scene: Scene, prepared: PreparedModel) -> dict[str, Tensor]:

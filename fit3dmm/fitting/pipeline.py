@@ -2,8 +2,10 @@
 
 import functools
 import importlib.metadata
+import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import torch
 from fit3dmm._threads import torch_threads
 from fit3dmm.fitting.config import FitConfig, preset
 from fit3dmm.fitting.context import Context, context_at
-from fit3dmm.fitting.initialise import initial_values, values_at
+from fit3dmm.fitting.initialise import starting_values, values_at
+from fit3dmm.fitting.look import look
 from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.quality import judge
 from fit3dmm.fitting.result import FitResult, StageReport
@@ -22,15 +25,19 @@ from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.choice import FaceChoice
 from fit3dmm.observe.detect import FaceDetector
-from fit3dmm.observe.observation import Observation, observe
+from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.photo import Photo, photo_from_array, read_photo
+from fit3dmm.regress.files import read_regressor
+from fit3dmm.regress.library import regressor_of
 from fit3dmm.scene import Scene
+from fit3dmm.solve.levenberg_marquardt import LevenbergMarquardt
 from fit3dmm.solve.problem import Problem, Solution, Values
 from fit3dmm.solve.solvers import solve
-from fit3dmm.unknowns import LOG_FOCAL, TRANSLATION, bounds_of, scene_of, steps_of
+from fit3dmm.unknowns import IDENTITY, LOG_FOCAL, TRANSLATION, bounds_of, scene_of, steps_of
 
 ModelLike = str | Path | MorphableModel | PreparedModel
 
+_STEPS_TO_COMPARE = 3
 _PACKAGES = ("fit3dmm", "torch", "numpy", "scipy", "mediapipe", "kornia", "numba")
 
 
@@ -81,18 +88,35 @@ def fit_faces(
         photo = read_photo(photo)
     elif not isinstance(photo, Photo):
         photo = photo_from_array(photo)
-    with torch_threads(config.threads):
-        observations = observe(photo, config.size_px, face, detector)
     prepared = as_prepared(model, config)
+    with torch_threads(config.threads):
+        observations = look(photo, prepared, config, face, detector)
     return tuple(fit_observation(seen, prepared, config) for seen in observations)
 
 
-def as_prepared(model: ModelLike, config: FitConfig) -> PreparedModel:
-    """Load and prepare as far as that is still to be done."""
+def as_prepared(
+    model: ModelLike, config: FitConfig, regressor: str | Path | None = None
+) -> PreparedModel:
+    """Load and prepare as far as that is still to be done.
+
+    Args:
+        model: a name, a file, a model, or one that is prepared already.
+        config: settings of the fits that it is for.
+        regressor: the file of the network that looks at photos, too; the one that ships with the
+            model if left out, where one does.
+
+    Raises:
+        InputError: there is no such model or regressor, or they do not belong together.
+    """
     if isinstance(model, str | Path):
         model = load_model(model)
     if isinstance(model, MorphableModel):
-        model = prepare(model, config.photometric.n_samples)
+        network = None
+        if regressor is not None:
+            network = read_regressor(regressor, model)
+        elif config.uses_network:
+            network = regressor_of(model)
+        model = prepare(model, config.photometric.n_samples, regressor=network)
     return model
 
 
@@ -105,28 +129,72 @@ def fit_observation(
     """Run the stages on one observed face.
 
     Args:
-        observation: one face of a photo (`observe`).
+        observation: one face of a photo (`look`, or `observe` where no network looks).
         prepared: the model (`prepare`).
         config: settings; the default ones if left out.
-        start: where to start, in the `photo` frame; else pose from the landmarks, the mean face and
-            the detector's expression.
+        start: where to start, in the `photo` frame; else as the settings say: with the pose by the
+            landmarks, the mean face and the detector's expression, or with what the network saw.
+
+    Raises:
+        InputError: nothing was seen that the model knows, or the network did not look and is to
+            say the start.
     """
     config = config or FitConfig()
     with torch.no_grad(), torch_threads(config.threads):
         like = prepared.model.mean_mm
         observation = observation.to(device=like.device, dtype=like.dtype)
         if start is None:
-            values: Values = initial_values(prepared, observation, config)
+            beginnings = starting_values(prepared, observation, config)
         else:
-            values = values_at(start, prepared)
-        reports = []
+            beginnings = {"given": values_at(start, prepared)}
+        runs = [_Run(name, values) for name, values in beginnings.items()]
         for stage in config.stages:
-            began = time.perf_counter()
-            problem = stage_problem(context_at(prepared, observation, stage, values), config)
-            solution = solve(problem, stage.solver)
-            values = solution.values
-            reports.append(_report(stage, solution, time.perf_counter() - began))
-        return _result(prepared, observation, config, values, tuple(reports))
+            if len(runs) > 1 and IDENTITY in stage.free:
+                runs = [_better(runs, stage, prepared, observation, config)]
+            runs = [_advanced(run, stage, prepared, observation, config) for run in runs]
+        return _result(prepared, observation, config, runs[0])
+
+
+@dataclass(frozen=True)
+class _Run:
+    """How far a fit has come from one start."""
+
+    start: str
+    values: Values
+    reports: tuple[StageReport, ...] = ()
+
+
+def _advanced(
+    run: _Run,
+    stage: Stage,
+    prepared: PreparedModel,
+    observation: Observation,
+    config: FitConfig,
+) -> _Run:
+    began = time.perf_counter()
+    problem = stage_problem(context_at(prepared, observation, stage, run.values), config)
+    solution = solve(problem, stage.solver)
+    report = _report(stage, solution, time.perf_counter() - began)
+    return replace(run, values=solution.values, reports=(*run.reports, report))
+
+
+def _better(
+    runs: list[_Run],
+    stage: Stage,
+    prepared: PreparedModel,
+    observation: Observation,
+    config: FitConfig,
+) -> _Run:
+    """The start from which a few steps of a stage lead lower."""
+    few = LevenbergMarquardt(max_steps=_STEPS_TO_COMPARE)
+    found = [
+        solve(stage_problem(context_at(prepared, observation, stage, run.values), config), few)
+        for run in runs
+    ]
+    # Every comparison with what is no number is false.
+    energies = [one.energy if math.isfinite(one.energy) else math.inf for one in found]
+    best = energies.index(min(energies))
+    return replace(runs[best], values=found[best].values)
 
 
 def stage_problem(context: Context, config: FitConfig) -> Problem:
@@ -153,9 +221,9 @@ def _result(
     prepared: PreparedModel,
     observation: Observation,
     config: FitConfig,
-    values: Values,
-    reports: tuple[StageReport, ...],
+    run: _Run,
 ) -> FitResult:
+    values, reports = run.values, run.reports
     last = config.stages[-1]
     context = context_at(prepared, observation, last, values)
     # The end is judged with what is seen there, which the last stage decided at its start.
@@ -175,6 +243,7 @@ def _result(
         quality=judge(context, config, at, reports[-1].reason, distance_log_sigma),
         uncertainty=uncertainty,
         versions=_versions(),
+        start=run.start,
     )
 
 

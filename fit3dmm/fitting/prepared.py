@@ -12,15 +12,12 @@ from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.energy.points import LinearPoints, Points, model_points
 from fit3dmm.energy.surface_samples import SurfaceSamples, surface_samples
-from fit3dmm.fitting.detector_errors import (
-    DetectorErrors,
-    LandmarkErrorModel,
-    detector_errors,
-    landmark_error_model,
-)
+from fit3dmm.fitting.detector_errors import LandmarkErrorModel, landmark_error_model
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS
+from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS, NETWORK
+from fit3dmm.observe.detector_errors import DetectorErrors, detector_errors
 from fit3dmm.observe.face import FACE_OVAL
+from fit3dmm.regress.files import Regressor
 from fit3dmm.unknowns import starts
 
 CONTOUR_LINES = "oval36"
@@ -49,32 +46,41 @@ class PreparedModel(TensorRecord):
     hairless: Float[Tensor, "points"]
     """1 for samples between brows and mouth, which neither fringe nor beard covers; little for the
     others."""
+    regressor: Regressor | None = None
+    """The network that looks at photos, too, where the model has one."""
 
 
 def prepare(
     model: MorphableModel,
     n_colour_samples: int = 2000,
     errors: Mapping[str, DetectorErrors] | None = None,
+    regressor: Regressor | None = None,
 ) -> PreparedModel:
     """Takes some tenths of a second and 50 MB.
 
     Args:
         n_colour_samples: points on the face at which colours are compared.
-        errors: of each detector that photos will be seen by; those of MediaPipe if left out.
+        errors: of each detector that photos will be seen by; those of MediaPipe and of the network
+            if left out.
+        regressor: the network that looks at photos, too (`regress.library.regressor_of`).
 
     Raises:
         InputError: the model lacks a detector's points or the face region.
     """
-    errors = {MEDIAPIPE: detector_errors()} if errors is None else errors
+    if errors is None:
+        errors = {MEDIAPIPE: detector_errors()}
+        if regressor is not None and regressor.errors is not None:
+            errors[NETWORK] = regressor.errors
     point_sets = dict.fromkeys([MEDIAPIPE_POINTS, *(one.point_set for one in errors.values())])
-    lacking = [name for name in point_sets if name not in model.landmarks]
+    parts = dict.fromkeys(part for name in point_sets for part in name.split("+"))
+    lacking = [name for name in parts if name not in model.landmarks]
     if lacking or "face" not in model.regions:
         raise InputError(
             f"The model {model.info.name} has no {' or '.join(lacking) or 'face'} landmarks or no "
             "face region, without which it can't be fitted: convert it again with "
             "`fit3dmm model convert`."
         )
-    points = {name: model_points(model, model.landmarks[name]) for name in point_sets}
+    points = {name: _joined_points(model, name) for name in point_sets}
     samples = surface_samples(model, n_colour_samples)
     rest_mm = samples.points.at(starts(model)).mm
     return PreparedModel(
@@ -85,6 +91,15 @@ def prepare(
         samples,
         _neighbours(samples, rest_mm),
         _hairless(rest_mm, points[MEDIAPIPE_POINTS].mean),
+        regressor,
+    )
+
+
+def _joined_points(model: MorphableModel, point_set: str) -> LinearPoints:
+    """Points of one set, or of several that are joined by `+`, one after another."""
+    sets = [model_points(model, model.landmarks[name]) for name in point_set.split("+")]
+    return sets[0].replace(
+        mean=torch.cat([one.mean for one in sets]), basis=torch.cat([one.basis for one in sets])
     )
 
 

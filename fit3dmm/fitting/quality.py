@@ -114,7 +114,7 @@ def _signs(
     if "photometric" in at.terms:
         colour, explained = config.photometric.explained(context)
         evidence = explained * float(config.photometric.weights(context).sum())
-    low, high = context.observation.all_points_px.aminmax(dim=0)
+    low, high = context.observation.face_points_px.aminmax(dim=0)
     # A head that leans to its shoulder shows as much of itself as an upright one, so only the angle
     # out of the picture's plane counts: that between the head's and the camera's axes.
     facing = rotation_matrix(context.values[ROTATION])[..., 2, 2].clamp(-1, 1)

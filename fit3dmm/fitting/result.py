@@ -82,6 +82,8 @@ class FitResult(TensorRecord):
     uncertainty: Uncertainty
     versions: Mapping[str, str]
     """Of fit3dmm and the packages that matter to the numbers."""
+    start: str = "landmarks"
+    """Where the fit began: `landmarks`, `regressor` or `given`."""
 
     @property
     def distance_mm(self) -> float:

@@ -10,6 +10,8 @@ from fit3dmm._tensors import TensorRecord
 
 MEDIAPIPE, MEDIAPIPE_POINTS = "mediapipe", "mediapipe478"
 """What MediaPipe's detector is called, and the point set that it sees."""
+NETWORK = "network"
+"""What a regressor is called as a detector."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,11 @@ class Detection(TensorRecord):
     source: str
     """The detector: its errors and its unknowns go by this name."""
     point_set: str
-    """Which point set of the model it saw, point by point."""
+    """Which point set of the model it saw, point by point; several are joined by `+`."""
     points_px: Float[Tensor, "points 2"]
     """In the `photo` frame."""
-    sigma_px: Float[Tensor, "points"] | None = None
-    """Noise of each point, in each coordinate, where the detector tells of it."""
+    covariance_px2: Float[Tensor, "points 2 2"] | None = None
+    """Of each point's error, where the detector tells of it."""
 
     def __post_init__(self) -> None:
         if not self.source or "/" in self.source:

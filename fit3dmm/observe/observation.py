@@ -17,6 +17,7 @@ from fit3dmm.observe.detect import FaceDetector
 from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS, Detection
 from fit3dmm.observe.face import DetectedFace, Turn, turn_to_upright
 from fit3dmm.observe.photo import Photo
+from fit3dmm.observe.predicted import Predicted
 from fit3dmm.observe.search import describe_search
 from fit3dmm.observe.skin import skin_probability
 
@@ -51,6 +52,8 @@ class Observation(TensorRecord):
     blendshape_names: tuple[str, ...]
     T_cam_canonical: Float[Tensor, "4 4"]
     """MediaPipe's head pose (cm)."""
+    predicted: Predicted | None = None
+    """What the network says of the face, where it was asked."""
 
     @property
     def size_px(self) -> int:
@@ -70,9 +73,10 @@ class Observation(TensorRecord):
         return 0 if seen is None else turn_to_upright(seen.points_px)
 
     @property
-    def all_points_px(self) -> Float[Tensor, "points 2"]:
-        """All points of all detectors, in `photo` pixels."""
-        return torch.cat([detection.points_px for detection in self.detections.values()])
+    def face_points_px(self) -> Float[Tensor, "points 2"]:
+        """Those of MediaPipe, or else of the first other detector, in `photo` pixels."""
+        first = next(iter(self.detections.values()))
+        return self.detections.get(MEDIAPIPE, first).points_px
 
     def detection(self, source: str = MEDIAPIPE) -> Detection:
         """What a detector saw.

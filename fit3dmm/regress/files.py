@@ -1,4 +1,5 @@
-"""Regressor files: HDF5, float16 weights, the model that they belong to and their record."""
+"""Regressor files: HDF5, float16 weights, how its points err, the model that they belong to and
+their record."""
 
 import hashlib
 import json
@@ -12,6 +13,7 @@ import torch
 from fit3dmm._errors import InputError
 from fit3dmm._hdf5 import FileFormat
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.detector_errors import DetectorErrors, errors_in, put_errors
 from fit3dmm.regress.network import FaceNetwork, NetworkSettings
 
 FORMAT = FileFormat(
@@ -44,6 +46,8 @@ class Regressor:
 
     network: FaceNetwork
     info: RegressorInfo
+    errors: DetectorErrors | None = None
+    """How its points lie off the true ones, where that was learned: a fit takes them by it."""
 
 
 def model_key(model: MorphableModel) -> str:
@@ -71,6 +75,8 @@ def write_regressor(regressor: Regressor, path: str | Path) -> None:
             value = tensor.detach().cpu()
             value = value.half() if value.is_floating_point() else value
             weights.create_dataset(name, data=value.numpy())
+        if regressor.errors is not None:
+            put_errors(regressor.errors, file.create_group("errors"))
 
 
 def read_regressor(path: str | Path, model: MorphableModel | None = None) -> Regressor:
@@ -102,7 +108,7 @@ def _read(file: Any) -> Regressor:
     network.load_state_dict(
         {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
     )
-    return Regressor(network.eval(), info)
+    return Regressor(network.eval(), info, errors_in(file["errors"]) if "errors" in file else None)
 
 
 def _leaves(group: Any) -> list[tuple[str, Any]]:

@@ -21,7 +21,7 @@ from fit3dmm.scene import Lighting, Pose, Scene
 
 FACE_POINTS = 468
 """The points of the face come first: their box is what the crop is taken around."""
-_MARGIN = 1.6
+CROP_MARGIN = 1.6
 """Side of the crop in units of the box's longer side: the middle of what training shows."""
 _PASSES = 2
 
@@ -69,7 +69,7 @@ def predict(
         focal_px: of the photo, if it is known; else the network's distance and size say it.
     """
     for _ in range(_PASSES):
-        T_crop_photo = crop_around(around_px.float(), size_px, _MARGIN)
+        T_crop_photo = crop_around(around_px.float(), size_px, CROP_MARGIN)
         crop = extract_crop(photo, T_crop_photo, size_px)
         outputs = network(linear_to_srgb(crop.image_linear).permute(2, 0, 1)[None])
         seen_px = T_crop_photo.inverse() @ (outputs.points[0] * size_px)

@@ -20,7 +20,7 @@ from fit3dmm.solve.problem import Evaluation, Problem, Reason, Solution, Step
 class LevenbergMarquardt(Settings):
     """Damped Gauss-Newton steps with closed-form or automatic Jacobians."""
 
-    max_steps: int = 30
+    max_steps: int = ranged(30, 0)
     """Accepted steps."""
     relative_decrease: float = ranged(1e-4, 0.0)
     """Stop when a step lowers the energy by less than this share of it (and was predicted to)."""

@@ -31,6 +31,7 @@ from fit3dmm.energy import (
     standard_normal,
     surface_samples,
 )
+from fit3dmm.energy.points import isotropic_whitening
 from fit3dmm.energy.robust import cauchy, charbonnier, geman_mcclure, squares
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.harmonics import sh_basis
@@ -180,13 +181,15 @@ def _errors(points: LinearPoints, sigma, n_modes: int = 3, seed: int = 5) -> Poi
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
     forward = torch.tensor([0.1, -0.2, 1.0], dtype=torch.float64)
+    # Noise of another size along each axis.
+    turned_apart = torch.eye(2, dtype=torch.float64) + 0.3 * random(n, 2, 2)
     return PointErrors(
         bias_px=random(n, 2),
         by_score_px=random(n, 2, 4),
         scores=ShapeScores(points.mean, random(4), random(4, n, 3) / n),
         by_view_px=5 * random(n, 2, 6),
         modes_px=2 * random(n, 2, n_modes),
-        sigma_px=sigma,
+        whitening=isotropic_whitening(sigma) @ turned_apart,
         forward=forward / forward.norm(),
         upright=torch.tensor([[0.8, -0.6], [0.6, 0.8]], dtype=torch.float64),
     )

@@ -6,10 +6,10 @@ import torch
 
 from fit3dmm.colour import linear_to_srgb
 from fit3dmm.fitting import FitConfig, FitResult, Iris, Photometric, fit_observation, prepare
-from fit3dmm.fitting.detector_errors import exact_detector
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detection import MEDIAPIPE
+from fit3dmm.observe.detector_errors import exact_detector
 from fit3dmm.observe.photo import Photo, photo_from_array
 from fit3dmm.scene import Lighting, Pose, Scene
 from tests.fitting.synthetic import draw, observe_scene

@@ -7,10 +7,10 @@ import torch
 
 from fit3dmm.fitting import FitConfig, Iris, Photometric, fit_observation, prepare
 from fit3dmm.fitting.context import context_at
-from fit3dmm.fitting.detector_errors import exact_detector
 from fit3dmm.fitting.initialise import values_at
 from fit3dmm.fitting.pipeline import stage_problem
 from fit3dmm.observe.detection import MEDIAPIPE
+from fit3dmm.observe.detector_errors import exact_detector
 from fit3dmm.render import nvdiffrast
 from tests.fitting.synthetic import observe_scene
 from tests.fitting.test_fit import aligned_error_mm, random_scene

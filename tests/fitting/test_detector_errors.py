@@ -10,17 +10,12 @@ import torch
 
 from fit3dmm.energy.detected import view_features
 from fit3dmm.fitting import Landmarks, fit_observation, prepare, preset
-from fit3dmm.fitting.detector_errors import (
-    detector_errors,
-    exact_detector,
-    landmark_error_model,
-    upright_axes,
-    write_errors,
-)
+from fit3dmm.fitting.detector_errors import landmark_error_model, upright_axes
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.model.files import load_model
 from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS
+from fit3dmm.observe.detector_errors import detector_errors, exact_detector, write_errors
 from fit3dmm.scene import Lighting, Pose, Scene
 from fit3dmm.unknowns import starts, values_of
 from tests.fitting.synthetic import observe_scene, with_points
@@ -79,7 +74,7 @@ def test_a_tilted_head_has_tilted_errors(prepared):
     turn = torch.tensor([[math.cos(0.5), math.sin(0.5)], [-math.sin(0.5), math.cos(0.5)]])
     assert torch.allclose(tilted.bias_px, upright.bias_px @ turn.T, atol=1e-4)
     assert torch.allclose(tilted.modes_px, turn @ upright.modes_px, atol=1e-4)
-    assert torch.allclose(tilted.sigma_px, upright.sigma_px)
+    assert torch.allclose(tilted.whitening, upright.whitening)
 
 
 def test_errors_of_the_other_side_are_the_mirror_image(prepared):
@@ -89,7 +84,7 @@ def test_errors_of_the_other_side_are_the_mirror_image(prepared):
     left, right = (seen_from(prepared, [0.0, sign * 0.7, 0.0]) for sign in (-1, 1))
     # Every face was measured with its mirror image; what is left is rounding.
     assert torch.allclose(left.bias_px, (right.bias_px * FLIP)[mirror], atol=0.02)
-    assert torch.allclose(left.sigma_px, right.sigma_px[mirror], rtol=0.01)
+    assert torch.allclose(left.whitening, right.whitening[mirror], rtol=0.01)
 
 
 def test_errors_change_smoothly_with_the_view(prepared):
@@ -103,7 +98,7 @@ def test_errors_change_smoothly_with_the_view(prepared):
 
 
 def test_modes_of_neighbouring_views_are_alike():
-    modes = detector_errors().modes_mm.flatten(1, 2)
+    modes = detector_errors().modes.flatten(1, 2)
     for one, other in itertools.pairwise(modes):
         likeness = (one * other).sum() / (one.norm() * other.norm())
         assert likeness > 0.7
@@ -116,8 +111,8 @@ def test_the_table_says_what_it_is(tmp_path):
     with h5py.File(path) as file:
         assert file.attrs["licence"] == "CC0-1.0"
         assert file.attrs["format"] == "fit3dmm detector errors"
-        for name in ("bias_mm", "modes_mm", "score_basis"):
-            kept = torch.from_numpy(file[name][()]).float()
+        for name, stored in (("bias_mm",) * 2, ("modes", "modes_mm"), ("score_basis",) * 2):
+            kept = torch.from_numpy(file[stored][()]).float()
             # It has been through half precision once.
             assert torch.equal(kept, getattr(errors, name))
 
@@ -163,7 +158,8 @@ def with_errors(prepared, scene, observation, generator):
     turn = errors.upright @ (rotation @ errors.forward)[:2]
     view = view_features(turn, -scene.pose.translation_mm[2])
     z = torch.randn(errors.modes_px.shape[-1], generator=generator)
-    noise = torch.randn(468, 2, generator=generator) * errors.sigma_px[:, None]
+    white = torch.randn(468, 2, 1, generator=generator)
+    noise = torch.linalg.solve(errors.whitening, white)[..., 0]
     px = observation.detection().points_px.clone()
     px[:468] += (
         errors.bias_px + errors.by_score_px @ errors.scores.at(points) + errors.by_view_px @ view

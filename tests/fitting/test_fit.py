@@ -20,12 +20,12 @@ from fit3dmm.fitting import (
 )
 from fit3dmm.fitting.config import LANDMARK_STAGES
 from fit3dmm.fitting.context import context_at
-from fit3dmm.fitting.detector_errors import exact_detector
 from fit3dmm.fitting.initialise import values_at
 from fit3dmm.fitting.pipeline import stage_problem
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.observe.detection import MEDIAPIPE, Detection
+from fit3dmm.observe.detector_errors import exact_detector
 from fit3dmm.scene import Lighting, Pose, Scene
 from fit3dmm.solve import LevenbergMarquardt, Reason, join, member, scaled, solve
 from tests.fitting.synthetic import observe_scene, with_points
@@ -225,8 +225,8 @@ def test_what_a_result_tells(prepared):
     result = fit_observation(
         observe_scene(prepared.model, random_scene(prepared.model, 9)), prepared, CONFIG
     )
-    # This detector has no errors that would be unknowns.
-    assert set(result.energies) == set(CONFIG.stages[-1].terms) - {"detector_modes"}
+    # This detector has no errors that would be unknowns, and no network looked.
+    assert set(result.energies) == set(CONFIG.stages[-1].terms) - {"detector_modes", "network"}
     assert all(report.reason in Reason for report in result.stages)
     assert result.model.name == "toy"
     assert {"fit3dmm", "torch", "mediapipe"} <= set(result.versions)
@@ -292,14 +292,14 @@ class TwoDetectors(FitConfig):
 
 def _of_second(model, scene: Scene, sigma_px: float | None = None) -> Detection:
     cam = scene.pose.T_cam_model @ model.landmarks_mm("ibug68", scene.coefficients)
-    told = None if sigma_px is None else torch.full((68,), sigma_px)
+    told = None if sigma_px is None else (sigma_px**2 * torch.eye(2)).expand(68, 2, 2)
     return Detection("second", "ibug68", scene.camera.project(cam), told)
 
 
 def test_a_second_detector_counts_with_its_own_points_and_errors(prepared):
     model = prepared.model
     errors = exact_detector(68, 0.3, "ibug68").replace(
-        modes_mm=0.2 * torch.randn(1, 68, 2, 3, generator=torch.Generator().manual_seed(0))
+        modes=0.2 * torch.randn(1, 68, 2, 3, generator=torch.Generator().manual_seed(0))
     )
     both = prepare(model, 800, {MEDIAPIPE: exact_detector(468, 0.5), "second": errors})
     truth = random_scene(model, 14)
@@ -321,8 +321,14 @@ def test_a_second_detector_counts_with_its_own_points_and_errors(prepared):
 
     assert off_px(together) < 0.7 * off_px(alone)
     # One that tells that it knows nothing pulls nothing.
+    knowing = exact_detector(68, 1.0, "ibug68").replace(in_told_sigmas=True)
+    both = prepare(model, 800, {MEDIAPIPE: exact_detector(468, 0.5), "second": knowing})
     unsure = fit_observation(seen.seen_by(_of_second(model, truth, 1e4)), both, config)
     assert off_px(unsure) == pytest.approx(off_px(alone), rel=0.01)
+    sure = fit_observation(seen.seen_by(_of_second(model, truth, 0.5)), both, config)
+    assert off_px(sure) < 0.7 * off_px(alone)
+    with pytest.raises(InputError, match="give it covariances"):
+        fit_observation(seen.seen_by(_of_second(model, truth)), both, config)
 
 
 def test_a_detector_that_the_model_knows_nothing_of_is_refused(prepared):

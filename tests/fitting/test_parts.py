@@ -8,12 +8,12 @@ import torch
 
 from fit3dmm._errors import InputError
 from fit3dmm.fitting import FitConfig, Iris, Photometric, Stage, fit_observation, prepare, preset
-from fit3dmm.fitting.detector_errors import exact_detector
 from fit3dmm.fitting.initialise import solve_weak_perspective
 from fit3dmm.fitting.uncertainty import laplace
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.observe.detection import MEDIAPIPE
+from fit3dmm.observe.detector_errors import exact_detector
 from fit3dmm.scene import Scene
 from fit3dmm.solve import LBFGS, Adam, LevenbergMarquardt, Problem, sum_of_squares
 from tests.fitting.synthetic import observe_scene

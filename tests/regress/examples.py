@@ -32,6 +32,7 @@ class Painter:
         return Example(
             image_srgb=image,
             points_px=points,
+            points_mm=draw.normal(size=(N_POINTS, 3)).astype(np.float32),
             cover=np.zeros((8, 8), dtype=np.uint8),
             rotation=rotation.astype(np.float32),
             translation_mm=np.array([0, 0, -800], dtype=np.float32),

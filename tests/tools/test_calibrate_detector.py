@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from calibrate_detector import mirror_of
-from detector.learn import VIEWS_DEG, learn_errors, score_basis, with_mirror_images
-from detector.pictures import Seen, stack, take_pictures
+from detector.pictures import take_pictures
 from fit3dmm.energy.detected import view_features
+from fit3dmm.fitting.learn_errors import (
+    VIEWS_DEG,
+    Seen,
+    learn_errors,
+    mirror_of,
+    score_basis,
+    stack,
+    with_mirror_images,
+)
 
 N = 40
 
@@ -65,10 +72,10 @@ def test_linear_errors_are_found(face):
     off = np.sqrt(((found - wanted[near]) ** 2).mean() / (wanted[near] ** 2).mean())
     assert off < 0.1
     # One mode stands out, and beside it is the noise.
-    sizes = torch.linalg.svdvals(errors.modes_mm[view].flatten(0, 1))
+    sizes = torch.linalg.svdvals(errors.modes[view].flatten(0, 1))
     assert sizes[0] > 5 * sizes[1]
     assert views[view].rms_mm[0] > views[view].rms_mm[1] > views[view].rms_mm[2]
-    assert views[view].sigma_mm.max() < 0.15
+    assert views[view].sigma.max() < 0.15
 
 
 def test_views_of_both_sides_are_mirror_images(face):
@@ -98,7 +105,7 @@ def test_scores_have_unit_size():
 
 def test_mirror_of_a_lopsided_face_is_refused(face):
     np.testing.assert_array_equal(mirror_of(face[0]), face[1])
-    with pytest.raises(SystemExit, match="not symmetric"):
+    with pytest.raises(ValueError, match="not symmetric"):
         mirror_of(face[0] + [15.0, 0, 0])
 
 

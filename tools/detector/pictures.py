@@ -1,16 +1,15 @@
 """Rendered people whose points are known, and where the detector sees them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from fit3dmm._parallel import run_in_parallel
 from fit3dmm.colour import linear_to_srgb
 from fit3dmm.fitting.detector_errors import upright_axes
+from fit3dmm.fitting.learn_errors import Seen
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.model.files import load_model
@@ -29,34 +28,6 @@ _DISTANCE_MM = (450.0, 2000.0)
 _USUAL_SHARE = 0.5
 # Scenes of one task; a scene does not depend on how many there are, nor on the processes.
 _BLOCK = 100
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One face or several, stacked."""
-
-    error_mm: Float[np.ndarray, "*n points 2"]
-    """Detected less true, on the face, with the head upright and y up."""
-    points_mm: Float[np.ndarray, "*n points 3"]
-    """True points in `model`."""
-    forward: Float[np.ndarray, "*n 3"]
-    """Out of the face: x and y with the head upright, and z of `cam`."""
-    distance_mm: Float[np.ndarray, "*n"]
-
-    @property
-    def yaw_deg(self) -> Float[np.ndarray, "*n"]:
-        """About the vertical."""
-        return np.degrees(np.arctan2(self.forward[..., 0], self.forward[..., 2]))
-
-
-def stack(seen: list[Seen]) -> Seen:
-    """One record of many."""
-    return Seen(
-        np.stack([one.error_mm for one in seen]),
-        np.stack([one.points_mm for one in seen]),
-        np.stack([one.forward for one in seen]),
-        np.stack([one.distance_mm for one in seen]),
-    )
 
 
 def take_pictures(

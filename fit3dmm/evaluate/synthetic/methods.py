@@ -39,10 +39,10 @@ class MeanFaceFitter:
         Raises:
             InputError: the photo or the model can't be used.
         """
-        observation = observe_largest(photo, POSE_ONLY.size_px)
+        prepared = prepared_model(self.model, POSE_ONLY.photometric.n_samples)
+        observation = observe_largest(photo, prepared, POSE_ONLY)
         if observation is None:
             return None
-        prepared = prepared_model(self.model, POSE_ONLY.photometric.n_samples)
         scene = fit_observation(observation, prepared, POSE_ONLY).scene
         placed = scene.replace(coefficients=prepared.model.zeros())
         return face_of_scene(placed, prepared.model, has_light=False)

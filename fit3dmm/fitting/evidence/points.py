@@ -42,7 +42,7 @@ class Landmarks(Evidence):
         errors = self._errors(context)
         return detected_term(
             context.prepared.detectors[self.source].points,
-            self._observed_px(context).to(errors.sigma_px),
+            self._observed_px(context).to(errors.whitening),
             errors,
             modes_of(self.source),
             context.intrinsics,
@@ -75,5 +75,5 @@ class Landmarks(Evidence):
             self.modes_scale,
             self.noise_scale,
             self.noise_floor_mm,
-            context.observation.detections[self.source].sigma_px,
+            context.observation.detections[self.source].covariance_px2,
         )

@@ -17,6 +17,8 @@ class Example:
     image_srgb: UInt8[np.ndarray, "size size 3"]
     points_px: Float[np.ndarray, "points 2"]
     """The named points, hidden ones too, in the order of the studio's point sets."""
+    points_mm: Float[np.ndarray, "points 3"]
+    """The same in `model`."""
     cover: UInt8[np.ndarray, "cells cells"]
     """What each cell of a coarse grid over the crop mostly shows: places in `COVERS`."""
     rotation: Float[np.ndarray, "3 3"]

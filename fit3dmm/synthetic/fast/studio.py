@@ -127,6 +127,7 @@ class Studio:
         return Example(
             image_srgb=develop(linear * gains, draw),
             points_px=view.project(view.to_camera(points)).astype(np.float32),
+            points_mm=points.astype(np.float32),
             cover=self._cover(shot),
             rotation=view.rotation,
             translation_mm=view.translation_mm,

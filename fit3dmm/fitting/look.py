@@ -1,0 +1,75 @@
+"""What a photo shows: MediaPipe finds the face, and the model's own network looks at it again."""
+
+import torch
+
+from fit3dmm.fitting.config import FitConfig
+from fit3dmm.fitting.prepared import PreparedModel
+from fit3dmm.observe.choice import FaceChoice
+from fit3dmm.observe.detect import FaceDetector
+from fit3dmm.observe.detection import NETWORK, Detection
+from fit3dmm.observe.observation import Observation, observe
+from fit3dmm.observe.photo import Photo
+from fit3dmm.observe.predicted import Predicted
+from fit3dmm.regress.network import SIGMAS
+from fit3dmm.regress.prediction import Prediction, predict
+from fit3dmm.unknowns import values_of
+
+
+def look(
+    photo: Photo,
+    prepared: PreparedModel,
+    config: FitConfig,
+    face: FaceChoice = "only",
+    detector: FaceDetector | None = None,
+) -> tuple[Observation, ...]:
+    """Find faces in a photo, as `observe` does, and show them to the network if there is one.
+
+    Args:
+        photo: where to look.
+        prepared: the model, with its network.
+        config: settings of the fit.
+        face: which of several faces, or `all`.
+        detector: one that is open already.
+
+    Raises:
+        InputError: no face, no such face, or several where one was meant.
+    """
+    found = observe(photo, config.size_px, face, detector)
+    return tuple(seen_by_network(one, photo, prepared, config) for one in found)
+
+
+def seen_by_network(
+    observation: Observation, photo: Photo, prepared: PreparedModel, config: FitConfig
+) -> Observation:
+    """The observation with what the model's network sees; as it is where there is none.
+
+    Args:
+        observation: of a face that was found.
+        photo: where it was found.
+        prepared: the model, with its network.
+        config: settings of the fit.
+    """
+    regressor = prepared.regressor
+    if regressor is None or not config.uses_network:
+        return observation
+    prediction = predict(
+        regressor.network,
+        photo,
+        observation.face_points_px,
+        regressor.info.size_px,
+        config.focal_px or observation.exif_focal_px,
+    )
+    point_set = "+".join(regressor.info.point_sets)
+    seen = Detection(NETWORK, point_set, prediction.points_px, prediction.covariance_px2)
+    return observation.seen_by(seen).replace(predicted=_predicted(prediction))
+
+
+def _predicted(prediction: Prediction) -> Predicted:
+    return Predicted(
+        **values_of(prediction.scene),
+        log_sigmas=torch.stack([prediction.log_sigmas[name] for name in SIGMAS]),
+        tone=prediction.tone,
+        cover=prediction.cover,
+        T_crop_photo=prediction.T_crop_photo,
+        crop_size_px=prediction.crop_size_px,
+    )
