@@ -111,7 +111,7 @@ def test_other_solvers_come_to_about_the_same_face(name, most_mm, trial):
 @pytest.mark.parametrize(("name", "most"), [("68 landmarks", 68), ("no contour points", 432)])
 def test_points_that_are_left_out_pull_nothing(name, most, trial):
     less = VARIANTS[name].change(trial)
-    sigma_mm = less.prepared.detectors[MEDIAPIPE].errors.sigma_mm[0]
+    sigma_mm = less.prepared.detectors[MEDIAPIPE].errors.sigma[0]
     assert most - 18 < (sigma_mm < 100).sum() <= most  # some of iBUG's share a nearest point
     few, all_points = (one.run()[0].coefficients.identity for one in (less, trial))
     assert 0.1 * all_points.norm() < (few - all_points).norm() < 1.5 * all_points.norm()
