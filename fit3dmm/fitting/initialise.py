@@ -79,14 +79,27 @@ def starting_values(
     # Where the shape stays what it is, it stays the mean.
     shape_moves = any(IDENTITY in stage.free for stage in config.stages)
     if observation.predicted is not None and config.init != "landmarks" and shape_moves:
-        starts["regressor"] = predicted_values(prepared, observation.predicted)
+        known_px = config.focal_px or observation.exif_focal_px
+        starts["regressor"] = predicted_values(prepared, observation.predicted, known_px)
     return starts
 
 
-def predicted_values(prepared: PreparedModel, predicted: Predicted) -> dict[str, Tensor]:
-    """All unknowns as the network sees them, within their bounds."""
+def predicted_values(
+    prepared: PreparedModel, predicted: Predicted, focal_px: float | None = None
+) -> dict[str, Tensor]:
+    """All unknowns as the network sees them, within their bounds.
+
+    Args:
+        prepared: the model.
+        predicted: what the network said.
+        focal_px: of the photo, where it is known; the head then is as far as its size says.
+    """
     names = (*SHAPE, *COLOUR, *POSE, *CAMERA)
     values = {name: getattr(predicted, name) for name in names}
+    if focal_px is not None:
+        factor = focal_px / values[LOG_FOCAL].exp()
+        values[TRANSLATION] = factor * values[TRANSLATION]
+        values[LOG_FOCAL] = values[LOG_FOCAL] + factor.log()
     for name, bounds in bounds_of(values, prepared.model).items():
         values[name] = values[name].clamp(bounds[:, 0], bounds[:, 1])
     return {**values, **_detectors_at_rest(prepared)}
@@ -121,8 +134,9 @@ def initial_focal_px(px_per_mm: float, observation: Observation, config: FitConf
     # Focal length and distance are proportional, so the two normal priors of their logarithms
     # combine into one: the mean weighted by their precisions.
     by_side = math.log(config.focal.typical_to_side * observation.longer_side_px)
-    by_distance = math.log(config.distance.typical_mm * px_per_mm)
-    a, b = config.focal.log_sigma**-2, config.distance.log_sigma**-2
+    distance_mm, distance_log_sigma = config.distance.of(observation)
+    by_distance = math.log(distance_mm * px_per_mm)
+    a, b = config.focal.log_sigma**-2, distance_log_sigma**-2
     return math.exp((a * by_side + b * by_distance) / (a + b))
 
 

@@ -68,6 +68,8 @@ def _predicted(prediction: Prediction) -> Predicted:
     return Predicted(
         **values_of(prediction.scene),
         log_sigmas=torch.stack([prediction.log_sigmas[name] for name in SIGMAS]),
+        distance_mm=prediction.distance_mm,
+        distance_log_sigma=prediction.log_sigmas["log_distance"].exp(),
         tone=prediction.tone,
         cover=prediction.cover,
         T_crop_photo=prediction.T_crop_photo,

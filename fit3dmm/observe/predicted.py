@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.transform import Similarity
+
+_SKIN = 1
+"""Its place in `synthetic.fast.COVERS`."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,10 @@ class Predicted(TensorRecord):
     irradiance_sh: Float[Tensor, "9 3"]
     log_sigmas: Float[Tensor, "ten"]
     """Natural logarithms of the sigmas that it states, in the order of `regress.network.SIGMAS`."""
+    distance_mm: Float[Tensor, ""]
+    """Of the head's origin from the camera, as the perspective of the face alone tells it."""
+    distance_log_sigma: Float[Tensor, ""]
+    """Sigma of its natural logarithm, as the network states it."""
     tone: Float[Tensor, ""]
     """Mean luminance of the face's albedo, linear."""
     cover: Float[Tensor, "kinds cells cells"]
@@ -31,3 +39,16 @@ class Predicted(TensorRecord):
     T_crop_photo: Similarity
     """From `photo` to the crop that was looked at."""
     crop_size_px: int
+
+    def skin_at(self, points_px: Float[Tensor, "points 2"]) -> Float[Tensor, "points"]:
+        """Probability that the face itself is seen at points of the photo: no hair, glasses or
+        hand. Points beyond the crop are as its border."""
+        places = (self.T_crop_photo @ points_px) / self.crop_size_px
+        # Bilinear between the cells' middles.
+        found = torch.nn.functional.grid_sample(
+            self.cover[None, _SKIN : _SKIN + 1],
+            (2 * places - 1)[None, None],
+            align_corners=False,
+            padding_mode="border",
+        )
+        return found[0, 0, 0]

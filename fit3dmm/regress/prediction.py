@@ -16,7 +16,7 @@ from fit3dmm.model.morphable import Coefficients
 from fit3dmm.observe.crop import Crop, crop_around, extract_crop
 from fit3dmm.observe.photo import Photo
 from fit3dmm.regress.network import Outputs
-from fit3dmm.regress.targets import focal_px_of, pose_in_camera
+from fit3dmm.regress.targets import distance_mm_of, focal_px_of, pose_in_camera
 from fit3dmm.scene import Lighting, Pose, Scene
 
 FACE_POINTS = 468
@@ -42,6 +42,8 @@ class Prediction(TensorRecord):
     """Natural logarithms of the sigmas that the network states: of each block of coefficients in
     their own units, `turned` (rad), `centre` and `log_size` (of the crop), `log_distance`, `light`
     and `tone`."""
+    distance_mm: Float[Tensor, ""]
+    """Of the head's origin from the camera, as the perspective of the face alone tells it."""
     tone: Float[Tensor, ""]
     """Mean luminance of the face's albedo, linear."""
     cover: Float[Tensor, "kinds cells cells"]
@@ -101,6 +103,7 @@ def _in_photo(outputs: Outputs, crop: Crop, photo: Photo, focal_px: float | None
             Lighting(outputs.irradiance_sh[0]),
         ),
         log_sigmas={name: value[0] for name, value in outputs.log_sigmas.items()},
+        distance_mm=distance_mm_of(pose),
         tone=outputs.log_tone[0].exp(),
         cover=outputs.cover[0].softmax(0),
         T_crop_photo=T_crop_photo,

@@ -66,8 +66,12 @@ def pose_in_camera(
 
 def focal_px_of(pose: CropPose, side_px: int) -> Float[Tensor, "*batch"]:
     """The crop's focal length that size and distance mean together."""
-    depth = pose.log_distance.exp() * _TYPICAL_DISTANCE_MM
-    return pose.log_size.exp() * side_px * depth / _TYPICAL_HEAD_MM
+    return pose.log_size.exp() * side_px * distance_mm_of(pose) / _TYPICAL_HEAD_MM
+
+
+def distance_mm_of(pose: CropPose) -> Float[Tensor, "*batch"]:
+    """Of the head's origin, by the perspective of the face alone."""
+    return pose.log_distance.exp() * _TYPICAL_DISTANCE_MM
 
 
 def rotation_from_columns(columns: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3 3"]:

@@ -14,6 +14,7 @@ from fit3dmm.energy.photometric import photometric_term
 from fit3dmm.energy.robust import cauchy
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence.evidence import Evidence
+from fit3dmm.fitting.visibility import SeenPoints
 from fit3dmm.solve.problem import Term
 
 # Surface that is seen at a grazing angle tells little of colour; below the first cosine nothing.
@@ -44,6 +45,9 @@ class Photometric(Evidence):
     glasses and shadows must not become skin."""
     skin_floor: float = ranged(0.2, 0.0, 1.0)
     """Least weight of a seen point whose colour looks like no skin."""
+    cover_floor: float = ranged(0.1, 0.0, 1.0)
+    """Least weight of a point that the network takes for hair, glasses, a hand or another thing
+    before the face, where a network looked; 1 takes nothing from it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,9 +88,20 @@ class Photometric(Evidence):
         grazing = ((seen.facing - low) / (high - low)).clamp(0, 1)
         skin = context.observation.skin[seen.row, seen.column].to(samples.area_mm2)
         skin = self.skin_floor + (1 - self.skin_floor) * skin
+        skin = skin * self._uncovered(context, seen)
         visible = (seen.in_front & seen.inside).to(skin)
         projected_mm2 = samples.area_mm2 * seen.facing.clamp(min=0)
         return visible * grazing * skin * projected_mm2 / self.correlation_mm**2
+
+    def _uncovered(self, context: Context, seen: SeenPoints) -> Float[Tensor, "points"] | float:
+        """Weight of each of the samples by what the network says lies before it."""
+        predicted = context.observation.predicted
+        if predicted is None or self.cover_floor == 1:
+            return 1.0
+        crop_px = torch.stack([seen.column, seen.row], -1) + 0.5
+        photo_px = context.observation.T_crop_photo.inverse() @ crop_px.to(predicted.cover)
+        bare = predicted.skin_at(photo_px).to(seen.facing)
+        return self.cover_floor + (1 - self.cover_floor) * bare
 
     def _sigma(self, unexplained: float) -> float:
         """What is unexplained, within the settings' bounds."""

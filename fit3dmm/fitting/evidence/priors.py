@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from fit3dmm._settings import ranged
 from fit3dmm.energy.priors import (
     correlated_prior,
     distance_prior,
@@ -15,6 +16,7 @@ from fit3dmm.energy.priors import (
 )
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence.evidence import Evidence
+from fit3dmm.observe.observation import Observation
 from fit3dmm.solve.problem import Term
 from fit3dmm.unknowns import ALBEDO, DETAIL, DETECTOR_MODES, EXPRESSION, IDENTITY, LOG_FOCAL, Per
 
@@ -86,16 +88,26 @@ class DetectorModesPrior(Evidence):
 
 @dataclass(frozen=True)
 class DistancePrior(Evidence):
-    """Heads are about so far from the camera."""
+    """Heads are about so far from the camera: as far as the network sees by the perspective of the
+    face, where it looked, and else as heads in photos are."""
 
     typical_mm: float = 1300.0
-    """Between the camera and the model's origin."""
+    """Between the camera and the model's origin, where nobody looked."""
     log_sigma: float = 0.4
     """Spread, as a natural logarithm."""
+    told_scale: float = ranged(0.75, 0.0)
+    """The network's error over the sigma that it states; 0 takes nothing from it."""
 
     def term(self, context: Context) -> Term:
-        """The same for all photos."""
-        return distance_prior(self.typical_mm, self.log_sigma)
+        """Always there."""
+        return distance_prior(*self.of(context.observation))
+
+    def of(self, observation: Observation) -> tuple[float, float]:
+        """The distance in mm and the spread of its natural logarithm."""
+        told = observation.predicted
+        if told is None or not self.told_scale:
+            return self.typical_mm, self.log_sigma
+        return float(told.distance_mm), self.told_scale * float(told.distance_log_sigma)
 
 
 @dataclass(frozen=True)
