@@ -185,7 +185,8 @@ def _better(
     observation: Observation,
     config: FitConfig,
 ) -> _Run:
-    """The start from which a few steps of a stage lead lower."""
+    """The start from which a few steps of a stage lead lower; the steps are not kept, so that a fit
+    that chose its start is the one that was told it."""
     few = LevenbergMarquardt(max_steps=_STEPS_TO_COMPARE)
     found = [
         solve(stage_problem(context_at(prepared, observation, stage, run.values), config), few)
@@ -193,8 +194,7 @@ def _better(
     ]
     # Every comparison with what is no number is false.
     energies = [one.energy if math.isfinite(one.energy) else math.inf for one in found]
-    best = energies.index(min(energies))
-    return replace(runs[best], values=found[best].values)
+    return runs[energies.index(min(energies))]
 
 
 def stage_problem(context: Context, config: FitConfig) -> Problem:
