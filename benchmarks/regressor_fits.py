@@ -1,0 +1,143 @@
+"""Methods that use what the network sees, or do not, on one photo."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from fit3dmm.evaluate.preset_fitter import face_of_scene, prepared_model
+from fit3dmm.evaluate.synthetic.methods import POSE_ONLY
+from fit3dmm.fitting import FitConfig, PreparedModel, StageReport, fit_observation, preset
+from fit3dmm.fitting.config import LANDMARK_STAGES
+from fit3dmm.fitting.look import seen_by_network
+from fit3dmm.observe.detect import detect_faces
+from fit3dmm.observe.detection import MEDIAPIPE, NETWORK
+from fit3dmm.observe.face import N_POINTS
+from fit3dmm.observe.observation import Observation, observe_face
+from fit3dmm.scene import Scene
+from fit3dmm.solve import LevenbergMarquardt
+from regressor_scores import Subject, face_numbers, point_numbers
+from regressor_subjects import Opener
+
+BOTH, MEAN_FACE = "both", "mean face"
+_STAGE = next(stage for stage in LANDMARK_STAGES if stage.name == "landmarks")
+"""The stage whose steps are counted."""
+NEVER = math.inf
+DETECTORS = {"MediaPipe": MEDIAPIPE, "network": NETWORK}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found on one photo."""
+
+    groups: tuple[str, ...]
+    numbers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By method; empty where no face was found, or where none was to be fitted."""
+    points: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By detector; empty where no face was found, or where points are not known."""
+    steps: tuple[float, float] | None = None
+    """Of the start by the landmarks, and those after which the network's start is as low."""
+    has_face: bool = True
+
+
+def without_term(config: FitConfig, term: str) -> FitConfig:
+    """The same settings with one term in no stage."""
+    stages = tuple(
+        replace(stage, terms=tuple(name for name in stage.terms if name != term))
+        for stage in config.stages
+    )
+    return replace(config, stages=stages)
+
+
+CONFIGS: Mapping[str, FitConfig] = {
+    BOTH: FitConfig(),
+    "MediaPipe": without_term(FitConfig(init="landmarks"), "network"),
+    "network": without_term(FitConfig(), "landmarks"),
+    "regressor alone": preset("regressor"),
+}
+METHODS = (*CONFIGS, MEAN_FACE)
+
+
+def measure_subject(
+    opener: Opener, methods: Sequence[str] = METHODS, with_steps: bool = False
+) -> Measured:
+    """Look at one photo, and fit its largest face by each method.
+
+    Args:
+        opener: gives the photo.
+        methods: of METHODS; without any, only the points are looked at.
+        with_steps: count the steps from both starts, too.
+    """
+    subject = opener()
+    config = FitConfig()
+    prepared = prepared_model("commons", config.photometric.n_samples)
+    faces = detect_faces(subject.photo)
+    if not faces:
+        return Measured(subject.groups, has_face=False)
+    found = observe_face(subject.photo, faces[0], config.size_px)
+    seen = seen_by_network(found, subject.photo, prepared, config)
+    numbers = {}
+    for method in methods:
+        scene = scene_by(method, seen, prepared)
+        of_face = face_numbers(subject, face_of_scene(scene, prepared.model, False))
+        if np.isfinite(list(of_face.values())).all():
+            numbers[method] = of_face
+        else:
+            print(f"{subject.photo.name}, {method}: the fit has no finite numbers.")
+    steps = steps_of_starts(seen, prepared) if with_steps else None
+    return Measured(subject.groups, numbers, points_of(subject, seen), steps)
+
+
+def scene_by(method: str, seen: Observation, prepared: PreparedModel) -> Scene:
+    """The face as a method finds it."""
+    if method == MEAN_FACE:
+        scene = fit_observation(seen, prepared, POSE_ONLY).scene
+        return scene.replace(coefficients=prepared.model.zeros())
+    return fit_observation(seen, prepared, CONFIGS[method]).scene
+
+
+def points_of(subject: Subject, seen: Observation) -> Mapping[str, Mapping[str, float]]:
+    """How far each detector's 478 points are off."""
+    if subject.points_px is None:
+        return {}
+    numbers = {}
+    for name, source in DETECTORS.items():
+        points_px = seen.detection(source).points_px[:N_POINTS].double().numpy()
+        covariance = seen.detection(source).covariance_px2
+        told = None if covariance is None else covariance[:N_POINTS].double().numpy()
+        numbers[name] = point_numbers(subject.points_px, points_px, told)
+    return numbers
+
+
+def steps_of_starts(seen: Observation, prepared: PreparedModel) -> tuple[float, float]:
+    """Steps of the stage `landmarks` from the landmarks' start, and how many from the network's
+    face lead as low."""
+
+    def stage_from(init: Literal["landmarks", "regressor"]) -> StageReport:
+        config = FitConfig(stages=LANDMARK_STAGES, init=init)
+        stages = fit_observation(seen, prepared, config).stages
+        return next(stage for stage in stages if stage.name == _STAGE.name)
+
+    return steps_to_the_same(_energies(stage_from("landmarks")), _energies(stage_from("regressor")))
+
+
+def steps_to_the_same(
+    landmarks: Sequence[float], regressor: Sequence[float]
+) -> tuple[float, float]:
+    """Steps of the first, and after how many the second is as low as the first's end.
+
+    Args:
+        landmarks: energies, the start's first.
+        regressor: from the other start; `NEVER` where it ends higher.
+    """
+    assert isinstance(_STAGE.solver, LevenbergMarquardt)
+    # Less than what a step must gain for the stage to go on is no difference.
+    enough = landmarks[-1] * (1 + _STAGE.solver.relative_decrease)
+    reached = (float(k) for k, energy in enumerate(regressor) if energy <= enough)
+    return float(len(landmarks) - 1), next(reached, NEVER)
+
+
+def _energies(report: StageReport) -> list[float]:
+    return [step.energy for step in report.history]
