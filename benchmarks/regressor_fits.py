@@ -3,27 +3,28 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
+import torch
 
 from fit3dmm.evaluate.preset_fitter import face_of_scene, prepared_model
 from fit3dmm.evaluate.synthetic.methods import POSE_ONLY
-from fit3dmm.fitting import FitConfig, PreparedModel, StageReport, fit_observation, preset
+from fit3dmm.fitting import FitConfig, PreparedModel, Stage, fit_observation, preset
 from fit3dmm.fitting.config import LANDMARK_STAGES
+from fit3dmm.fitting.context import context_at
+from fit3dmm.fitting.initialise import starting_values
 from fit3dmm.fitting.look import seen_by_network
+from fit3dmm.fitting.pipeline import stage_problem
 from fit3dmm.observe.detect import detect_faces
 from fit3dmm.observe.detection import MEDIAPIPE, NETWORK
 from fit3dmm.observe.face import N_POINTS
 from fit3dmm.observe.observation import Observation, observe_face
 from fit3dmm.scene import Scene
-from fit3dmm.solve import LevenbergMarquardt
+from fit3dmm.solve import LevenbergMarquardt, Problem, Values, solve
 from regressor_scores import Subject, face_numbers, point_numbers
 from regressor_subjects import Opener
 
 BOTH, MEAN_FACE = "both", "mean face"
-_STAGE = next(stage for stage in LANDMARK_STAGES if stage.name == "landmarks")
-"""The stage whose steps are counted."""
 NEVER = math.inf
 DETECTORS = {"MediaPipe": MEDIAPIPE, "network": NETWORK}
 
@@ -111,16 +112,31 @@ def points_of(subject: Subject, seen: Observation) -> Mapping[str, Mapping[str, 
     return numbers
 
 
+@torch.no_grad()
 def steps_of_starts(seen: Observation, prepared: PreparedModel) -> tuple[float, float]:
     """Steps of the stage `landmarks` from the landmarks' start, and how many from the network's
-    face lead as low."""
+    face lead as low.
 
-    def stage_from(init: Literal["landmarks", "regressor"]) -> StageReport:
-        config = FitConfig(stages=LANDMARK_STAGES, init=init)
-        stages = fit_observation(seen, prepared, config).stages
-        return next(stage for stage in stages if stage.name == _STAGE.name)
+    What a stage sees as hidden or open depends on where it starts, and with it the energy: both
+    starts are followed in the problem as it is where the first one's stage ends.
+    """
+    config = FitConfig()
+    pose, stage = LANDMARK_STAGES
 
-    return steps_to_the_same(_energies(stage_from("landmarks")), _energies(stage_from("regressor")))
+    def problem_at(values: Values, of: Stage) -> Problem:
+        return stage_problem(context_at(prepared, seen, of, values), config)
+
+    starts = starting_values(prepared, seen, config)
+    placed = {
+        name: solve(problem_at(values, pose), pose.solver).values for name, values in starts.items()
+    }
+    ended = solve(problem_at(placed["landmarks"], stage), stage.solver).values
+    common = problem_at(ended, stage)
+    energies = {
+        name: [step.energy for step in solve(replace(common, start=values), stage.solver).history]
+        for name, values in placed.items()
+    }
+    return steps_to_the_same(energies["landmarks"], energies["regressor"])
 
 
 def steps_to_the_same(
@@ -132,12 +148,9 @@ def steps_to_the_same(
         landmarks: energies, the start's first.
         regressor: from the other start; `NEVER` where it ends higher.
     """
-    assert isinstance(_STAGE.solver, LevenbergMarquardt)
+    solver = LANDMARK_STAGES[-1].solver
+    assert isinstance(solver, LevenbergMarquardt)
     # Less than what a step must gain for the stage to go on is no difference.
-    enough = landmarks[-1] * (1 + _STAGE.solver.relative_decrease)
+    enough = landmarks[-1] * (1 + solver.relative_decrease)
     reached = (float(k) for k, energy in enumerate(regressor) if energy <= enough)
     return float(len(landmarks) - 1), next(reached, NEVER)
-
-
-def _energies(report: StageReport) -> list[float]:
-    return [step.energy for step in report.history]

@@ -12,6 +12,8 @@ from run_accuracy import unit_of
 BEATS = "beats_mean_share"
 NOW = "now_median_mm"
 ALL = "all"
+_KINDS = ("yaw", "tone", "covered", "clear", "occluded")
+_TONES = ("dark", "medium", "light")
 _MEDIANS = ("rotation_deg", "distance_percent", "error_percent")
 # How many truths lie within what was told is wrong in both directions.
 _LESS_IS_BETTER: Mapping[str, bool | None] = {
@@ -36,8 +38,7 @@ def of_set(name: str, found: Found) -> Iterator[Metric]:
     yield Metric("cases", len(fitted), "cases", None, 0.0, name)
     yield from _beside_default(_of_methods(name, fitted))
     yield from _of_groups(f"{name}, by group", fitted)
-    points = {photo: one for photo, one in found.items() if one.points}
-    yield from _of_points(f"{name}, points", points)
+    yield from _of_points(f"{name}, points", found)
     steps = {photo: one.steps for photo, one in fitted.items() if one.steps is not None}
     yield from _of_steps(f"{name}, starts", steps)
 
@@ -84,11 +85,16 @@ def _of_groups(group: str, fitted: Found) -> Iterator[Metric]:
 
 
 def _of_points(group: str, found: Found) -> Iterator[Metric]:
-    """Points of both detectors; over all photos the network's are judged."""
-    for title in (ALL, *_titles(found)) if found else ():
-        members = _members(title, found)
+    """Points of both detectors, where the first found a face; over all photos they are judged."""
+    if not any(one.points for one in found.values()):
+        return
+    for title in (ALL, *_titles(found)):
+        of_title = _members(title, found)
+        lost = {photo: float(not one.has_face) for photo, one in of_title.items()}
+        yield replace(_metric(group, title, "lost_share", lost), lower_is_better=None)
+        members = {photo: one for photo, one in of_title.items() if one.points}
         yield Metric(f"{title}: photos", len(members), "photos", None, 0.0, group)
-        for detector in DETECTORS:
+        for detector in DETECTORS if members else ():
             for number in next(iter(members.values())).points[detector]:
                 cases = {photo: one.points[detector][number] for photo, one in members.items()}
                 metric = _metric(group, title, number, cases, detector)
@@ -111,7 +117,14 @@ def _of_steps(group: str, steps: Mapping[str, tuple[float, float]]) -> Iterator[
 
 
 def _titles(found: Found) -> list[str]:
-    return sorted({title for one in found.values() for title in one.groups})
+    titles = {title for one in found.values() for title in one.groups}
+    return sorted(titles, key=lambda title: (_KINDS.index(title.split()[0]), *_place(title)))
+
+
+def _place(title: str) -> tuple[int, str]:
+    """Tones from dark to light, other bins as their numbers rise."""
+    tone = title.removeprefix("tone ")
+    return (_TONES.index(tone) if tone in _TONES else 0, title)
 
 
 def _members(title: str, found: Found) -> Found:

@@ -108,7 +108,7 @@ def groups_of_example(example: Example) -> tuple[str, ...]:
         ("yaw 0-20", "yaw 20-40", "yaw 40-60", "yaw 60-90")[np.searchsorted(_YAWS_DEG, yaw_deg)],
         # As in `evaluate.synthetic`.
         "tone dark" if tone < 0.08 else "tone medium" if tone < 0.21 else "tone light",
-        ("covered to 10 %", "covered 10-30 %", "covered over 30 %")[
+        ("covered 0-10 %", "covered 10-30 %", "covered 30-100 %")[
             np.searchsorted(_COVERED, covered)
         ],
     )

@@ -44,8 +44,6 @@ def regressor_table(report: Report) -> str:
         for method, title in _METHODS.items()
     ]
     rows.append(["photos", *(number_text(_count(groups[g], "cases")) for g, _ in columns)])
-    lost = (_count(groups[g], "photos without a face") for g, _ in columns)
-    rows.append(["of all, without a face", *map(number_text, lost)])
     return markdown(head, rows)
 
 
@@ -83,6 +81,7 @@ def regressor_points_table(report: Report) -> str:
                 *(f"{detector}, failed_share" for detector in _DETECTORS),
                 "network, told_in_1_share",
                 "network, told_in_2_share",
+                "lost_share",
             ]
             cells = [cell(numbers, name) for name in names]
             rows.append([f"{title}, {bin_}", *cells, number_text(numbers["photos"].value)])
@@ -92,6 +91,7 @@ def regressor_points_table(report: Report) -> str:
         *(f"{detector}, failures" for detector in _DETECTORS),
         "within 1 sigma",
         "within 2 sigmas",
+        "no face found",
         "photos",
     ]
     return markdown(head, rows)

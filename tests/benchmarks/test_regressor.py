@@ -112,10 +112,10 @@ def test_what_covers_a_face_is_counted_in_the_face():
 @pytest.mark.parametrize(
     ("yaw_rad", "tone", "groups"),
     [
-        (0.1, 0.05, ("yaw 0-20", "tone dark", "covered to 10 %")),
-        (-0.6, 0.1, ("yaw 20-40", "tone medium", "covered to 10 %")),
-        (0.9, 0.3, ("yaw 40-60", "tone light", "covered to 10 %")),
-        (-1.7, 0.3, ("yaw 60-90", "tone light", "covered to 10 %")),
+        (0.1, 0.05, ("yaw 0-20", "tone dark", "covered 0-10 %")),
+        (-0.6, 0.1, ("yaw 20-40", "tone medium", "covered 0-10 %")),
+        (0.9, 0.3, ("yaw 40-60", "tone light", "covered 0-10 %")),
+        (-1.7, 0.3, ("yaw 60-90", "tone light", "covered 0-10 %")),
     ],
 )
 def test_renders_are_binned(yaw_rad, tone, groups):
@@ -168,6 +168,7 @@ def test_sets_are_counted_by_method_and_bin():
     assert found["renders, by group", "yaw 0-20: beats_mean_share"].value == 0.5
     assert found["renders, points", "all: network, error_percent"].value == 1.0  # the median
     assert found["renders, points", "yaw 20-40: photos"].value == 1
+    assert found["renders, points", "yaw 20-40: lost_share"].value == 0.5
     # Of eight steps four are half; after 4.4 it is more.
     assert found["renders, starts", "from the network: half_steps_share"].value == pytest.approx(
         2 / 3
@@ -179,7 +180,7 @@ def test_tables_have_a_row_a_method_and_a_bin():
     machine = {"processor": "one"}
     report = Report("regressor", "", 0, None, machine, {}, 1.0, tuple(of_set("renders", FOUND)))
     main = regressor_tables.regressor_table(report)
-    assert main.count("\n") == 2 + len(METHODS) + 2
+    assert main.count("\n") == 2 + len(METHODS) + 1
     assert "| photos | 3 |" in main
     groups = regressor_tables.regressor_groups_table(report)
     assert "| renders, yaw 0-20 |" in groups
