@@ -33,7 +33,7 @@ def real_heads_table(report: Report) -> str:
     """NoW's distances on scanned heads, and the distance of the camera."""
     groups = report.groups()
     heads = {group: title for group, title in _HEADS.items() if group in groups}
-    rows = dict.fromkeys(name for group in heads for name, _ in _by_row(groups[group]).items())
+    rows = dict.fromkeys(name for group in heads for name, _ in by_row(groups[group]).items())
     columns = [
         (group, number, f"{title}, {column}")
         for group, title in heads.items()
@@ -43,7 +43,7 @@ def real_heads_table(report: Report) -> str:
     cells = [
         [
             _NAMES.get(name, name),
-            *(_cell(_by_row(groups[group]).get(name, {}), number) for group, number, _ in columns),
+            *(cell(by_row(groups[group]).get(name, {}), number) for group, number, _ in columns),
         ]
         for name in rows
     ]
@@ -52,9 +52,9 @@ def real_heads_table(report: Report) -> str:
 
 def real_people_table(report: Report) -> str:
     """What two photos of each person say, a column a method."""
-    of_method = _by_row(report.groups()["london"])
+    of_method = by_row(report.groups()["london"])
     cells = [
-        [title, *(_cell(numbers, number) for numbers in of_method.values())]
+        [title, *(cell(numbers, number) for numbers in of_method.values())]
         for number, title in _PEOPLE_ROWS.items()
     ]
     people = number_text(report.groups()["london"][0].value)
@@ -66,14 +66,14 @@ def real_views_table(report: Report) -> str:
     """The default fit by turn of the head and by distance."""
     rows = []
     for group, title in _HEADS.items():
-        for view, numbers in _by_row(report.groups().get(f"{group}, by view", [])).items():
+        for view, numbers in by_row(report.groups().get(f"{group}, by view", [])).items():
             rows.append(
                 [
                     f"{title}, {view}",
-                    _cell(numbers, "default, now_median_mm"),
-                    _cell(numbers, "mean face, now_median_mm"),
-                    _cell(numbers, "default, distance_percent"),
-                    _cell(numbers, "focal known, distance_percent"),
+                    cell(numbers, "default, now_median_mm"),
+                    cell(numbers, "mean face, now_median_mm"),
+                    cell(numbers, "default, distance_percent"),
+                    cell(numbers, "focal known, distance_percent"),
                     number_text(numbers["cases"].value),
                 ]
             )
@@ -87,7 +87,7 @@ def real_views_table(report: Report) -> str:
     return markdown(["views of real heads", *titles], rows)
 
 
-def _by_row(metrics: list[Metric]) -> dict[str, dict[str, Metric]]:
+def by_row(metrics: list[Metric]) -> dict[str, dict[str, Metric]]:
     """Metrics named `row: number`."""
     rows: dict[str, dict[str, Metric]] = {}
     for metric in metrics:
@@ -97,7 +97,8 @@ def _by_row(metrics: list[Metric]) -> dict[str, dict[str, Metric]]:
     return rows
 
 
-def _cell(numbers: Mapping[str, Metric], number: str) -> str:
+def cell(numbers: Mapping[str, Metric], number: str) -> str:
+    """A number with its standard error; empty where there is none."""
     if number not in numbers:
         return ""
     metric = numbers[number]

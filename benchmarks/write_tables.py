@@ -21,6 +21,14 @@ from accuracy_tables import (
 )
 from markdown_cells import markdown, metric_text, number_text
 from real_tables import real_heads_table, real_people_table, real_views_table
+from regressor_tables import (
+    regressor_groups_table,
+    regressor_numbers_table,
+    regressor_points_table,
+    regressor_starts_table,
+    regressor_table,
+    regressor_time_table,
+)
 from report import REPOSITORY, Metric, Report, read_report
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -128,6 +136,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "real-heads": lambda: real_heads_table(_result("real")),
     "real-people": lambda: real_people_table(_result("real")),
     "real-views": lambda: real_views_table(_result("real")),
+    "regressor": lambda: regressor_table(_result("regressor")),
+    "regressor-groups": lambda: regressor_groups_table(_result("regressor")),
+    "regressor-numbers": lambda: regressor_numbers_table(_result("regressor")),
+    "regressor-points": lambda: regressor_points_table(_result("regressor")),
+    "regressor-starts": lambda: regressor_starts_table(_result("regressor")),
+    "regressor-time": lambda: regressor_time_table(_result("regressor")),
     "render": render_table,
     "scoring": scoring_table,
 }

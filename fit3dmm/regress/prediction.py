@@ -1,6 +1,6 @@
 """What a regressor says of a face in a photo, in the photo's own frames."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -53,7 +53,6 @@ class Prediction(TensorRecord):
     crop_size_px: int
 
 
-@torch.no_grad()
 def predict(
     network: Network,
     photo: Photo,
@@ -70,13 +69,47 @@ def predict(
         size_px: side of the crop.
         focal_px: of the photo, if it is known; else the network's distance and size say it.
     """
+    return predict_batch(network, [photo], [around_px], size_px, [focal_px])[0]
+
+
+@torch.no_grad()
+def predict_batch(
+    network: Network,
+    photos: Sequence[Photo],
+    around_px: Sequence[Float[Tensor, "around 2"]],
+    size_px: int,
+    focals_px: Sequence[float | None] | None = None,
+) -> tuple[Prediction, ...]:
+    """Look at several faces at once, at each as `predict` does.
+
+    On a processor few at once are quickest: filling memory for many takes longer than it saves
+    (docs/regressor.md).
+
+    Args:
+        network: a trained one.
+        photos: where the faces are, one a face: a photo may stand several times.
+        around_px: points of each face in its photo, or corners of its box.
+        size_px: side of the crops.
+        focals_px: of each photo, None where it is not known; none is if left out.
+    """
+    if not photos:
+        return ()
+    focals_px = focals_px or [None] * len(photos)
+    places_px = [points.float() for points in around_px]
     for _ in range(_PASSES):
-        T_crop_photo = crop_around(around_px.float(), size_px, CROP_MARGIN)
-        crop = extract_crop(photo, T_crop_photo, size_px)
-        outputs = network(linear_to_srgb(crop.image_linear).permute(2, 0, 1)[None])
-        seen_px = T_crop_photo.inverse() @ (outputs.points[0] * size_px)
-        around_px = seen_px[:FACE_POINTS]
-    return _in_photo(outputs, crop, photo, focal_px)
+        crops = [
+            extract_crop(photo, crop_around(place, size_px, CROP_MARGIN), size_px)
+            for photo, place in zip(photos, places_px, strict=True)
+        ]
+        pictures = [linear_to_srgb(crop.image_linear).permute(2, 0, 1) for crop in crops]
+        outputs = network(torch.stack(pictures))
+        places_px = [
+            (crop.T_crop_photo.inverse() @ (points * size_px))[:FACE_POINTS]
+            for crop, points in zip(crops, outputs.points, strict=True)
+        ]
+    each = [outputs.map(lambda values, k=k: values[k : k + 1]) for k in range(len(photos))]
+    faces = zip(each, crops, photos, focals_px, strict=True)
+    return tuple(_in_photo(*face) for face in faces)
 
 
 def _in_photo(outputs: Outputs, crop: Crop, photo: Photo, focal_px: float | None) -> Prediction:

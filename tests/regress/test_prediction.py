@@ -5,8 +5,8 @@ import torch
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.observe.photo import photo_from_array
-from fit3dmm.regress.network import SIGMAS, Outputs
-from fit3dmm.regress.prediction import FACE_POINTS, predict
+from fit3dmm.regress.network import SIGMAS, FaceNetwork, NetworkSettings, Outputs
+from fit3dmm.regress.prediction import FACE_POINTS, predict, predict_batch
 from fit3dmm.regress.targets import crop_pose
 from tests.regress.examples import SIZES
 
@@ -80,3 +80,29 @@ def test_covariances_are_in_pixels_of_the_photo(seen):
     expected = (0.01 * side_px) ** 2 * torch.tensor([[1.0, 0.5], [0.5, 1.0]])
     torch.testing.assert_close(said.covariance_px2[7], expected)
     assert bool((torch.linalg.eigvalsh(said.covariance_px2) > 0).all())
+
+
+def test_a_batch_is_seen_as_each_face_alone():
+    rng = torch.Generator().manual_seed(0)
+    network = FaceNetwork(NetworkSettings("lite0", 478, 4, 2, 3, 2), torch.rand(478, 2)).eval()
+    for layer in (network.say_points, network.say_rest):
+        torch.nn.init.normal_(layer.weight, std=0.02, generator=rng)
+    sizes = ((90, 120), (150, 100), (90, 120))
+    photos = [photo_from_array(torch.rand(*size, 3, generator=rng).numpy()) for size in sizes]
+    places = [torch.tensor([[x, 20.0], [x + 50, 80.0]]) for x in (10.0, 30.0, 40.0)]
+    focals = [None, 300.0, None]
+    together = predict_batch(network, photos, places, 64, focals)
+    assert len(together) == 3
+    for said, photo, place, focal in zip(together, photos, places, focals, strict=True):
+        alone = predict(network, photo, place, 64, focal)
+        # Sums of a batch are taken in another order.
+        torch.testing.assert_close(said.points_px, alone.points_px, atol=1e-2, rtol=1e-4)
+        torch.testing.assert_close(said.covariance_px2, alone.covariance_px2, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(said.cover, alone.cover, atol=1e-4, rtol=0)
+        pose, focal_px = said.scene.pose, said.scene.camera.focal_px
+        torch.testing.assert_close(
+            pose.rotation_rad, alone.scene.pose.rotation_rad, atol=1e-4, rtol=0
+        )
+        torch.testing.assert_close(focal_px, alone.scene.camera.focal_px, rtol=1e-4, atol=0)
+    assert not torch.allclose(together[0].points_px, together[2].points_px, atol=1)
+    assert predict_batch(network, [], [], 64) == ()

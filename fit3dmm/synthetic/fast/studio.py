@@ -100,14 +100,23 @@ class Studio:
         """The people whose coefficients are labels."""
         return self._casts[0].sitters
 
-    def take(self, seed: int) -> Example:
-        """One picture."""
-        draw = np.random.default_rng(seed)
+    def sitter(self, seed: int) -> Person:
+        """Who is in the picture of this seed."""
+        return self._sit(np.random.default_rng(seed))[1]
+
+    def _sit(self, draw: np.random.Generator) -> tuple[int, Person]:
+        """The number of the model, and one of its people."""
         place = 0
         if len(self._casts) > 1 and draw.uniform() < self.settings.other_share:
             place = int(draw.integers(1, len(self._casts)))
         cast = self._casts[place]
-        person = draw_person(cast.sitters, cast.folds, draw)
+        return place, draw_person(cast.sitters, cast.folds, draw)
+
+    def take(self, seed: int) -> Example:
+        """One picture."""
+        draw = np.random.default_rng(seed)
+        place, person = self._sit(draw)
+        cast = self._casts[place]
         points = cast.sitters.points_mm(person.vertices_mm)
         view = draw_view(points[:FACE_POINTS], self.settings.size_px, draw)
         pieces, lenses = self._dress(cast, person, view, draw)

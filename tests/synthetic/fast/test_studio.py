@@ -26,6 +26,14 @@ def test_a_seed_gives_the_same_picture_again(studio, examples):
     assert not same_example(examples[3], examples[4])
 
 
+def test_who_is_in_a_picture_is_told(studio, examples):
+    for seed in (3, 4):
+        person = studio.sitter(seed)
+        np.testing.assert_array_equal(person.identity, examples[seed].identity)
+        points_mm = studio.sitters.points_mm(person.vertices_mm)
+        np.testing.assert_allclose(points_mm, examples[seed].points_mm, atol=1e-4)
+
+
 def test_labels_have_the_shapes_that_the_settings_say(examples):
     model = load_model(level=1)
     for example in examples:
