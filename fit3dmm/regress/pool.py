@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
+from fit3dmm._errors import InputError
 from fit3dmm._parallel import end_with_the_parent, one_thread_each
 from fit3dmm.synthetic.fast.example import Example
 
@@ -47,9 +49,11 @@ class PicturePool:
         self._studio: Any = None
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(folder)
         self._open(signature)
         self._processes: list[BaseProcess] = []
-        self._asked, self._upto = 0, 0
+        self._upto = 0
+        self._ordered: set[int] = set()
         self._early: dict[int, Example] = {}
         if processes:
             context = multiprocessing.get_context("spawn")
@@ -89,6 +93,7 @@ class PicturePool:
         for process in self._processes:
             process.join()
         self._processes = []
+        self._lock.release()
 
     def provide(self, upto: int, ahead: int = 0) -> int:
         """Wait until pictures `upto - capacity .. upto - 1` are there.
@@ -120,11 +125,11 @@ class PicturePool:
         return [self._example(number) for number in numbers]
 
     def _order(self, missing: list[int], upto: int, ahead: int) -> None:
-        # The first call finds what an earlier run left; later ones go on from what was ordered.
-        wanted = missing if self._asked == 0 else range(self._asked, upto)
-        for number in [*wanted, *range(max(self._asked, upto), upto + ahead)]:
-            self._orders.put((number, self._first + number))
-        self._asked = max(self._asked, upto + ahead)
+        for number in [*missing, *range(upto, upto + ahead)]:
+            there = number in self._ordered or number in self._early or self._has(number)
+            if not there:
+                self._orders.put((number, self._first + number))
+                self._ordered.add(number)
 
     def _collect(self, block: bool) -> None:
         while True:
@@ -139,7 +144,10 @@ class PicturePool:
                         "same command again with fewer of them; it goes on where it was."
                     ) from None
                 return
-            if number < self._upto:
+            self._ordered.discard(number)
+            if number < self._upto - self.capacity:
+                pass  # its slot holds a later one
+            elif number < self._upto:
                 self._store(number, example)
             else:
                 # Its slot still holds a picture that is in use.
@@ -182,6 +190,19 @@ class PicturePool:
         if self._studio is None:
             self._studio = self._make()
         return self._studio.take(self._first + number)
+
+
+def _locked(folder: Path) -> FileLock:
+    """Held until the pool is closed: two that fill one folder would undo each other's work."""
+    lock = FileLock(folder / "pool.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(
+            f"Another training uses the pictures in {folder}: wait for its end, or write to "
+            "another file."
+        ) from None
+    return lock
 
 
 def _render(make_studio: StudioMaker, orders: Any, done: Any) -> None:

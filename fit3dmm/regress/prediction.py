@@ -72,18 +72,15 @@ def predict(
     return predict_batch(network, [photo], [around_px], size_px, [focal_px])[0]
 
 
-@torch.no_grad()
 def predict_batch(
     network: Network,
     photos: Sequence[Photo],
     around_px: Sequence[Float[Tensor, "around 2"]],
     size_px: int,
     focals_px: Sequence[float | None] | None = None,
+    at_once: int = 4,
 ) -> tuple[Prediction, ...]:
-    """Look at several faces at once, at each as `predict` does.
-
-    On a processor few at once are quickest: filling memory for many takes longer than it saves
-    (docs/regressor.md).
+    """Look at several faces, at each as `predict` does.
 
     Args:
         network: a trained one.
@@ -91,10 +88,25 @@ def predict_batch(
         around_px: points of each face in its photo, or corners of its box.
         size_px: side of the crops.
         focals_px: of each photo, None where it is not known; none is if left out.
+        at_once: how many crops the network gets at a time. On a processor few are quickest: to fill
+            memory for many takes longer than it saves (docs/regressor.md).
     """
-    if not photos:
-        return ()
     focals_px = focals_px or [None] * len(photos)
+    found: list[Prediction] = []
+    for first in range(0, len(photos), at_once):
+        some = slice(first, first + at_once)
+        found += _look(network, photos[some], around_px[some], size_px, focals_px[some])
+    return tuple(found)
+
+
+@torch.no_grad()
+def _look(
+    network: Network,
+    photos: Sequence[Photo],
+    around_px: Sequence[Float[Tensor, "around 2"]],
+    size_px: int,
+    focals_px: Sequence[float | None],
+) -> list[Prediction]:
     places_px = [points.float() for points in around_px]
     for _ in range(_PASSES):
         crops = [
@@ -109,7 +121,7 @@ def predict_batch(
         ]
     each = [outputs.map(lambda values, k=k: values[k : k + 1]) for k in range(len(photos))]
     faces = zip(each, crops, photos, focals_px, strict=True)
-    return tuple(_in_photo(*face) for face in faces)
+    return [_in_photo(*face) for face in faces]
 
 
 def _in_photo(outputs: Outputs, crop: Crop, photo: Photo, focal_px: float | None) -> Prediction:

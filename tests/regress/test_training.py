@@ -91,3 +91,16 @@ def test_a_pool_holds_the_last_pictures_whoever_asks(tmp_path):
         assert pool.provide(13) == 1
     with PicturePool(tmp_path, painter(), 8, 100, 0, signature="another model") as pool:
         assert pool.provide(13) == 8
+        with pytest.raises(InputError, match="Another training uses the pictures"):
+            PicturePool(tmp_path, painter(), 8, 100, 0)
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_pictures_that_were_lost_are_made_again(tmp_path, processes):
+    with PicturePool(tmp_path, painter(), 8, 100, processes) as pool:
+        pool.provide(8, ahead=4)
+        pool._slots["number"][3] = -1
+        pool._slots["number"][5] = 90
+        pool.provide(9, ahead=4)
+        for number in range(1, 9):
+            assert same_example(pool.take([number])[0], Painter().take(100 + number))
