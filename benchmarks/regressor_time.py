@@ -48,7 +48,7 @@ def times(repeats: int) -> Iterator[Metric]:
         return lambda: network(crops[:n])
 
     with torch.no_grad():
-        looks = _in_turn({f"predict, {n} at once": look_at(n) for n in _BATCHES}, repeats)
+        looks = _in_turn({f"predict, {n} photos": look_at(n) for n in _BATCHES}, repeats)
         alone = _in_turn({f"network, {n} at once": network_on(n) for n in _BATCHES}, repeats)
     ratio = ratio_metric("fit with the network / without", with_it, without)
     found = [

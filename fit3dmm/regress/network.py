@@ -18,12 +18,17 @@ BLOCKS = ("identity", "detail", "expression", "albedo")
 """Coefficients with a log-variance of their own."""
 _GRID = 8
 _NARROW, _HIDDEN = 64, 320
+_THUMBNAIL = 8
+"""Side of the picture that the head sees as it is: features forget colours and exposure."""
 _POINT_STEP = 0.12
 """What 1 in the last layer means for a point, in crops' sides."""
 _START_SIGMA = 0.02
 """Sigma of the points of an untrained network, in crops' sides."""
 _LOG_SIGMA_RANGE = (-7.5, 0.0)
 _MOST_CORRELATION = 0.98
+BRIGHT = math.asinh((4 * math.pi) ** 0.5)
+"""What an untrained network says of the light's mean, as `Outputs.light_asinh`."""
+USUAL_LOG_TONE = -1.5
 _POSE = 6 + 2 + 1 + 1
 _LIGHT = 27
 
@@ -101,7 +106,9 @@ class FaceNetwork(nn.Module):
         n = settings.n_points
         n_coefficients = sum(settings.sizes().values())
         self.say_points = _zero(nn.Linear(_HIDDEN, 5 * n))
-        self.say_rest = _zero(nn.Linear(_HIDDEN, n_coefficients + _POSE + _LIGHT + 1 + len(SIGMAS)))
+        n_rest = n_coefficients + _POSE + _LIGHT + 1 + len(SIGMAS)
+        n_told = _HIDDEN + coarse + 3 * _THUMBNAIL**2
+        self.say_rest = _zero(nn.Linear(n_told, n_rest))
         self.cover = CoverDecoder(fine, middle, coarse, settings.cover_cells)
         self.register_buffer("mean_points", mean_points.clone())
 
@@ -110,17 +117,37 @@ class FaceNetwork(nn.Module):
         Args:
             image_srgb: 0..1.
         """
+        told, cover = self.told(image_srgb)
+        # The last layers say small differences: in full precision, whatever the trunk's is.
+        with torch.autocast(told.device.type, enabled=False):
+            told = told.float()
+            points = self.say_points(told[:, :_HIDDEN])
+            return self._say(points, self.say_rest(told), cover.float())
+
+    def told(self, image_srgb: Float[Tensor, "batch 3 size size"]) -> tuple[Tensor, Tensor]:
+        """What the last layer is told of crops, and the scores of the cover map.
+
+        Returns:
+            `[batch, told]`: the hidden units, the mean of the coarsest features, and a thumbnail.
+        """
         features = self.trunk(2 * image_srgb - 1)
         grid = F.interpolate(
             F.silu(self.narrow(features.coarse)), (_GRID, _GRID), mode="bilinear",
             align_corners=False,
         )  # fmt: skip
         hidden = F.silu(self.hidden(grid.flatten(1)))
-        cover = self.cover(features)
-        # The last layers say small differences: in full precision, whatever the trunk's is.
-        with torch.autocast(hidden.device.type, enabled=False):
-            hidden = hidden.float()
-            return self._say(self.say_points(hidden), self.say_rest(hidden), cover.float())
+        mean = features.coarse.mean((2, 3)).to(hidden)
+        thumbnail = F.adaptive_avg_pool2d(image_srgb, _THUMBNAIL).flatten(1).to(hidden)
+        return torch.cat([hidden, mean, thumbnail], 1), self.cover(features)
+
+    def rest_rows(self) -> dict[str, slice]:
+        """Which rows of `say_rest` say what."""
+        lengths = {**self.settings.sizes(), "pose": _POSE, "light": _LIGHT, "tone": 1}
+        rows, first = {}, 0
+        for name, length in {**lengths, "log_sigmas": len(SIGMAS)}.items():
+            rows[name] = slice(first, first + length)
+            first += length
+        return rows
 
     def _say(self, points: Tensor, rest: Tensor, cover: Tensor) -> Outputs:
         n = self.settings.n_points
@@ -132,7 +159,7 @@ class FaceNetwork(nn.Module):
         identity_columns = pose.new_tensor([1.0, 0, 0, 0, 1, 0])
         bright = light.new_zeros(27)
         # White in the face's place would be about as bright as white can be.
-        bright[:3] = math.asinh((4 * math.pi) ** 0.5)
+        bright[:3] = BRIGHT
         return Outputs(
             points=self.mean_points + _POINT_STEP * points[:, : 2 * n].unflatten(1, (n, 2)),
             log_sigma=(start + points[:, 2 * n : 4 * n].unflatten(1, (n, 2))).clamp(low, high),
@@ -146,7 +173,7 @@ class FaceNetwork(nn.Module):
                 log_distance=pose[:, 9],
             ),
             light_asinh=(bright + light).unflatten(1, (9, 3)),
-            log_tone=tone[:, 0] - 1.5,
+            log_tone=tone[:, 0] + USUAL_LOG_TONE,
             cover=cover,
         )
 
