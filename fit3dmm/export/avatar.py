@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from fit3dmm.export.morphs import Movement, MorphTarget, morph_target, movements, vertex_normals
+from fit3dmm.export.morphs import MorphTarget, Movement, morph_target, movements, vertex_normals
 from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
 from fit3dmm.export.skeleton import Bone, bone_weights, bones
 from fit3dmm.export.split import HEAD, SplitVertices, drawn_surface, split_things

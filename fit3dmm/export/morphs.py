@@ -15,7 +15,7 @@ from fit3dmm.render.backend import choose_backend
 
 # What a blendshape moves by less (mm; length of the difference of unit normals) stays out of its
 # morph target: less than a screen shows, also where some twenty of them come together.
-_STILL_MM = 0.005
+_STILL_MM = 0.01
 _STILL_NORMAL = 0.01
 
 

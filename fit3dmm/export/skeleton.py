@@ -43,7 +43,9 @@ def bones(model: MorphableModel, coefficients: Coefficients) -> tuple[Bone, ...]
     found.append(Bone("head", len(found) - 1 if found else None, np.zeros(3)))
     head = len(found) - 1
     for name in ("jaw", *_EYES):
-        if name in model.joints and (name != "jaw" or _jaw_opens(model)):
+        # What nothing would go with is no bone.
+        carries = _jaw_opens(model) if name == "jaw" else name in model.parts
+        if carries and name in model.joints:
             place = model.joint_mm(name, coefficients).detach().cpu().numpy()
             found.append(Bone(name, head, place.astype(float)))
     return tuple(found)
@@ -66,7 +68,7 @@ def bone_weights(
         for other in weights.values():
             other[inside] = 0.0
         weights[name][inside] = 1.0
-    weights["head"] = 1 - sum(weights.values())
+    weights["head"] = 1 - np.sum([*weights.values()], axis=0)
     return np.stack([weights[name] for name in names], axis=1)
 
 

@@ -19,11 +19,12 @@ def _both(name: str, value: float) -> dict[str, float]:
 
 VISEMES: Mapping[str, Viseme] = MappingProxyType(
     {
-        "sil": {},
+        # Nothing moves; but an empty entry would not be written into a file.
+        "sil": {"jawOpen": 0.0},
         "PP": {"mouthRollLower": 0.3, "mouthRollUpper": 0.3, **_both("mouthPress", 0.5)},
         "FF": {"jawOpen": 0.06, "mouthRollLower": 0.6, **_both("mouthUpperUp", 0.3)},
         "TH": {
-            **{"jawOpen": 0.2, "tongueOut": 0.35},
+            **{"jawOpen": 0.2, "tongueOut": 0.5},
             **_both("mouthLowerDown", 0.2),
             **_both("mouthUpperUp", 0.15),
         },
@@ -52,7 +53,7 @@ VISEMES: Mapping[str, Viseme] = MappingProxyType(
             **_both("mouthStretch", 0.25),
         },
         "oh": {"jawOpen": 0.4, "mouthFunnel": 0.5, "mouthPucker": 0.1},
-        "ou": {"jawOpen": 0.2, "mouthFunnel": 0.3, "mouthPucker": 0.65},
+        "ou": {"jawOpen": 0.14, "mouthFunnel": 0.15, "mouthPucker": 0.85},
     }
 )
 
