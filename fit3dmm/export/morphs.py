@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fit3dmm.model.morphable import Coefficients, MorphableModel
 from fit3dmm.render.backend import choose_backend
 
 # What a blendshape moves by less (mm; length of the difference of unit normals) stays out of its
-# morph target: less than a screen shows, also where some twenty of them come together.
+# morph target: less than a screen shows, also where many of them come together.
 _STILL_MM = 0.01
 _STILL_NORMAL = 0.01
 
@@ -29,6 +29,8 @@ class Movement:
     shift_mm: Float[np.ndarray, "vertices 3"]
     turn: Float[np.ndarray, "vertices 3"]
     """What is added to the normals."""
+    moves: Bool[np.ndarray, "vertices"]
+    """Where it does anything that can be seen."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def movements(
         moved_mm = model.surface.lift(basis_mm)
         turned = vertex_normals(model, neutral_mm + moved_mm) - normals
         shift_mm, turn = (values[:n_drawn].cpu().numpy() for values in (moved_mm, turned))
-        yield Movement(name, weight, shift_mm, turn)
+        moves = (_length(shift_mm) > _STILL_MM) | (_length(turn) > _STILL_NORMAL)
+        yield Movement(name, weight, shift_mm, turn, moves)
 
 
 def vertex_normals(
@@ -86,10 +89,17 @@ def morph_target(
         vertex: which vertex of the surface each of the thing's is.
         always: keep a target that moves nothing, too.
     """
-    shift_mm, turn = movement.shift_mm[vertex], movement.turn[vertex]
-    moves = (np.abs(shift_mm).max(1) > _STILL_MM) | (np.abs(turn).max(1) > _STILL_NORMAL)
-    if not (always or moves.any()):
-        return None
-    # glTF wants one row at least of what it stores sparsely.
-    rows = np.flatnonzero(moves) if moves.any() else np.zeros(1, np.int64)
-    return MorphTarget(movement.name, movement.weight, rows, shift_mm[rows], turn[rows])
+    rows = np.flatnonzero(movement.moves[vertex])
+    if len(rows) == 0:
+        if not always:
+            return None
+        # glTF wants one row at least of what it stores sparsely.
+        rows = np.zeros(1, np.int64)
+    moved = vertex[rows]
+    return MorphTarget(
+        movement.name, movement.weight, rows, movement.shift_mm[moved], movement.turn[moved]
+    )
+
+
+def _length(vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
+    return np.sqrt(np.einsum("nc,nc->n", vectors, vectors))

@@ -88,7 +88,9 @@ def _neck_rim(model: MorphableModel) -> Bool[np.ndarray, "base"]:
 def _with_neck(model: MorphableModel) -> Float[np.ndarray, "vertices"]:
     rest = model.shape_mm(model.zeros()).detach().cpu().numpy()
     rim = model.mean_mm.cpu().numpy()[_neck_rim(model)]
-    near = 1 - np.clip(KDTree(rim).query(rest)[0] / _NECK_REACH_MM, 0, 1)
+    # What lies out of reach is infinitely far.
+    away_mm = KDTree(rim).query(rest, distance_upper_bound=_NECK_REACH_MM)[0]
+    near = 1 - np.minimum(away_mm / _NECK_REACH_MM, 1.0)
     smooth = near * near * (3 - 2 * near)
     return smooth * model.in_parts("skin").cpu().numpy()
 
