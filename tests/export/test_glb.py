@@ -172,5 +172,6 @@ def test_khronos_validator_finds_nothing(known, glb, tmp_path, which):
     issues = report["issues"]
     assert issues["numErrors"] == 0, issues["messages"]
     assert issues["numWarnings"] == 0, issues["messages"]
+    assert issues["numInfos"] == 0, issues["messages"]
     assert report["info"]["hasMorphTargets"]
     assert report["info"]["hasSkins"]

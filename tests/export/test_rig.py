@@ -1,5 +1,6 @@
 """The shipped model's avatar: its things, bones and speech, as an engine would move them."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +178,18 @@ def test_visemes_are_in_the_file_and_made_of_the_models_units(model, read):
         assert all(0 <= value <= 1 for value in viseme.values()), name
     gaps = {n: lip_gap_mm(read, activations=dict(viseme)) for n, viseme in VISEMES.items()}
     assert gaps["aa"] > gaps["oh"] > gaps["E"] > gaps["ih"] > gaps["DD"] > gaps["SS"] > gaps["PP"]
+
+
+def test_the_document_shows_the_table_of_visemes():
+    page = (Path(__file__).parents[2] / "docs/avatar.md").read_text(encoding="utf-8")
+    shown = {}
+    for name, units in re.findall(r"^\| `(\w+)` \| .* \| (.*) \|$", page, flags=re.M):
+        shown[name] = {}
+        for unit, both, value in re.findall(r"`(\w+)(\*?)` ([\d.]+)", units):
+            for side in ("Left", "Right") if both else ("",):
+                shown[name][unit + side] = float(value)
+    moving = {n: {u: a for u, a in v.items() if a} for n, v in VISEMES.items()}
+    assert {name: shown[name] for name in VISEMES} == moving
 
 
 def test_a_model_without_the_units_has_no_visemes():

@@ -29,7 +29,8 @@ def gltf_document(avatar: Avatar, texture_png: bytes) -> gl.GLTF2:
         texture_png: the base colour, an encoded sRGB picture.
     """
     buffer = Buffer()
-    meshes = [_mesh(part, buffer) for part in avatar.parts]
+    looks = list(dict.fromkeys(material_of(part.name) for part in avatar.parts))
+    meshes = [_mesh(part, looks.index(material_of(part.name)), buffer) for part in avatar.parts]
     bones = _bone_nodes(avatar.bones)
     parts = [
         gl.Node(name=_MESH_NODE.format(part.name), mesh=k, skin=0)
@@ -47,7 +48,7 @@ def gltf_document(avatar: Avatar, texture_png: bytes) -> gl.GLTF2:
         nodes=bones + parts,
         meshes=meshes,
         skins=[_skin(avatar.bones, buffer)],
-        materials=materials(),
+        materials=materials(looks),
         textures=[gl.Texture(sampler=0, source=0), gl.Texture(sampler=0, source=1)],
         samplers=[sampler()],
         images=[
@@ -67,7 +68,7 @@ def gltf_document(avatar: Avatar, texture_png: bytes) -> gl.GLTF2:
     return document
 
 
-def _mesh(part: AvatarPart, buffer: Buffer) -> gl.Mesh:
+def _mesh(part: AvatarPart, material: int, buffer: Buffer) -> gl.Mesh:
     joints, weights = buffer.bone_shares(part.bone_weights)
     count = len(part.positions_mm)
     primitive = gl.Primitive(
@@ -80,7 +81,7 @@ def _mesh(part: AvatarPart, buffer: Buffer) -> gl.Mesh:
             WEIGHTS_0=weights,
         ),
         indices=buffer.indices(part.triangles),
-        material=material_of(part.name),
+        material=material,
     )
     primitive.targets = [_morph_target(target, count, buffer) for target in part.targets]
     mesh = gl.Mesh(name=part.name, primitives=[primitive])

@@ -1,23 +1,24 @@
 """How an avatar's parts look: one pair of textures for all, a material for each kind."""
 
+from collections.abc import Sequence
+
 import pygltflib as gl
 
 from fit3dmm.export.occlusion_roughness import ROUGHNESS
 from fit3dmm.export.split import HEAD
 
-MATERIALS = ("skin", "eyes", "teeth", "tongue")
+_KINDS = {HEAD: "skin", "eye_left": "eyes", "eye_right": "eyes", "tongue": "tongue"}
 # The neck is open below and the mouth inside; the tongue has no root, nor gums a back.
 _CLOSED = ("eyes",)
 
 
-def material_of(part: str) -> int:
-    """Number of the material that a part of the avatar has."""
-    kinds = {HEAD: "skin", "eye_left": "eyes", "eye_right": "eyes", "tongue": "tongue"}
-    return MATERIALS.index(kinds.get(part, "teeth"))
+def material_of(part: str) -> str:
+    """Name of the material that a part of the avatar has."""
+    return _KINDS.get(part, "teeth")
 
 
-def materials() -> list[gl.Material]:
-    """In the order of `MATERIALS`; texture 0 is the base colour, 1 occlusion and roughness."""
+def materials(names: Sequence[str]) -> list[gl.Material]:
+    """The named ones; texture 0 is the base colour, 1 occlusion and roughness."""
     return [
         gl.Material(
             name=name,
@@ -32,7 +33,7 @@ def materials() -> list[gl.Material]:
             # A cutoff, which pygltflib has by default, belongs to masked materials alone.
             alphaCutoff=None,
         )
-        for name in MATERIALS
+        for name in names
     ]
 
 
