@@ -19,10 +19,10 @@ import pytest
 import torch
 from PIL import Image
 
-from fit3dmm.export.glb import write_glb
 from fit3dmm.export.visemes import VISEMES
 from fit3dmm.geometry.rotation import rotation_from_angles
 from fit3dmm.model.files import load_model
+from tests.export.faces import rigged_face
 from tests.export.gltf_reader import ReadAvatar
 from tests.export.test_avatar_pictures import draw, holes_px, whole
 
@@ -54,13 +54,7 @@ print("<<<" + json.dumps({
 
 @pytest.fixture(scope="module")
 def glb(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    model = load_model(level=1)
-    person = model.sample(generator=torch.Generator().manual_seed(4))
-    file = io.BytesIO()
-    Image.new("RGB", (16, 16), (200, 150, 120)).save(file, format="PNG")
-    path = tmp_path_factory.mktemp("engines") / "face.glb"
-    write_glb(model, person, file.getvalue(), path)
-    return path
+    return rigged_face(tmp_path_factory.mktemp("engines"), seed=4).path
 
 
 def _three() -> Path:

@@ -1,22 +1,18 @@
 """The avatar, read back from its file and drawn: it is the model's face, with no holes."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import label
 from torch import Tensor
 
-from fit3dmm.export.glb import write_glb
 from fit3dmm.export.split import drawn_surface
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.mesh import Topology, build_topology
 from fit3dmm.geometry.rotation import rotation_from_angles
-from fit3dmm.model.files import load_model
-from fit3dmm.model.morphable import Coefficients, MorphableModel
 from fit3dmm.render import Rendering, render_mesh
 from fit3dmm.scene import Lighting
+from tests.export.faces import Rigged, rigged_face
 from tests.export.gltf_reader import ReadAvatar
 
 _BOTH_SMILE = {"mouthSmileLeft": 1.0, "mouthSmileRight": 1.0}
@@ -37,20 +33,8 @@ TURNS = {
 
 
 @pytest.fixture(scope="module")
-def model() -> MorphableModel:
-    return load_model(level=1)
-
-
-@pytest.fixture(scope="module")
-def person(model: MorphableModel) -> Coefficients:
-    return model.sample(generator=torch.Generator().manual_seed(8))
-
-
-@pytest.fixture(scope="module")
-def read(model, person, tmp_path_factory: pytest.TempPathFactory) -> ReadAvatar:
-    path: Path = tmp_path_factory.mktemp("pictures") / "face.glb"
-    write_glb(model, person, b"", path)
-    return ReadAvatar(path)
+def rigged(tmp_path_factory: pytest.TempPathFactory) -> Rigged:
+    return rigged_face(tmp_path_factory.mktemp("pictures"), seed=8)
 
 
 def draw(points_mm: np.ndarray, topology: Topology, yaw_deg: float, size_px: int) -> Rendering:
@@ -81,12 +65,13 @@ def holes_px(seen: Tensor) -> int:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_the_file_looks_as_the_model_does(model, person, read, view):
+def test_the_file_looks_as_the_model_does(rigged, view):
     activations, yaw_deg = VIEWS[view]
+    model, person = rigged.model, rigged.person
     expression = torch.tensor([activations.get(name, 0.0) for name in model.expression_names])
     points_mm = model.shape_mm(person.replace(expression=expression)).double().numpy()
     expected = draw(points_mm, drawn_surface(model).topology, yaw_deg, 256)
-    found = draw(*whole(read, activations=activations), yaw_deg, 256)
+    found = draw(*whole(rigged.read, activations=activations), yaw_deg, 256)
     seen = (expected.coverage > 0) & (found.coverage > 0)
     assert seen.float().mean() > 0.2
     # Pixels whose centre a silhouette touches may fall to either side.
@@ -96,9 +81,9 @@ def test_the_file_looks_as_the_model_does(model, person, read, view):
 
 
 @pytest.mark.parametrize("yaw_deg", [0.0, 45.0, -90.0])
-def test_no_picture_has_pinholes(read, yaw_deg):
+def test_no_picture_has_pinholes(rigged, yaw_deg):
     """Parts that are cut apart, and seams that bones bend, must not let the background through."""
     turns = {name: rotation_from_angles(*angles, 0.0) for name, angles in TURNS.items()}
     for pose in ({}, {"turns": turns}, {"activations": {"jawOpen": 0.7, **_EYES_LEFT}}):
-        picture = draw(*whole(read, **pose), yaw_deg, 1024)
+        picture = draw(*whole(rigged.read, **pose), yaw_deg, 1024)
         assert holes_px(picture.coverage > 0) == 0

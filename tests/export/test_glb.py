@@ -17,8 +17,7 @@ from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
 from fit3dmm.export.split import HEAD, drawn_surface, split_things, split_vertices
 from fit3dmm.export.texels import in_texels, texel_fragments
 from fit3dmm.model.files import load_model
-from fit3dmm.model.morphable import Coefficients
-from tests.export.faces import KnownFace, known_face
+from tests.export.faces import KnownFace, known_face, texture_png, truth_mm
 from tests.export.gltf_reader import ReadAvatar
 
 _VALIDATE = """
@@ -26,13 +25,6 @@ const validator = require('gltf-validator'), fs = require('fs');
 validator.validateBytes(new Uint8Array(fs.readFileSync(process.argv[1])))
   .then(report => console.log(JSON.stringify(report)));
 """
-
-
-def texture_png() -> bytes:
-    """A texture of one colour."""
-    file = io.BytesIO()
-    Image.new("RGB", (16, 16), (200, 150, 120)).save(file, format="PNG")
-    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -52,19 +44,12 @@ def read(glb: Path) -> ReadAvatar:
     return ReadAvatar(glb)
 
 
-def truth_mm(known: KnownFace, coefficients: Coefficients) -> dict[str, np.ndarray]:
-    """The model's own shape at each mesh's vertices."""
-    points = known.model.shape_mm(coefficients).numpy()
-    things = split_things(known.model, drawn_surface(known.model))
-    return {name: points[split.vertex] for name, split in things.items()}
-
-
 def test_the_default_weights_make_the_fitted_face(known, read):
     fitted = known.scene.coefficients
     names = known.model.expression_names
     assert read.names(HEAD) == list(names)
     np.testing.assert_allclose(read.meshes[HEAD].weights, fitted.expression, atol=1e-5)
-    for mesh, expected in truth_mm(known, fitted).items():
+    for mesh, expected in truth_mm(known.model, fitted).items():
         # Each blendshape leaves out what moves by less than 0.01 mm.
         np.testing.assert_allclose(read.drawn(mesh).points_mm, expected, atol=0.02)
 
@@ -73,9 +58,9 @@ def test_the_default_weights_make_the_fitted_face(known, read):
 def test_each_morph_target_is_its_blendshape(known, read, blendshape):
     name = known.model.expression_names[blendshape]
     face = known.scene.coefficients.replace(expression=torch.eye(5)[blendshape])
-    rest = truth_mm(known, face.neutral())
+    rest = truth_mm(known.model, face.neutral())
     moved = 0.0
-    for mesh, expected in truth_mm(known, face).items():
+    for mesh, expected in truth_mm(known.model, face).items():
         drawn = read.drawn(mesh, {name: 1.0}).points_mm
         np.testing.assert_allclose(drawn, expected, atol=0.011)
         moved = max(moved, np.abs(expected - rest[mesh]).max())

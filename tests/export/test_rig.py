@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from fit3dmm.export.glb import write_glb
 from fit3dmm.export.split import HEAD, drawn_surface, split_things
 from fit3dmm.export.visemes import VISEMES, visemes_of
 from fit3dmm.geometry.rotation import rotation_from_angles
-from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import Coefficients, MorphableModel
+from tests.export.faces import Rigged, rigged_face, truth_mm
 from tests.export.gltf_reader import ReadAvatar
 
 THINGS = (HEAD, "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue")
@@ -20,26 +19,23 @@ BONES = ["neck", "head", "jaw", "eye_left", "eye_right"]
 
 
 @pytest.fixture(scope="module")
-def model() -> MorphableModel:
-    return load_model(level=1)
+def rigged(tmp_path_factory: pytest.TempPathFactory) -> Rigged:
+    return rigged_face(tmp_path_factory.mktemp("rig"), seed=5)
 
 
 @pytest.fixture(scope="module")
-def person(model: MorphableModel) -> Coefficients:
-    return model.sample(generator=torch.Generator().manual_seed(5))
+def model(rigged: Rigged) -> MorphableModel:
+    return rigged.model
 
 
 @pytest.fixture(scope="module")
-def read(model, person, tmp_path_factory: pytest.TempPathFactory) -> ReadAvatar:
-    path: Path = tmp_path_factory.mktemp("rig") / "face.glb"
-    write_glb(model, person, b"", path)
-    return ReadAvatar(path)
+def person(rigged: Rigged) -> Coefficients:
+    return rigged.person
 
 
-def truth_mm(model: MorphableModel, coefficients: Coefficients) -> dict[str, np.ndarray]:
-    points = model.shape_mm(coefficients).numpy()
-    things = split_things(model, drawn_surface(model))
-    return {name: points[split.vertex] for name, split in things.items()}
+@pytest.fixture(scope="module")
+def read(rigged: Rigged) -> ReadAvatar:
+    return rigged.read
 
 
 def lip_gap_mm(read: ReadAvatar, **pose) -> float:
