@@ -5,6 +5,9 @@ blend shapes, and the materials; an animation of one moment says the shown activ
 Pixar, "UsdSkel" and "UsdPreviewSurface" specifications of OpenUSD.
 """
 
+# usd-core makes its classes when it is loaded, so that a type checker sees none.
+# pyright: reportAttributeAccessIssue=false
+
 import tempfile
 from pathlib import Path
 from typing import Any
