@@ -19,7 +19,7 @@ from fit3dmm.cli.console import console, printable, say
 from fit3dmm.cli.inputs import Inputs, find_photos
 from fit3dmm.cli.names import Places
 from fit3dmm.cli.saved_scene import saved_scene
-from fit3dmm.export.folder import identity, write_face
+from fit3dmm.export.folder import AvatarExpression, identity, write_face
 from fit3dmm.export.result_folder import check_replaceable, whole_folder
 from fit3dmm.export.summary import json_text
 from fit3dmm.export.texture import check_texture_size
@@ -45,7 +45,8 @@ class Fit:
     """Fit the faces in photos and write, for each photo, a folder of results.
 
     DIR/<the photo's name>/ holds fit.json and fit.h5 (numbers), neutral.obj and posed.obj (meshes),
-    face.glb (an avatar with blendshapes), texture.png, overlay.png (look at it first), depth.npy.
+    face.glb (an avatar with blendshapes and bones), texture.png, overlay.png (look at it first),
+    depth.npy.
     Several faces of one photo lie in its folders face1, face2, ..., the largest first. Photos of
     one name get folders of their own: holiday-me, work-me.
     """
@@ -77,6 +78,8 @@ class Fit:
     """Focal length in px of the photo; `auto` takes EXIF's or estimates it."""
     texture_size: int = 1024
     """Side of the texture in px."""
+    expression: AvatarExpression = "neutral"
+    """What face.glb shows when it is loaded: `neutral`, or `fitted` (that of the photo)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` is the processor, which is as fast for one photo; `cuda` needs nvdiffrast."""
     json: bool = False
@@ -147,7 +150,10 @@ class Fit:
                 place = f"face{k}" if len(results) > 1 else "."
                 folder = temporary / place
                 folder.mkdir(exist_ok=True)
-                content = write_face(result, picture, folder, shared.model, self.texture_size)
+                content = write_face(
+                    *(result, picture, folder, shared.model, self.texture_size),
+                    expression=self.expression,
+                )
                 faces.append(
                     {"folder": str(target / place), "seconds": result.seconds, "fit": content}
                 )

@@ -1,53 +1,37 @@
-"""A person as games draw one: a mesh at rest, and what each blendshape moves.
+"""A person as games draw one: meshes at rest, what blendshapes move, bones and speech.
 
-The mesh is the coarser one that avatars have, its vertices and normals those of the fine surface.
-It is cut open along the borders of its texture islands, because games have one index for position
-and texture. Blendshapes move a part of the face only, so each lists the vertices that it moves.
+The meshes are the coarser ones that avatars have, their vertices and normals those of the fine
+surface.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from torch import Tensor
 
+from fit3dmm.export.morphs import MorphTarget, Movement, morph_target, movements, vertex_normals
 from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
+from fit3dmm.export.skeleton import Bone, bone_weights, bones
+from fit3dmm.export.split import HEAD, SplitVertices, drawn_surface, split_things
+from fit3dmm.export.visemes import Viseme, visemes_of
 from fit3dmm.model.morphable import Coefficients, ModelInfo, MorphableModel
-from fit3dmm.model.surface import Surface, build_surface
-from fit3dmm.render.backend import choose_backend
-
-LEVEL = 1
-"""Subdivision level of the mesh: 16,000 vertices for Commons, which phones can animate."""
-# What a blendshape moves by less (mm; length of the difference of unit normals) stays out of its
-# morph target: less than a screen shows.
-_STILL_MM = 0.01
-_STILL_NORMAL = 0.01
 
 
 @dataclass(frozen=True)
-class SplitVertices:
-    """Vertices of a mesh cut open along the borders of its texture islands."""
-
-    vertex: Int[np.ndarray, "split"]
-    """Which vertex of the surface each is."""
-    uv_point: Int[np.ndarray, "split"]
-    """Which texture coordinate it has."""
-    triangles: Int[np.ndarray, "triangles 3"]
-
-
-@dataclass(frozen=True)
-class MorphTarget:
-    """What one blendshape adds at full movement."""
+class AvatarPart:
+    """One thing: the skin of the head, an eyeball, a row of teeth, the tongue."""
 
     name: str
-    weight: float
-    """How much of it the fitted expression has."""
-    rows: Int[np.ndarray, "rows"]
-    """The vertices that it moves, in ascending order; one at least."""
-    shift_mm: Float[np.ndarray, "rows 3"]
-    turn: Float[np.ndarray, "rows 3"]
-    """What is added to the normals."""
+    positions_mm: Float[np.ndarray, "split 3"]
+    normals: Float[np.ndarray, "split 3"]
+    uv: Float[np.ndarray, "split 2"]
+    """0..1, origin at the bottom left."""
+    triangles: Int[np.ndarray, "triangles 3"]
+    bone_weights: Float[np.ndarray, "split bones"]
+    """Shares of the avatar's bones, which add up to 1."""
+    targets: tuple[MorphTarget, ...]
+    """All of the model's blendshapes for the skin; for a thing those that move it."""
 
 
 @dataclass(frozen=True)
@@ -56,80 +40,59 @@ class Avatar:
 
     info: ModelInfo
     """Of the model that it is an instance of."""
-    positions_mm: Float[np.ndarray, "split 3"]
-    normals: Float[np.ndarray, "split 3"]
-    uv: Float[np.ndarray, "split 2"]
-    """0..1, origin at the bottom left."""
-    triangles: Int[np.ndarray, "triangles 3"]
-    targets: tuple[MorphTarget, ...]
+    parts: tuple[AvatarPart, ...]
+    bones: tuple[Bone, ...]
+    """Carriers come before what they carry."""
+    visemes: Mapping[str, Viseme]
+    """Activations that make the shapes of speech; none where the model can't."""
     occlusion_roughness_png: bytes
     """Occlusion and roughness; see `export.occlusion_roughness`."""
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What all parts take their rows of."""
+
+    neutral_mm: Float[np.ndarray, "vertices 3"]
+    normals: Float[np.ndarray, "vertices 3"]
+    uv: Float[np.ndarray, "uv_points 2"]
+    bone_weights: Float[np.ndarray, "vertices bones"]
+    movements: tuple[Movement, ...]
+
+    def part(self, name: str, split: SplitVertices) -> AvatarPart:
+        targets = (morph_target(m, split.vertex, always=name == HEAD) for m in self.movements)
+        return AvatarPart(
+            name=name,
+            positions_mm=self.neutral_mm[split.vertex],
+            normals=_unit(self.normals[split.vertex]),
+            uv=self.uv[split.uv_point],
+            triangles=split.triangles,
+            bone_weights=self.bone_weights[split.vertex],
+            targets=tuple(target for target in targets if target is not None),
+        )
 
 
 def make_avatar(model: MorphableModel, coefficients: Coefficients) -> Avatar:
     """The person that the coefficients say; their expression becomes the targets' weights."""
     surface = drawn_surface(model)
-    split = split_vertices(surface)
+    n = surface.n_vertices
     neutral_mm = model.shape_mm(coefficients.neutral()).detach()
-    normals = _normals(model, neutral_mm)
+    skeleton = bones(model, coefficients)
+    drawn = _Drawn(
+        neutral_mm=neutral_mm[:n].cpu().numpy(),
+        normals=vertex_normals(model, neutral_mm)[:n].cpu().numpy(),
+        uv=surface.uv.cpu().numpy(),
+        bone_weights=bone_weights(model, tuple(bone.name for bone in skeleton))[:n],
+        movements=tuple(movements(model, coefficients, neutral_mm, n)),
+    )
+    things = split_things(model, surface)
     return Avatar(
         info=model.info,
-        positions_mm=_rows(neutral_mm, split),
-        normals=_unit(_rows(normals, split)),
-        uv=surface.uv.cpu().numpy()[split.uv_point],
-        triangles=split.triangles,
-        targets=tuple(_targets(model, coefficients, neutral_mm, normals, split)),
+        parts=tuple(drawn.part(name, split) for name, split in things.items()),
+        bones=skeleton,
+        visemes=visemes_of(model.expression_names),
         occlusion_roughness_png=occlusion_roughness_png(model),
     )
-
-
-def drawn_surface(model: MorphableModel, level: int = LEVEL) -> Surface:
-    """The model's surface, or a coarser one whose vertices are its first."""
-    fine = model.surface
-    if fine.level <= level:
-        return fine
-    base = (fine.base_faces, fine.base_mirror, fine.base_uv, fine.base_uv_faces)
-    return build_surface(*(array.cpu().numpy() for array in base), level=level)
-
-
-def split_vertices(surface: Surface) -> SplitVertices:
-    """One vertex for each pair of a surface vertex and a texture coordinate that occurs."""
-    corner = surface.triangles.cpu().numpy().ravel().astype(np.int64)
-    corner_uv = surface.uv_triangles.cpu().numpy().ravel().astype(np.int64)
-    n_uv = len(surface.uv)
-    pairs, index = np.unique(corner * n_uv + corner_uv, return_inverse=True)
-    return SplitVertices(pairs // n_uv, pairs % n_uv, index.reshape(-1, 3))
-
-
-def _targets(
-    model: MorphableModel,
-    coefficients: Coefficients,
-    neutral_mm: Float[Tensor, "vertices 3"],
-    normals: Float[Tensor, "vertices 3"],
-    split: SplitVertices,
-) -> Iterator[MorphTarget]:
-    # A vector of coefficients that is shorter than the basis uses its first blendshapes.
-    weights = coefficients.expression.tolist() + [0.0] * model.n_expression
-    blendshapes = zip(model.expression_names, weights, model.expression_basis_mm, strict=False)
-    for name, weight, basis_mm in blendshapes:
-        moved_mm = model.surface.lift(basis_mm)
-        turned = _normals(model, neutral_mm + moved_mm) - normals
-        shift_mm, turn = _rows(moved_mm, split), _rows(turned, split)
-        moves = (np.abs(shift_mm).max(1) > _STILL_MM) | (np.abs(turn).max(1) > _STILL_NORMAL)
-        # glTF wants one row at least of what it stores sparsely.
-        rows = np.flatnonzero(moves) if moves.any() else np.zeros(1, np.int64)
-        yield MorphTarget(name, weight, rows, shift_mm[rows], turn[rows])
-
-
-def _normals(
-    model: MorphableModel, points_mm: Float[Tensor, "vertices 3"]
-) -> Float[Tensor, "vertices 3"]:
-    topology = model.surface.topology
-    return choose_backend("auto", points_mm.device).vertex_normals(points_mm, topology)
-
-
-def _rows(values: Float[Tensor, "vertices 3"], split: SplitVertices) -> Float[np.ndarray, "n 3"]:
-    return values.cpu().numpy()[split.vertex]
 
 
 def _unit(vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:

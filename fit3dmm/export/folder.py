@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -28,6 +28,8 @@ FILES = (
     *(RECORD, SUMMARY, "neutral.obj", "posed.obj", "face.mtl", "face.glb"),
     *("texture.png", "overlay.png", "depth.npy", "face_mask.png"),
 )
+AvatarExpression = Literal["neutral", "fitted"]
+"""How an avatar looks when it is loaded: at rest, or as in the photo."""
 
 
 def export_face(
@@ -37,6 +39,7 @@ def export_face(
     model: MorphableModel | None = None,
     texture_px: int = 1024,
     texture: TextureSettings | None = None,
+    expression: AvatarExpression = "neutral",
 ) -> dict[str, Any]:
     """Write every file of a result; an earlier result of the same photo is replaced.
 
@@ -50,6 +53,7 @@ def export_face(
         model: the one that was fitted; else it is found by its name.
         texture_px: side of the texture.
         texture: what of the photo it takes; the default settings if left out.
+        expression: that the avatar shows when it is loaded.
 
     Returns:
         What `fit.json` holds.
@@ -61,7 +65,7 @@ def export_face(
     picture = photo if isinstance(photo, Photo) else read_photo(photo)
     place = None if isinstance(photo, Photo) else photo
     with whole_folder(Path(folder), identity(picture, place)) as temporary:
-        return write_face(result, picture, temporary, model, texture_px, texture)
+        return write_face(result, picture, temporary, model, texture_px, texture, expression)
 
 
 def identity(photo: Photo, path: Path | str | None = None) -> PhotoIdentity:
@@ -82,6 +86,7 @@ def write_face(
     model: MorphableModel | None = None,
     texture_px: int = 1024,
     texture: TextureSettings | None = None,
+    expression: AvatarExpression = "neutral",
 ) -> dict[str, Any]:
     """`export_face` into a folder as it is, without a mark.
 
@@ -92,9 +97,11 @@ def write_face(
         model: the one that was fitted; else it is found by its name.
         texture_px: side of the texture.
         texture: what of the photo it takes; the default settings if left out.
+        expression: that the avatar shows when it is loaded.
     """
     model = load_model(result.model.name, result.level) if model is None else model
     scene = result.scene
+    shown = scene.coefficients if expression == "fitted" else scene.coefficients.neutral()
     seen = result.observation.detections.get(MEDIAPIPE)
     points_px = None if seen is None else seen.points_px
     # More threads gain nothing on arrays of this size, and lose much where they share a core.
@@ -102,7 +109,7 @@ def write_face(
         baked = bake_texture(model, scene, photo, texture_px, points_px, texture)
         write_png(baked, folder / "texture.png")
         png = (folder / "texture.png").read_bytes()
-        write_glb(model, scene.coefficients, png, folder / "face.glb")
+        write_glb(model, shown, png, folder / "face.glb")
         write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
         write_textured_obj(posed_mesh(model, scene), folder / "posed.obj", "face.mtl")
         write_material(folder / "face.mtl", "texture.png")

@@ -1,4 +1,4 @@
-"""The fitted face as one binary glTF 2.0 file, an avatar with texture and blendshapes."""
+"""The fitted face as one binary glTF 2.0 file, an avatar with texture, blendshapes and bones."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def write_glb(
         InputError: the folder can't be written to.
     """
     # pygltflib takes a moment to load, and only who writes needs it.
-    from fit3dmm.export.gltf import gltf_document
+    from fit3dmm.export.gltf.document import gltf_document
 
     document = gltf_document(make_avatar(model, coefficients), texture_png)
     with atomic_path(Path(path)) as temporary:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pygltflib
 import pytest
 import torch
 import trimesh
@@ -78,11 +79,28 @@ def test_meshes_and_camera_agree(fitted):
     assert np.nanmin(depth) == pytest.approx(posed[:, 2].min(), abs=2)
     mask = np.asarray(Image.open(fitted / "face_mask.png"))
     assert mask.shape == depth.shape
-    (avatar,) = trimesh.load(fitted / "face.glb").geometry.values()
+    avatar = trimesh.load(fitted / "face.glb")
     neutral = trimesh.load(fitted / "neutral.obj", process=False)
     # Metres against millimetres; the avatar's coarser mesh misses some outermost vertices.
     np.testing.assert_allclose(1000 * avatar.bounds, neutral.bounds, atol=0.5)
-    assert avatar.visual.material.baseColorTexture.size == (256, 256)
+    assert {"head_skin", "eye_left", "teeth_lower", "tongue"} <= avatar.geometry.keys()
+    for part in avatar.geometry.values():
+        assert part.visual.material.baseColorTexture.size == (256, 256)
+
+
+def test_the_avatar_is_at_rest_unless_the_fitted_expression_is_asked_for(fitted, tmp_path):
+    def shown(path: Path) -> np.ndarray:
+        (mesh,) = (m for m in pygltflib.GLTF2().load(str(path)).meshes if m.name == "head_skin")
+        return np.array(mesh.weights)
+
+    assert not shown(fitted / "face.glb").any()
+    out = tmp_path / "out"
+    quick = ("--preset", "landmarks", "--texture-size", "64")
+    assert main(["fit", PORTRAIT, "--out", str(out), *quick, "--expression", "fitted"]) == 0
+    said = json.loads((out / "astronaut/fit.json").read_text())
+    weights = list(said["expression"].values())
+    np.testing.assert_allclose(shown(out / "astronaut/face.glb"), weights, atol=1e-4)
+    assert max(weights) > 0.1
 
 
 def test_the_texture_on_the_face_looks_like_the_photo(fitted):

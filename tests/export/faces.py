@@ -1,17 +1,25 @@
-"""A toy face whose photo and truth are known, and the fit of it."""
+"""A toy face whose photo and truth are known, its fit, and avatars with what they should be."""
 
+import io
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 
 from fit3dmm.colour import linear_to_srgb
+from fit3dmm.export.glb import write_glb
+from fit3dmm.export.split import drawn_surface, split_things
 from fit3dmm.fitting import FitConfig, FitResult, Iris, Photometric, fit_observation, prepare
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.model.files import load_model
+from fit3dmm.model.morphable import Coefficients, MorphableModel
 from fit3dmm.observe.detection import MEDIAPIPE
 from fit3dmm.observe.detector_errors import exact_detector
 from fit3dmm.observe.photo import Photo, photo_from_array
 from fit3dmm.scene import Lighting, Pose, Scene
+from tests.export.gltf_reader import ReadAvatar
 from tests.fitting.synthetic import draw, observe_scene
 from tests.toy import toy_model
 
@@ -54,3 +62,36 @@ def fitted(known: KnownFace, size_px: int = 96) -> FitResult:
     observation = observe_scene(known.model, known.scene, size_px)
     prepared = prepare(known.model, 300, {MEDIAPIPE: exact_detector(468, 0.5)})
     return fit_observation(observation, prepared, config)
+
+
+@dataclass(frozen=True)
+class Rigged:
+    """A person of the shipped model, and the avatar that was written of them."""
+
+    model: MorphableModel
+    person: Coefficients
+    path: Path
+    read: ReadAvatar
+
+
+def rigged_face(folder: Path, seed: int) -> Rigged:
+    """Somebody at rest."""
+    model = load_model(level=1)
+    person = model.sample(generator=torch.Generator().manual_seed(seed))
+    path = folder / "face.glb"
+    write_glb(model, person, texture_png(), path)
+    return Rigged(model, person, path, ReadAvatar(path))
+
+
+def truth_mm(model: MorphableModel, coefficients: Coefficients) -> dict[str, np.ndarray]:
+    """The model's own shape at the vertices of each of an avatar's meshes."""
+    points = model.shape_mm(coefficients).numpy()
+    things = split_things(model, drawn_surface(model))
+    return {name: points[split.vertex] for name, split in things.items()}
+
+
+def texture_png() -> bytes:
+    """A texture of one colour."""
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16), (200, 150, 120)).save(file, format="PNG")
+    return file.getvalue()

@@ -1,0 +1,1 @@
+"""An avatar as glTF: the one door to pygltflib."""

@@ -1,0 +1,120 @@
+"""The binary part of a glTF document while it grows.
+
+Source: Khronos Group, "glTF 2.0 specification", 2021, sections 3.6.2 (accessors; 3.6.2.3 sparse
+ones) and 3.7.3.3 (joints and weights of skinned meshes).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pygltflib as gl
+from jaxtyping import Float, Int, UInt8, UInt16
+
+_BONES_A_VERTEX = 4
+_FULL = 65535
+
+
+@dataclass
+class Buffer:
+    """Bytes, the views into them and what they mean."""
+
+    parts: list[bytes] = field(default_factory=list)
+    views: list[gl.BufferView] = field(default_factory=list)
+    accessors: list[gl.Accessor] = field(default_factory=list)
+    length: int = 0
+
+    def view(self, data: bytes, target: int | None = None) -> int:
+        """Append bytes, aligned to four, and give the view's number."""
+        view = gl.BufferView(buffer=0, byteOffset=self.length, byteLength=len(data), target=target)
+        padded = data + b"\0" * (-len(data) % 4)
+        self.parts.append(padded)
+        self.length += len(padded)
+        self.views.append(view)
+        return len(self.views) - 1
+
+    def vertices(self, values: Float[np.ndarray, "n c"], bounds: bool = False) -> int:
+        """Vectors, one a vertex, as an accessor; its number."""
+        values = np.ascontiguousarray(values, np.float32)
+        view = self.view(values.tobytes(), gl.ARRAY_BUFFER)
+        limits = _bounds(values) if bounds else {}
+        kind = f"VEC{values.shape[1]}"
+        return self._accessor(gl.FLOAT, len(values), kind, bufferView=view, **limits)
+
+    def bone_shares(self, weights: Float[np.ndarray, "n bones"]) -> tuple[int, int]:
+        """The bones of each vertex and its shares of them, as two accessors; their numbers."""
+        bone, share = strongest_bones(weights)
+        views = [self.view(array.tobytes(), gl.ARRAY_BUFFER) for array in (bone, share)]
+        return (
+            self._accessor(gl.UNSIGNED_BYTE, len(bone), gl.VEC4, bufferView=views[0]),
+            self._accessor(
+                gl.UNSIGNED_SHORT, len(bone), gl.VEC4, bufferView=views[1], normalized=True
+            ),
+        )
+
+    def matrices(self, values: Float[np.ndarray, "n 4 4"]) -> int:
+        """Matrices as an accessor; its number."""
+        # glTF stores columns one after another.
+        columns = np.ascontiguousarray(values.transpose(0, 2, 1), np.float32)
+        view = self.view(columns.tobytes())
+        return self._accessor(gl.FLOAT, len(values), gl.MAT4, bufferView=view)
+
+    def indices(self, triangles: Int[np.ndarray, "triangles 3"]) -> int:
+        """Corners of triangles as an accessor; its number."""
+        kind, array = _narrow(triangles.ravel(), int(triangles.max()) + 1)
+        view = self.view(array.tobytes(), gl.ELEMENT_ARRAY_BUFFER)
+        return self._accessor(kind, len(array), gl.SCALAR, bufferView=view)
+
+    def sparse_indices(self, rows: Int[np.ndarray, "rows"], count: int) -> gl.AccessorSparseIndices:
+        """The rows that several sparse accessors of `count` rows share."""
+        kind, array = _narrow(rows, count)
+        return gl.AccessorSparseIndices(bufferView=self.view(array.tobytes()), componentType=kind)
+
+    def sparse(
+        self,
+        values: Float[np.ndarray, "rows 3"],
+        indices: gl.AccessorSparseIndices,
+        count: int,
+        bounds: bool = False,
+    ) -> int:
+        """Vectors that are zero but for some rows, as an accessor; its number."""
+        values = np.ascontiguousarray(values, np.float32)
+        view = gl.AccessorSparseValues(bufferView=self.view(values.tobytes()))
+        sparse = gl.Sparse(count=len(values), indices=indices, values=view)
+        # Rows that are not named are zero, and count for the bounds.
+        zeros = np.zeros((1 if len(values) < count else 0, 3), np.float32)
+        limits = _bounds(np.concatenate([values, zeros])) if bounds else {}
+        return self._accessor(gl.FLOAT, count, gl.VEC3, sparse=sparse, **limits)
+
+    def _accessor(self, component: int, count: int, kind: str, **rest: Any) -> int:
+        # An offset, which pygltflib writes by default, belongs to accessors with a view alone.
+        accessor = gl.Accessor(
+            componentType=component, count=count, type=kind, byteOffset=None, **rest
+        )
+        self.accessors.append(accessor)
+        return len(self.accessors) - 1
+
+
+def strongest_bones(
+    weights: Float[np.ndarray, "n bones"],
+) -> tuple[UInt8[np.ndarray, "n 4"], UInt16[np.ndarray, "n 4"]]:
+    """The four bones of largest share, and the shares in 65535ths, which add up to the whole."""
+    missing = max(_BONES_A_VERTEX - weights.shape[1], 0)
+    weights = np.pad(weights, ((0, 0), (0, missing)))
+    bone = np.argsort(-weights, axis=1, kind="stable")[:, :_BONES_A_VERTEX]
+    share = np.take_along_axis(weights, bone, axis=1)
+    whole = np.floor(_FULL * share / share.sum(1, keepdims=True)).astype(np.int64)
+    # What rounding takes from all goes to the strongest.
+    whole[:, 0] += _FULL - whole.sum(1)
+    return np.where(whole > 0, bone, 0).astype(np.uint8), whole.astype(np.uint16)
+
+
+def _bounds(values: np.ndarray) -> dict[str, list[float]]:
+    return {"min": values.min(0).tolist(), "max": values.max(0).tolist()}
+
+
+def _narrow(indices: np.ndarray, count: int) -> tuple[int, np.ndarray]:
+    """Two bytes where they suffice; the highest number is reserved by graphics hardware."""
+    if count < 65535:
+        return gl.UNSIGNED_SHORT, indices.astype(np.uint16)
+    return gl.UNSIGNED_INT, indices.astype(np.uint32)

@@ -1,0 +1,125 @@
+"""An avatar as a glTF document.
+
+Metres, y up, the face looks along +z, as glTF wants it and as the `model` frame is. Bones are nodes
+in a chain from the neck; beside them lies one skinned mesh for each part. Morph targets are sparse
+accessors, positions and normals of one sharing their indices. Source: Khronos Group, "glTF 2.0
+specification", 2021, sections 3.7.2.2 (morph targets), 3.7.3 (skins) and 5 (properties).
+"""
+
+import numpy as np
+import pygltflib as gl
+from jaxtyping import Float
+
+from fit3dmm._version import __version__
+from fit3dmm.export.avatar import Avatar, AvatarPart
+from fit3dmm.export.gltf.buffer import Buffer
+from fit3dmm.export.gltf.materials import material_of, materials, sampler
+from fit3dmm.export.morphs import MorphTarget
+from fit3dmm.export.skeleton import Bone
+
+_MM_PER_M = 1000.0
+# Bones and meshes are nodes side by side, and no two of them may share a name.
+_MESH_NODE = "{}_mesh"
+
+
+def gltf_document(avatar: Avatar, texture_png: bytes) -> gl.GLTF2:
+    """The avatar with its buffer inside.
+
+    Args:
+        texture_png: the base colour, an encoded sRGB picture.
+    """
+    buffer = Buffer()
+    looks = list(dict.fromkeys(material_of(part.name) for part in avatar.parts))
+    meshes = [_mesh(part, looks.index(material_of(part.name)), buffer) for part in avatar.parts]
+    bones = _bone_nodes(avatar.bones)
+    parts = [
+        gl.Node(name=_MESH_NODE.format(part.name), mesh=k, skin=0)
+        for k, part in enumerate(avatar.parts)
+    ]
+    # Skinned meshes stand at the top: their bones alone say where they are.
+    roots = [0, *range(len(bones), len(bones) + len(parts))]
+    document = gl.GLTF2(
+        asset=gl.Asset(
+            generator=f"fit3dmm {__version__}",
+            extras={"model": avatar.info.name, "model_licence": avatar.info.licence},
+        ),
+        scene=0,
+        scenes=[gl.Scene(nodes=roots)],
+        nodes=bones + parts,
+        meshes=meshes,
+        skins=[_skin(avatar.bones, buffer)],
+        materials=materials(looks),
+        textures=[gl.Texture(sampler=0, source=0), gl.Texture(sampler=0, source=1)],
+        samplers=[sampler()],
+        images=[
+            gl.Image(name=name, bufferView=buffer.view(png), mimeType=gl.IMAGEPNG)
+            for name, png in (
+                ("base colour", texture_png),
+                ("occlusion and roughness", avatar.occlusion_roughness_png),
+            )
+        ],
+        accessors=buffer.accessors,
+        bufferViews=buffer.views,
+        buffers=[gl.Buffer(byteLength=buffer.length)],
+    )
+    if avatar.visemes:
+        document.extras = {"visemes": {name: dict(v) for name, v in avatar.visemes.items()}}
+    document.set_binary_blob(b"".join(buffer.parts))
+    return document
+
+
+def _mesh(part: AvatarPart, material: int, buffer: Buffer) -> gl.Mesh:
+    joints, weights = buffer.bone_shares(part.bone_weights)
+    count = len(part.positions_mm)
+    primitive = gl.Primitive(
+        attributes=gl.Attributes(
+            POSITION=buffer.vertices(part.positions_mm / _MM_PER_M, bounds=True),
+            NORMAL=buffer.vertices(part.normals),
+            # glTF has the origin of textures at the top left.
+            TEXCOORD_0=buffer.vertices(np.array([0, 1]) + np.array([1, -1]) * part.uv),
+            JOINTS_0=joints,
+            WEIGHTS_0=weights,
+        ),
+        indices=buffer.indices(part.triangles),
+        material=material,
+    )
+    primitive.targets = [_morph_target(target, count, buffer) for target in part.targets]
+    mesh = gl.Mesh(name=part.name, primitives=[primitive])
+    if part.targets:
+        mesh.weights = [round(target.weight, 5) for target in part.targets]
+        # glTF has no names of morph targets; engines read these.
+        mesh.extras = {"targetNames": [target.name for target in part.targets]}
+    return mesh
+
+
+def _morph_target(target: MorphTarget, count: int, buffer: Buffer) -> gl.Attributes:
+    indices = buffer.sparse_indices(target.rows, count)
+    shift_m = target.shift_mm / _MM_PER_M
+    return gl.Attributes(
+        POSITION=buffer.sparse(shift_m, indices, count, bounds=True),
+        NORMAL=buffer.sparse(target.turn, indices, count),
+    )
+
+
+def _bone_nodes(bones: tuple[Bone, ...]) -> list[gl.Node]:
+    nodes = []
+    for k, bone in enumerate(bones):
+        origin = np.zeros(3) if bone.parent is None else bones[bone.parent].place_mm
+        carried = [number for number, other in enumerate(bones) if other.parent == k]
+        shift_m = (bone.place_mm - origin) / _MM_PER_M
+        nodes.append(gl.Node(name=bone.name, translation=shift_m.tolist(), children=carried))
+    return nodes
+
+
+def _skin(bones: tuple[Bone, ...], buffer: Buffer) -> gl.Skin:
+    matrices = buffer.matrices(np.stack([_bone_from_model(bone) for bone in bones]))
+    return gl.Skin(
+        name="skeleton", joints=list(range(len(bones))), skeleton=0, inverseBindMatrices=matrices
+    )
+
+
+def _bone_from_model(bone: Bone) -> Float[np.ndarray, "4 4"]:
+    """From places in the model to places from the joint, in metres."""
+    matrix = np.eye(4)
+    matrix[:3, 3] = -bone.place_mm / _MM_PER_M
+    return matrix

@@ -1,0 +1,105 @@
+"""What each blendshape adds to an avatar's vertices and normals.
+
+Blendshapes move a part of the face only, so each lists the vertices that it moves.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from fit3dmm.model.morphable import Coefficients, MorphableModel
+from fit3dmm.render.backend import choose_backend
+
+# What a blendshape moves by less (mm; length of the difference of unit normals) stays out of its
+# morph target: less than a screen shows, also where many of them come together.
+_STILL_MM = 0.01
+_STILL_NORMAL = 0.01
+
+
+@dataclass(frozen=True)
+class Movement:
+    """What one blendshape does to a whole surface at full movement."""
+
+    name: str
+    weight: float
+    """How much of it the expression has."""
+    shift_mm: Float[np.ndarray, "vertices 3"]
+    turn: Float[np.ndarray, "vertices 3"]
+    """What is added to the normals."""
+    moves: Bool[np.ndarray, "vertices"]
+    """Where it does anything that can be seen."""
+
+
+@dataclass(frozen=True)
+class MorphTarget:
+    """What one blendshape adds to one thing at full movement."""
+
+    name: str
+    weight: float
+    """How much of it the avatar shows when it is loaded."""
+    rows: Int[np.ndarray, "rows"]
+    """The vertices that it moves, in ascending order; one at least."""
+    shift_mm: Float[np.ndarray, "rows 3"]
+    turn: Float[np.ndarray, "rows 3"]
+    """What is added to the normals."""
+
+
+def movements(
+    model: MorphableModel,
+    coefficients: Coefficients,
+    neutral_mm: Float[Tensor, "vertices 3"],
+    n_drawn: int,
+) -> Iterator[Movement]:
+    """What each of the model's blendshapes does to a person.
+
+    Args:
+        coefficients: whose expression becomes the weights.
+        neutral_mm: the person at rest.
+        n_drawn: how many of the vertices are asked for.
+    """
+    normals = vertex_normals(model, neutral_mm)
+    # A vector of coefficients that is shorter than the basis uses its first blendshapes.
+    weights = coefficients.expression.tolist() + [0.0] * model.n_expression
+    blendshapes = zip(model.expression_names, weights, model.expression_basis_mm, strict=False)
+    for name, weight, basis_mm in blendshapes:
+        moved_mm = model.surface.lift(basis_mm)
+        turned = vertex_normals(model, neutral_mm + moved_mm) - normals
+        shift_mm, turn = (values[:n_drawn].cpu().numpy() for values in (moved_mm, turned))
+        moves = (_length(shift_mm) > _STILL_MM) | (_length(turn) > _STILL_NORMAL)
+        yield Movement(name, weight, shift_mm, turn, moves)
+
+
+def vertex_normals(
+    model: MorphableModel, points_mm: Float[Tensor, "vertices 3"]
+) -> Float[Tensor, "vertices 3"]:
+    """Unit normals of the fine surface, smoother than those of the mesh that is drawn."""
+    topology = model.surface.topology
+    return choose_backend("auto", points_mm.device).vertex_normals(points_mm, topology)
+
+
+def morph_target(
+    movement: Movement, vertex: Int[np.ndarray, "split"], always: bool
+) -> MorphTarget | None:
+    """The part of a movement that a thing takes; none where it stays still.
+
+    Args:
+        vertex: which vertex of the surface each of the thing's is.
+        always: keep a target that moves nothing, too.
+    """
+    rows = np.flatnonzero(movement.moves[vertex])
+    if len(rows) == 0:
+        if not always:
+            return None
+        # glTF wants one row at least of what it stores sparsely.
+        rows = np.zeros(1, np.int64)
+    moved = vertex[rows]
+    return MorphTarget(
+        movement.name, movement.weight, rows, movement.shift_mm[moved], movement.turn[moved]
+    )
+
+
+def _length(vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
+    return np.sqrt(np.einsum("nc,nc->n", vectors, vectors))
