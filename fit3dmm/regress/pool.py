@@ -120,6 +120,10 @@ class PicturePool:
             self._collect(block=True)
         return len(waited)
 
+    def held(self) -> list[int]:
+        """Numbers of the pictures that are there."""
+        return sorted(int(k) for k in self._slots["number"] if k != _EMPTY) if self._slots else []
+
     def take(self, numbers: Sequence[int]) -> list[Example]:
         """Pictures that are there."""
         return [self._example(number) for number in numbers]
