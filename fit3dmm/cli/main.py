@@ -26,6 +26,7 @@ COMMANDS = {
     "predict": "Say what the model's network sees of the faces in photos, without a fit.",
     "render": "Draw a saved scene or fit, or a model with given coefficients.",
     "train": "Train a network that sees faces, for any model, on rendered people.",
+    "view": "Open the report of a result in the browser.",
 }
 
 # 128 and the number of SIGPIPE, which Windows has not.

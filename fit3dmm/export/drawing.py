@@ -72,7 +72,9 @@ def draw(
     return Drawing(*(_averaged(values * covered) for values in (lit, torch.ones_like(face), face)))
 
 
-def framed(model: MorphableModel, scene: Scene, size_px: int, angles_deg: tuple[float, ...]) -> Scene:
+def framed(
+    model: MorphableModel, scene: Scene, size_px: int, angles_deg: tuple[float, ...]
+) -> Scene:
     """The scene from a long lens that shows the whole head, however it turns.
 
     Args:

@@ -11,7 +11,6 @@ import io
 import json
 from pathlib import Path
 from string import Template
-from typing import Any
 
 import numpy as np
 import torch
@@ -131,7 +130,9 @@ def _depth(
     channels = np.array(_DEPTH_SRGB, np.float32).T / 255
     colours = np.stack([np.interp(share, stops, one) for one in channels], -1)
     picture = behind.clone()
-    picture[top:bottom, left:right] = srgb_to_linear(torch.from_numpy(np.nan_to_num(colours)).float())
+    picture[top:bottom, left:right] = srgb_to_linear(
+        torch.from_numpy(np.nan_to_num(colours)).float()
+    )
     return behind + drawn.face * (picture - behind)
 
 
@@ -162,8 +163,7 @@ def _expression(result: FitResult, model: MorphableModel) -> dict[str, float]:
     given = result.scene.coefficients.expression.tolist()
     given += [0.0] * (model.n_expression - len(given))
     return {
-        name: round(value, 4)
-        for name, value in zip(model.expression_names, given, strict=True)
+        name: round(value, 4) for name, value in zip(model.expression_names, given, strict=True)
     }
 
 

@@ -4,11 +4,8 @@ A face is a `FitResult`, so whatever takes one takes a face. What is shown of it
 was fitted stays, and with it the quality, the uncertainty and the texture, which are of the fit.
 """
 
-import base64
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,12 +18,13 @@ from torch import Tensor
 from fit3dmm._errors import InputError
 from fit3dmm.colour import srgb_to_linear
 from fit3dmm.export.depth import depth_map
+from fit3dmm.export.drawing import draw, framed, in_photo, photo_linear
 from fit3dmm.export.folder import export_face
 from fit3dmm.export.glb import write_glb
-from fit3dmm.export.picture import srgb_bytes
-from fit3dmm.export.drawing import draw, framed, in_photo, photo_linear
+from fit3dmm.export.picture import png_bytes, srgb_bytes
 from fit3dmm.face.expression import with_units
 from fit3dmm.face.make_up import made_up, parse_colour
+from fit3dmm.face.notebook import notebook_html
 from fit3dmm.face.skin import Skin
 from fit3dmm.face.turntable import N_FRAMES, check_turntable, write_turntable
 from fit3dmm.fitting.result import FitResult
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 
 _LANDMARKS = "ibug68"
 _BACKGROUND = "#ececec"
-_NOTEBOOK_PX = 320
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -218,7 +215,7 @@ class Face(FitResult):
         face = face if light is None else face.relit(light)
         texture = face.texture if textured else None
         angles = (pitch_deg, yaw_deg, roll_deg)
-        turned = tuple(float(angle or 0.0) for angle in angles)
+        turned = (float(pitch_deg or 0.0), float(yaw_deg or 0.0), float(roll_deg or 0.0))
         with torch.no_grad():
             if not over_photo:
                 scene = framed(self.morphable, face.shown, size_px, turned)
@@ -267,10 +264,8 @@ class Face(FitResult):
         Raises:
             InputError: the folder can't be written to.
         """
-        file = io.BytesIO()
-        Image.fromarray(self.texture).save(file, format="PNG")
         with torch.no_grad():
-            write_glb(self.morphable, self.shown.coefficients, file.getvalue(), Path(path))
+            write_glb(self.morphable, self.shown.coefficients, png_bytes(self.texture), Path(path))
         return Path(path)
 
     def export(self, folder: str | Path) -> Path:
@@ -286,15 +281,8 @@ class Face(FitResult):
 
     def _repr_html_(self) -> str:
         """The photo and the face in it, or the face alone, for notebooks."""
-        pictures = [self.render(_NOTEBOOK_PX)]
-        if self.photo is not None:
-            over = self.render(over_photo=True, size_px=2 * _NOTEBOOK_PX)
-            with torch.no_grad():
-                camera = in_photo(self.shown, 2 * _NOTEBOOK_PX).camera
-                plain = Image.fromarray(srgb_bytes(photo_linear(self.photo, camera)))
-            pictures = [_about_face(one, self) for one in (plain, over)] + pictures
-        images = "".join(f'<img height="{_NOTEBOOK_PX}" src="{_data(one)}">' for one in pictures)
-        return f"<div>{images}<br><code>{escape(repr(self))}</code></div>"
+        with torch.no_grad():
+            return notebook_html(self)
 
     def _photo(self) -> Photo:
         if self.photo is None:
@@ -316,19 +304,3 @@ def _lighting(light: str | Lighting) -> Lighting:
     if light not in known:
         raise InputError(f"There is no light {light!r}: choose of {', '.join(known)}.")
     return known[light]
-
-
-def _about_face(picture: Image.Image, face: Face) -> Image.Image:
-    """The square around the face of a picture that shows the whole photo."""
-    points = face.observation.face_points_px.cpu().numpy()
-    points = points * (max(picture.size) / max(face.scene.camera.width_px, face.scene.camera.height_px))
-    low, high = points.min(0), points.max(0)
-    middle, half = (low + high) / 2, 0.9 * float((high - low).max())
-    box = (*(middle - half), *(middle + half))
-    return picture.crop(tuple(round(float(side)) for side in box)).resize((_NOTEBOOK_PX,) * 2)
-
-
-def _data(picture: Image.Image) -> str:
-    file = io.BytesIO()
-    picture.save(file, format="JPEG", quality=88)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
