@@ -13,7 +13,7 @@ from fit3dmm.model.morphable import MorphableModel
 
 
 def with_units(
-    model: MorphableModel, start: Float[Tensor, "given"], units: Mapping[str, float]
+    model: MorphableModel, start: Float[Tensor, "given"], units: Mapping[str, int | float]
 ) -> Float[Tensor, "expression"]:
     """An expression with some of its blendshapes set; the others stay as they are.
 

@@ -7,28 +7,26 @@ was fitted stays, and with it the quality, the uncertainty and the texture, whic
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageColor
+from PIL import Image
 from torch import Tensor
 
 from fit3dmm._errors import InputError
-from fit3dmm.colour import srgb_to_linear
 from fit3dmm.export.depth import depth_map
-from fit3dmm.export.drawing import draw, framed, in_photo, photo_linear
 from fit3dmm.export.folder import export_face
 from fit3dmm.export.glb import write_glb
-from fit3dmm.export.picture import png_bytes, srgb_bytes
+from fit3dmm.export.picture import png_bytes
 from fit3dmm.face.expression import with_units
 from fit3dmm.face.make_up import made_up, parse_colour
 from fit3dmm.face.notebook import notebook_html
+from fit3dmm.face.pictures import alone, check_size, in_its_photo
 from fit3dmm.face.skin import Skin
 from fit3dmm.face.turntable import N_FRAMES, check_turntable, write_turntable
 from fit3dmm.fitting.result import FitResult
-from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo
 from fit3dmm.render.lights import named_lights
@@ -54,7 +52,7 @@ class Face(FitResult):
     """The fitted scene with the edits of expression and light."""
     colours: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     """Make-up: sRGB by place."""
-    make_up_strength: float = 0.6
+    make_up_strength: int | float = 0.6
 
     # --- shape ---
 
@@ -130,13 +128,12 @@ class Face(FitResult):
 
     # --- edits ---
 
-    def with_expression(
-        self, start: Literal["shown", "fitted", "neutral"] = "shown", **units: float
-    ) -> "Face":
+    def with_expression(self, start: str = "shown", **units: int | float) -> "Face":
         """With some blendshapes set, such as `jawOpen=0.4`; the others stay.
 
         Args:
-            start: what is changed: the expression as it is, the photo's, or the face at rest.
+            start: what is changed: the expression that is `shown`, the `fitted` one, or `neutral`,
+                which is the face at rest.
             units: names and activations.
 
         Raises:
@@ -164,7 +161,7 @@ class Face(FitResult):
         lips: str | None = None,
         cheeks: str | None = None,
         lids: str | None = None,
-        strength: float = 0.6,
+        strength: int | float = 0.6,
     ) -> "Face":
         """With colours on it, as CSS writes them: `with_make_up(lips="crimson", lids="#5060a0")`.
 
@@ -186,11 +183,11 @@ class Face(FitResult):
     def render(
         self,
         size_px: int = 512,
-        yaw_deg: float | None = None,
-        pitch_deg: float | None = None,
-        roll_deg: float | None = None,
+        yaw_deg: int | float | None = None,
+        pitch_deg: int | float | None = None,
+        roll_deg: int | float | None = None,
         light: str | Lighting | None = None,
-        expression: Mapping[str, float] | None = None,
+        expression: Mapping[str, int | float] | None = None,
         textured: bool = True,
         over_photo: bool = False,
         background: str = _BACKGROUND,
@@ -211,26 +208,19 @@ class Face(FitResult):
         Raises:
             InputError: there is no photo, no such light, blendshape or colour.
         """
+        check_size(size_px)
         face = self.with_expression(**expression) if expression else self
         face = face if light is None else face.relit(light)
         texture = face.texture if textured else None
-        angles = (pitch_deg, yaw_deg, roll_deg)
-        turned = (float(pitch_deg or 0.0), float(yaw_deg or 0.0), float(roll_deg or 0.0))
+        given = (pitch_deg, yaw_deg, roll_deg)
+        angles = (float(pitch_deg or 0), float(yaw_deg or 0), float(roll_deg or 0))
         with torch.no_grad():
             if not over_photo:
-                scene = framed(self.morphable, face.shown, size_px, turned)
-                behind = srgb_to_linear(torch.tensor(ImageColor.getrgb(background)[:3]) / 255)
-                drawn = draw(self.morphable, scene, texture).over(behind)
-                return Image.fromarray(srgb_bytes(drawn))
-            scene = in_photo(face.shown, size_px)
-            behind = photo_linear(self._photo(), scene.camera)
-            if angles == (None, None, None):
-                drawn = draw(self.morphable, scene, texture).face_over(behind)
-            else:
-                rotation = rotation_vector(torch.from_numpy(rotation_from_angles(*turned)).float())
-                scene = scene.replace(pose=scene.pose.replace(rotation_rad=rotation))
-                drawn = draw(self.morphable, scene, texture).over(behind)
-            return Image.fromarray(srgb_bytes(drawn))
+                how = (size_px, angles, background)
+                return alone(self.morphable, face.shown, texture, *how)
+            as_fitted = given == (None, None, None)
+            how = (self._photo(), size_px, None if as_fitted else angles)
+            return in_its_photo(self.morphable, face.shown, texture, *how)
 
     def turntable(
         self, path: str | Path, size_px: int = 320, n_frames: int | None = None, **how: Any

@@ -45,7 +45,7 @@ def made_up(
     texture: UInt8[np.ndarray, "size size 3"],
     model: MorphableModel,
     colours: Mapping[str, tuple[int, int, int]],
-    strength: float,
+    strength: int | float,
 ) -> UInt8[np.ndarray, "size size 3"]:
     """The texture with colour on it; its own pattern of light and dark stays to be seen.
 
