@@ -142,7 +142,7 @@ def _write_textured(
     model: MorphableModel,
     texture_px: int,
     texture: TextureSettings | None,
-    files: Collection[str],
+    files: set[str],
 ) -> None:
     """What shows the texture, which is baked once for all of it.
 

@@ -128,7 +128,7 @@ class Face(FitResult):
 
     # --- edits ---
 
-    def with_expression(self, start: str = "shown", **units: int | float) -> "Face":
+    def with_expression(self, start: str = "shown", /, **units: int | float) -> "Face":
         """With some blendshapes set, such as `jawOpen=0.4`; the others stay.
 
         Args:
@@ -209,7 +209,7 @@ class Face(FitResult):
             InputError: there is no photo, no such light, blendshape or colour.
         """
         check_size(size_px)
-        face = self.with_expression(**expression) if expression else self
+        face = self.with_expression("shown", **expression) if expression else self
         face = face if light is None else face.relit(light)
         texture = face.texture if textured else None
         given = (pitch_deg, yaw_deg, roll_deg)

@@ -38,7 +38,7 @@ def notebook_html(face: "Face") -> str:
         plain = Image.fromarray(srgb_bytes(photo_linear(face.photo, view)))
         over = face.render(size_px, over_photo=True)
         box = (left, top, left + side, top + side)
-        pictures = [one.crop(box).resize((_SIDE_PX,) * 2) for one in (plain, over)] + pictures
+        pictures = [one.crop(box).resize((_SIDE_PX, _SIDE_PX)) for one in (plain, over)] + pictures
     images = "".join(f'<img height="{_SIDE_PX}" src="{_data(one)}">' for one in pictures)
     return f"<div>{images}<br><code>{escape(repr(face))}</code></div>"
 

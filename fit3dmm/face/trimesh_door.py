@@ -26,6 +26,8 @@ def textured_trimesh(
     """
     try:
         import trimesh
+        from trimesh.visual import TextureVisuals
+        from trimesh.visual.material import PBRMaterial
     except ImportError as error:
         raise InputError(
             "A mesh of trimesh needs trimesh: `pip install trimesh`, or take vertices_mm and "
@@ -33,12 +35,12 @@ def textured_trimesh(
         ) from error
     split = split_vertices(surface)
     uv = surface.uv.cpu().numpy()[split.uv_point]
-    material = trimesh.visual.material.PBRMaterial(
+    material = PBRMaterial(
         baseColorTexture=Image.fromarray(texture), metallicFactor=0.0, roughnessFactor=0.6
     )
     return trimesh.Trimesh(
         vertices_mm[split.vertex],
         split.triangles,
-        visual=trimesh.visual.TextureVisuals(uv=uv, material=material),
+        visual=TextureVisuals(uv=uv, material=material),
         process=False,
     )
