@@ -4,7 +4,8 @@
 
     result = fit3dmm.fit("portrait.jpg")
     print(result.quality.verdict, result.distance_mm)
-    fit3dmm.export_face(result, "portrait.jpg", "out/portrait")
+    result.with_expression(jawOpen=0.4).render(yaw_deg=30).save("turned.png")
+    result.export("out/portrait")
 
 Importing this is quick and does nothing: a name's module is loaded when the name is first used.
 """
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from fit3dmm.export.folder import export_face as export_face
     from fit3dmm.export.record import load_result as load_result
     from fit3dmm.export.record import save_result as save_result
+    from fit3dmm.face.face import Face as Face
+    from fit3dmm.face.fit import fit as fit
+    from fit3dmm.face.fit import fit_faces as fit_faces
+    from fit3dmm.face.fit import load_face as load_face
     from fit3dmm.fitting.config import FitConfig as FitConfig
-    from fit3dmm.fitting.pipeline import fit as fit
-    from fit3dmm.fitting.pipeline import fit_faces as fit_faces
     from fit3dmm.fitting.prepared import prepare as prepare
     from fit3dmm.fitting.result import FitResult as FitResult
     from fit3dmm.model.files import load_model as load_model
@@ -30,13 +33,15 @@ if TYPE_CHECKING:
     from fit3dmm.scene import Scene as Scene
 
 _HOMES = {
+    "Face": "fit3dmm.face.face",
     "FitConfig": "fit3dmm.fitting.config",
     "FitResult": "fit3dmm.fitting.result",
     "InputError": "fit3dmm._errors",
     "Scene": "fit3dmm.scene",
     "export_face": "fit3dmm.export.folder",
-    "fit": "fit3dmm.fitting.pipeline",
-    "fit_faces": "fit3dmm.fitting.pipeline",
+    "fit": "fit3dmm.face.fit",
+    "fit_faces": "fit3dmm.face.fit",
+    "load_face": "fit3dmm.face.fit",
     "load_model": "fit3dmm.model.files",
     "load_result": "fit3dmm.export.record",
     "prepare": "fit3dmm.fitting.prepared",

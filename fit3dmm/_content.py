@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fit3dmm._files import data_path
 
-_TABLES = ("detector_errors.h5", "skin_jones_rehg.csv", "face_landmarker.task")
+_TABLES = ("detector_errors.h5", "regressor.h5", "skin_jones_rehg.csv", "face_landmarker.task")
 """What a fit reads from data/ besides the model, whose file has a place of its own in the keys."""
 
 

@@ -24,8 +24,9 @@ COMMANDS = {
     "fit": "Fit the faces in photos: meshes, avatars, textures, depth and numbers.",
     "model": "List, inspect, show, convert and download face models.",
     "predict": "Say what the model's network sees of the faces in photos, without a fit.",
-    "render": "Draw a saved scene or fit, or a model with given coefficients.",
+    "render": "Draw a result, a saved scene, or a model with given coefficients.",
     "train": "Train a network that sees faces, for any model, on rendered people.",
+    "view": "Open the report of a result in the browser.",
 }
 
 # 128 and the number of SIGPIPE, which Windows has not.

@@ -15,6 +15,8 @@ from fit3dmm.cli.console import say
 from fit3dmm.cli.saved_scene import saved_scene
 from fit3dmm.colour import linear_to_srgb, srgb_to_linear
 from fit3dmm.export.contact_sheet import unnamed_sheet, write_sheet
+from fit3dmm.export.folder import RECORD
+from fit3dmm.face.expression import with_units
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
 from fit3dmm.model.files import load_model
@@ -49,11 +51,12 @@ class Render:
     """Draw a saved scene or fit, or a model with given coefficients, as a PNG.
 
     What is not given is taken from the scene; a fit's has the size of its photo. For a model it is
-    the mean face, frontal, at 600 mm, in studio light.
+    the mean face, frontal, at 600 mm, in studio light. The folder of a result gives its textured
+    head, frontal and square: as a PNG, or turning if the output is called .gif.
     """
 
     source: Annotated[str, tyro.conf.Positional] = SHIPPED
-    """A saved scene, the fit.h5 of a fit, or a model's name or file."""
+    """The folder of a result, a saved scene, the fit.h5 of a fit, or a model's name or file."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The picture; by default the source's name with .png, in this folder."""
     show: Literal["colour", "albedo", "normals", "depth", "coverage"] = "colour"
@@ -78,8 +81,18 @@ class Render:
     """Seed of a person drawn from the model."""
     background: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """sRGB colour behind the head, 0..1."""
+    photo: Path | None = None
+    """Lay the face of a result's folder over this photo, the one that was fitted."""
 
     def run(self) -> None:
+        folder = Path(self.source)
+        if folder.is_dir() and self.show == "colour" and not self._is_somebody_else:
+            from fit3dmm.cli.render_face import render_face
+
+            render_face(self)
+            return
+        if self.photo is not None:
+            raise InputError("--photo goes with the folder of a result, whose texture it needs.")
         model, scene = self._model_and_scene()
         behind = srgb_to_linear(torch.tensor(self.background))
         rendering = synthesise(model, scene, background_linear=behind)
@@ -90,8 +103,14 @@ class Render:
         write_sheet((picture * 255).round().clamp(0, 255).byte().numpy().astype(np.uint8), output)
         say(f"{output}: {picture.shape[1]} x {picture.shape[0]} px, {model.info.name}")
 
+    @property
+    def _is_somebody_else(self) -> bool:
+        """Another person's coefficients are asked for, whom the texture doesn't fit."""
+        return bool(self.identity or self.albedo or self.person is not None)
+
     def _model_and_scene(self) -> tuple[MorphableModel, Scene]:
-        saved = saved_scene(Path(self.source))
+        path = Path(self.source)
+        saved = saved_scene(path / RECORD if path.is_dir() else path)
         if saved is not None:
             model, scene = saved
         else:
@@ -119,15 +138,7 @@ class Render:
     def _expression(self, model: MorphableModel, start: Tensor) -> Tensor:
         if not self.expression:
             return start
-        values = torch.nn.functional.pad(start, (0, model.n_expression - len(start)))
-        for name, value in self.expression.items():
-            if name not in model.expression_names:
-                raise InputError(
-                    f"{model.info.name} has no expression {name!r}: choose of "
-                    f"{', '.join(model.expression_names)}."
-                )
-            values[model.expression_names.index(name)] = value
-        return values
+        return with_units(model, start, self.expression)
 
     def _pose(self, start: Pose) -> Pose:
         given = (self.pitch_deg, self.yaw_deg, self.roll_deg)

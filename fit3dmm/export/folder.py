@@ -1,6 +1,7 @@
 """All files of a fitted face in one folder, which appears whole or not at all."""
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,9 +12,12 @@ from fit3dmm.export.depth import depth_map, write_depth
 from fit3dmm.export.glb import write_glb
 from fit3dmm.export.mark import PhotoIdentity, place_digest, same_in_any_locale
 from fit3dmm.export.mesh import neutral_mesh, posed_mesh, write_material, write_textured_obj
-from fit3dmm.export.picture import write_png
+from fit3dmm.export.outputs import ALL, OUTPUTS
+from fit3dmm.export.outputs import FILES as FILES
+from fit3dmm.export.picture import png_bytes, write_bytes, write_png
 from fit3dmm.export.preview import preview
 from fit3dmm.export.record import save_result
+from fit3dmm.export.report import write_report
 from fit3dmm.export.result_folder import whole_folder
 from fit3dmm.export.summary import summary, write_json
 from fit3dmm.export.texture import TextureSettings, bake_texture
@@ -23,11 +27,8 @@ from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detection import MEDIAPIPE
 from fit3dmm.observe.photo import Photo, read_photo
 
-RECORD, SUMMARY = "fit.h5", "fit.json"
-FILES = (
-    *(RECORD, SUMMARY, "neutral.obj", "posed.obj", "face.mtl", "face.glb"),
-    *("texture.png", "overlay.png", "depth.npy", "face_mask.png"),
-)
+RECORD, SUMMARY, GLB, REPORT = "fit.h5", "fit.json", "face.glb", "report.html"
+_TEXTURED = frozenset({"texture.png", GLB, REPORT})
 AvatarExpression = Literal["neutral", "fitted"]
 """How an avatar looks when it is loaded: at rest, or as in the photo."""
 
@@ -79,6 +80,17 @@ def identity(photo: Photo, path: Path | str | None = None) -> PhotoIdentity:
     )
 
 
+def file_identity(path: Path) -> PhotoIdentity:
+    """`identity` of a file, without decoding it.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return PhotoIdentity(same_in_any_locale(path.stem), sha256, place_digest(path))
+
+
 def write_face(
     result: FitResult,
     photo: Photo,
@@ -87,6 +99,7 @@ def write_face(
     texture_px: int = 1024,
     texture: TextureSettings | None = None,
     expression: AvatarExpression = "neutral",
+    write: Collection[str] = ALL,
 ) -> dict[str, Any]:
     """`export_face` into a folder as it is, without a mark.
 
@@ -98,26 +111,71 @@ def write_face(
         texture_px: side of the texture.
         texture: what of the photo it takes; the default settings if left out.
         expression: that the avatar shows when it is loaded.
+        write: names of the outputs, of `outputs.OUTPUTS`.
+
+    Returns:
+        What `fit.json` holds, whether it is written or not.
     """
     model = load_model(result.model.name, result.level) if model is None else model
     scene = result.scene
-    shown = scene.coefficients if expression == "fitted" else scene.coefficients.neutral()
-    seen = result.observation.detections.get(MEDIAPIPE)
-    points_px = None if seen is None else seen.points_px
+    files = {file for name in write for file in OUTPUTS[name]}
     # More threads gain nothing on arrays of this size, and lose much where they share a core.
     with torch.no_grad(), torch_threads(1):
-        baked = bake_texture(model, scene, photo, texture_px, points_px, texture)
-        write_png(baked, folder / "texture.png")
-        png = (folder / "texture.png").read_bytes()
-        write_glb(model, shown, png, folder / "face.glb")
-        write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
-        write_textured_obj(posed_mesh(model, scene), folder / "posed.obj", "face.mtl")
-        write_material(folder / "face.mtl", "texture.png")
+        if files & _TEXTURED:
+            _write_textured(result, photo, folder, model, texture_px, texture, files, expression)
+        if "neutral.obj" in files:
+            write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
+            write_textured_obj(posed_mesh(model, scene), folder / "posed.obj", "face.mtl")
+            write_material(folder / "face.mtl", "texture.png")
         depth = depth_map(model, scene)
-        write_depth(depth, folder / "depth.npy")
-        write_png(depth.face.astype("uint8") * 255, folder / "face_mask.png")
-        write_png(preview(result, model, photo), folder / "overlay.png")
+        if "depth.npy" in files:
+            write_depth(depth, folder / "depth.npy")
+            write_png(depth.face.astype("uint8") * 255, folder / "face_mask.png")
+        if "overlay.png" in files:
+            write_png(preview(result, model, photo), folder / "overlay.png")
         content = summary(result, model, depth)
-    write_json(content, folder / SUMMARY)
-    save_result(folder / RECORD, result)
+    if SUMMARY in files:
+        write_json(content, folder / SUMMARY)
+    if RECORD in files:
+        save_result(folder / RECORD, result)
     return content
+
+
+def _write_textured(
+    result: FitResult,
+    photo: Photo,
+    folder: Path,
+    model: MorphableModel,
+    texture_px: int,
+    texture: TextureSettings | None,
+    files: set[str],
+    expression: AvatarExpression,
+) -> None:
+    """What shows the texture, which is baked once for all of it.
+
+    Args:
+        result: as for `write_face`, and so are the others.
+        photo: the one that was fitted.
+        folder: must be there.
+        model: the one that was fitted.
+        texture_px: side of the texture.
+        texture: what of the photo it takes.
+        files: names of all files to be written.
+        expression: that the avatar shows when it is loaded.
+    """
+    seen = result.observation.detections.get(MEDIAPIPE)
+    points_px = None if seen is None else seen.points_px
+    baked = bake_texture(model, result.scene, photo, texture_px, points_px, texture)
+    png = png_bytes(baked)
+    if "texture.png" in files:
+        write_bytes(png, folder / "texture.png")
+    if not files & {GLB, REPORT}:
+        return
+    fitted = result.scene.coefficients
+    shown = fitted if expression == "fitted" else fitted.neutral()
+    write_glb(model, shown, png, folder / GLB)
+    if REPORT in files:
+        glb = (folder / GLB).read_bytes()
+        write_report(result, model, photo, baked, glb, folder / REPORT)
+    if GLB not in files:
+        (folder / GLB).unlink()

@@ -41,6 +41,8 @@ class Mark:
     photo: PhotoIdentity
     files: Mapping[str, str]
     """SHA-256 by path within the folder, with slashes; the mark itself is not listed."""
+    settings: str = ""
+    """Digest of what made it; empty where nobody said."""
 
 
 def place_digest(path: Path) -> str:
@@ -57,8 +59,14 @@ def same_in_any_locale(name: str) -> str:
         return name
 
 
-def write_mark(folder: Path, photo: PhotoIdentity) -> None:
-    """Mark a folder, with all that it holds, as the result of a photo."""
+def write_mark(folder: Path, photo: PhotoIdentity, settings: str = "") -> None:
+    """Mark a folder, with all that it holds, as the result of a photo.
+
+    Args:
+        folder: to be marked.
+        photo: whose result it is.
+        settings: digest of what made it, by which a later run knows that it need not be made again.
+    """
     files = {
         path.relative_to(folder).as_posix(): _digest(path)
         for path in sorted(folder.rglob("*"))
@@ -68,6 +76,7 @@ def write_mark(folder: Path, photo: PhotoIdentity) -> None:
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "photo": {"name": photo.name, "sha256": photo.sha256, "place": photo.place},
+        "settings": settings,
         "files": files,
     }
     (folder / MARK).write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
@@ -109,6 +118,11 @@ def own_files(folder: Path, mark: Mark | None) -> set[Path]:
     return own | {folder / MARK}
 
 
+def is_untouched(folder: Path, mark: Mark) -> bool:
+    """Whether every file that fit3dmm wrote is there, as it was written."""
+    return len(own_files(folder, mark)) == len(mark.files) + 1
+
+
 def _parsed(content: Any) -> Mark:
     photo = PhotoIdentity(**{k: str(content["photo"][k]) for k in ("name", "sha256", "place")})
     files = {str(name): str(sha256) for name, sha256 in content["files"].items()}
@@ -117,7 +131,7 @@ def _parsed(content: Any) -> Mark:
         # What comes from elsewhere must not point out of its folder.
         if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name:
             raise ValueError(f"{name!r} is no path within the folder")
-    return Mark(photo, files)
+    return Mark(photo, files, str(content.get("settings", "")))
 
 
 def _is_real(folder: Path, path: Path) -> bool:

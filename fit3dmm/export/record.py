@@ -42,7 +42,7 @@ def save_result(path: Path, result: FitResult) -> None:
         InputError: the folder can't be written to.
     """
     with FORMAT.writing(path, model=result.model.name, frame=FRAME) as file:
-        _write_record(file, result)
+        _write_record(file, result, FitResult)
 
 
 def load_result(path: str | Path) -> FitResult:
@@ -55,8 +55,9 @@ def load_result(path: str | Path) -> FitResult:
         return _read_record(file, FitResult, int(file.attrs["format_version"]))
 
 
-def _write_record(group: Group, record: Any) -> None:
-    for field in dataclasses.fields(record):
+def _write_record(group: Group, record: Any, kind: type | None = None) -> None:
+    # What a subclass knows besides (a face its photo and model) is no part of the format.
+    for field in dataclasses.fields(kind or record):
         value = getattr(record, field.name)
         if isinstance(value, Tensor):
             array = value.detach().cpu().numpy()

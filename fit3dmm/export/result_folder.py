@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fit3dmm._errors import InputError
-from fit3dmm.export.mark import PhotoIdentity, own_files, read_mark, write_mark
+from fit3dmm.export.mark import PhotoIdentity, is_untouched, own_files, read_mark, write_mark
 from fit3dmm.export.working import NEW, OLD, PREFIX, working_folder
 
 # Two runs on one photo may exchange the same folder at once; each wins some time.
@@ -14,11 +14,16 @@ _TRIES = 20
 
 
 @contextlib.contextmanager
-def whole_folder(target: Path, photo: PhotoIdentity) -> Iterator[Path]:
+def whole_folder(target: Path, photo: PhotoIdentity, settings: str = "") -> Iterator[Path]:
     """Give a folder to write a photo's result into; on success it becomes `target`, else it goes.
 
     An earlier result of the same photo is replaced: the files that its mark lists. What else the
     user keeps in that folder stays there, and so does a file that was changed since it was written.
+
+    Args:
+        target: the folder.
+        photo: whose result it is.
+        settings: digest of what makes it, for `is_made`.
 
     Raises:
         InputError: the place can't be written to; or `target` is there and is no earlier result of
@@ -33,7 +38,7 @@ def whole_folder(target: Path, photo: PhotoIdentity) -> Iterator[Path]:
             new = work / NEW
             new.mkdir()
             yield new
-            write_mark(new, photo)
+            write_mark(new, photo, settings)
             _exchange(work, target, photo)
     except OSError as error:
         raise InputError(
@@ -73,6 +78,17 @@ def check_replaceable(target: Path, photo: PhotoIdentity) -> None:
         raise InputError(
             f"{target} holds the result of {other}: move or delete it, or choose another folder."
         )
+
+
+def is_made(target: Path, photo: PhotoIdentity, settings: str) -> bool:
+    """Whether the photo's result by these settings is there, with all its files as they were."""
+    mark = read_mark(target)
+    return (
+        mark is not None
+        and mark.photo == photo
+        and mark.settings == settings
+        and is_untouched(target, mark)
+    )
 
 
 def is_free(target: Path) -> bool:

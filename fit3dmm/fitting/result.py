@@ -85,6 +85,15 @@ class FitResult(TensorRecord):
     start: str = "landmarks"
     """Where the fit began: `landmarks`, `regressor` or `given`."""
 
+    def __repr__(self) -> str:
+        """One line: the tensors of a result fill pages."""
+        quality = self.quality
+        return (
+            f"<{type(self).__name__} {self.observation.name!r}: {quality.verdict}, points "
+            f"{quality.landmark_error_mm:.1f} mm off, {self.distance_mm / 10:.0f} cm away, "
+            f"model {self.model.name}>"
+        )
+
     @property
     def distance_mm(self) -> float:
         """Between the camera and the model's origin, along the axis."""

@@ -269,7 +269,8 @@ def test_a_folder_of_mixed_files(tmp_path, quick, capfd):
     assert "2 of 6 photos could not be fitted" in sentences[3]
     assert len(re.findall(r"^\S.*: (?:good|doubtful|failed) \(", printed, re.MULTILINE)) == 4
     assert "caf\\udce9 [b]\\n: " in printed
-    made = sorted(p.name for p in out.iterdir())
+    assert (out / "index.html").is_file()
+    made = sorted(p.name for p in out.iterdir() if p.is_dir())
     assert made == sorted(["a-me", "b-me", "caf\udce9 [b]\n", "é" * 120])
     for name in made:
         assert left_in(out / name) == WRITTEN
@@ -327,7 +328,7 @@ def test_interrupted_half_way(quick, monkeypatch, tmp_path, capfd):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(folder, "write_textured_obj", interrupted)
-    assert main([*arguments, str(earlier)]) == 130
+    assert main([*arguments, str(earlier), "--again"]) == 130
     assert main([*arguments, str(tmp_path / "out")]) == 130
     assert "nothing half-written" in capfd.readouterr().err
     assert left_in(tmp_path / "out") == []

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from fit3dmm.cli.main import main
+from fit3dmm.export.folder import export_face
 from fit3dmm.export.record import save_result
 from fit3dmm.model.files import load_model, write_stored
 from fit3dmm.render import synthesise
@@ -109,6 +110,47 @@ def test_a_fit_is_drawn_over_its_photo(tmp_path: Path, installed: str) -> None:
     assert (truth == (picture[..., 0] > 127)).mean() > 0.97
     frontal = drawn(tmp_path, str(tmp_path / "fit.h5"), "--show", "coverage", "--yaw-deg", "0")
     assert np.abs(frontal - picture).mean() > 1
+
+
+def test_the_folder_of_a_result_gives_its_textured_head(
+    tmp_path: Path,
+    installed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    known = known_face()
+    export_face(fitted(known), known.photo, tmp_path / "me", texture_px=64)
+    photo = tmp_path / "photo.png"
+    Image.fromarray(known.photo.pixels_srgb.numpy()).save(photo)
+    source = str(tmp_path / "me")
+    front = drawn(tmp_path, source, "--size-px", "64", "64")
+    assert front.shape == (64, 64, 3)
+    assert (front[0, 0] == 255).all()
+    for arguments in (
+        ("--yaw-deg", "40"),
+        ("--light", "side"),
+        ("--expression", "jawOpen", "1.0"),
+        ("--show", "normals"),
+        ("--person", "3"),
+    ):
+        other = drawn(tmp_path, source, "--size-px", "64", "64", *arguments)
+        assert np.abs(other - front).max() > 20, arguments
+    over = drawn(tmp_path, source, "--size-px", "340", "340", "--photo", str(photo))
+    assert np.abs(over - known.photo.pixels_srgb.numpy()).mean() < 1
+    assert main(["render", source, "-o", str(tmp_path / "turn.gif"), "--size-px", "16", "16"]) == 0
+    with Image.open(tmp_path / "turn.gif") as picture:
+        assert picture.n_frames == 36
+    monkeypatch.chdir(tmp_path)
+    assert main(["render", "me"]) == 0
+    assert Path("me.png").is_file()
+    capsys.readouterr()
+    for arguments, sentence in (
+        ((source, "--size-px", "64", "32"), "is square, got 64 x 32"),
+        ((source, "--photo", str(photo), "-o", "turn.gif"), "of the head alone"),
+        ((installed, "--photo", str(photo)), "goes with the folder of a result"),
+    ):
+        assert main(["render", *arguments]) == 2
+        assert sentence in capsys.readouterr().err
 
 
 def test_what_cannot_be_drawn(

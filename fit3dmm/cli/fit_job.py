@@ -1,0 +1,206 @@
+"""The work on one photo: read, look, fit, write. A worker process is given the same job."""
+
+import contextlib
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from fit3dmm._content import code_digest, content_key
+from fit3dmm._errors import InputError
+from fit3dmm._threads import torch_threads
+from fit3dmm._version import __version__
+from fit3dmm.cli.console import say
+from fit3dmm.cli.saved_scene import saved_scene
+from fit3dmm.export.folder import AvatarExpression, write_face
+from fit3dmm.export.mark import PhotoIdentity
+from fit3dmm.export.result_folder import whole_folder
+from fit3dmm.fitting.config import FitConfig
+from fit3dmm.fitting.look import look
+from fit3dmm.fitting.pipeline import as_prepared, fit_observation
+from fit3dmm.fitting.prepared import PreparedModel
+from fit3dmm.fitting.result import FitResult
+from fit3dmm.model.library import find_model
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.detect import FaceDetector
+from fit3dmm.observe.observation import Observation
+from fit3dmm.observe.photo import read_photo
+from fit3dmm.render.backend import choose_backend
+from fit3dmm.scene import Scene
+
+STEPS = ("finding faces", "fitting", "writing")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all photos of a run are fitted by, and what is written of them."""
+
+    model: str
+    device: str
+    config: FitConfig
+    regressor: Path | None
+    start: Path | None
+    """An earlier fit of the same photo."""
+    face: Literal["only", "largest", "all"] | int
+    texture_px: int
+    write: tuple[str, ...]
+    expression: AvatarExpression = "neutral"
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Equal for jobs that make the same of a photo.
+
+        Raises:
+            InputError: there is no such model.
+        """
+        # Threads change how long it takes.
+        config = replace(self.config, threads=1)
+        settings = (config, self.face, self.texture_px, self.write, self.expression)
+        files = [path for path in (self.regressor, self.start) if path is not None]
+        there = [path for path in files if path.is_file()]
+        name = f"{__version__} {code_digest()} {self.device} {settings!r} {files}"
+        return content_key(name, find_model(self.model), *there)
+
+
+class Worker:
+    """Fits photos; what all of them need is made when the first needs it. Used in `with`."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._device = "cpu" if job.device == "auto" else job.device
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def fit(
+        self,
+        photo: Path,
+        target: Path,
+        who: PhotoIdentity,
+        advance: Callable[[], None] = lambda: None,
+    ) -> dict[str, Any]:
+        """Fit one photo and write its folder.
+
+        Args:
+            photo: the file.
+            target: the folder of its result.
+            who: its identity.
+            advance: called at the beginning of each of `STEPS`.
+
+        Returns:
+            Its entry of the JSON document.
+        """
+        job = self._job
+        advance()
+        picture = read_photo(photo)
+        with torch_threads(job.config.threads):
+            seen = look(picture, self._prepared, job.config, job.face, self._detector)
+        advance()
+        results = [self._fitted(one) for one in seen]
+        advance()
+        faces = []
+        with whole_folder(target, who, job.digest) as temporary:
+            for k, result in enumerate(results, start=1):
+                place = f"face{k}" if len(results) > 1 else "."
+                folder = temporary / place
+                folder.mkdir(exist_ok=True)
+                content = write_face(
+                    *(result, picture, folder, self._model, job.texture_px),
+                    expression=job.expression,
+                    write=job.write,
+                )
+                faces.append(
+                    {"folder": str(target / place), "seconds": result.seconds, "fit": content}
+                )
+        return {"photo": str(photo), "ok": True, "folder": str(target), "faces": faces}
+
+    @functools.cached_property
+    def _detector(self) -> FaceDetector:
+        return self._open.enter_context(FaceDetector())
+
+    @functools.cached_property
+    def _prepared(self) -> PreparedModel:
+        if self._device == "cuda":
+            # Says what is missing before anything is moved there.
+            choose_backend("nvdiffrast", torch.device("cuda"))
+        else:
+            compile_once()
+        job = self._job
+        return as_prepared(job.model, job.config, job.regressor).to(self._device)
+
+    @functools.cached_property
+    def _model(self) -> MorphableModel:
+        """On the processor, where results are written."""
+        return self._prepared.model.to("cpu")
+
+    @functools.cached_property
+    def _start(self) -> Scene | None:
+        return None if self._job.start is None else read_start(self._job.start)
+
+    def _fitted(self, observation: Observation) -> FitResult:
+        prepared = self._prepared  # first, as it says why a device can't be used
+        start = None if self._start is None else self._checked(self._start, observation)
+        result = fit_observation(observation.to(self._device), prepared, self._job.config, start)
+        return result.to("cpu")
+
+    def _checked(self, start: Scene, observation: Observation) -> Scene:
+        """The start, if it can be one of this photo with this model."""
+        camera, model = start.camera, self._prepared.model
+        size = (observation.photo_width_px, observation.photo_height_px)
+        if (camera.width_px, camera.height_px) != size:
+            raise InputError(
+                f"The start is of a photo of {camera.width_px} x {camera.height_px} px, and "
+                f"{observation.name} has {size[0]} x {size[1]}: give a fit of the same photo."
+            )
+        wanted, given = model.zeros(), start.coefficients
+        for name in ("identity", "detail", "expression", "albedo"):
+            n_wanted, n_given = (getattr(one, name).shape[-1] for one in (wanted, given))
+            if n_given != n_wanted:
+                raise InputError(
+                    f"The start has {n_given} {name} coefficients, the model {model.info.name} "
+                    f"{n_wanted}: give a fit of the same model."
+                )
+        return start.to(self._device)
+
+
+def read_start(path: Path) -> Scene:
+    """The scene of an earlier fit.
+
+    Raises:
+        InputError: the file holds none.
+    """
+    saved = saved_scene(path)
+    if saved is None:
+        raise InputError(f"{path} holds no scene: expected a fit.h5 of an earlier fit.")
+    return saved[1]
+
+
+def fit_in_worker(
+    job: Job, photo: Path, target: Path, who: PhotoIdentity
+) -> dict[str, Any] | Exception:
+    """`Worker.fit` in a process of its own; what goes wrong is given back."""
+    try:
+        return _worker_of(job).fit(photo, target, who)
+    except Exception as error:
+        return error
+
+
+@functools.lru_cache(maxsize=1)
+def _worker_of(job: Job) -> Worker:
+    return Worker(replace(job, config=replace(job.config, threads=1)))
+
+
+def compile_once() -> None:
+    """The first run on a machine says why it takes longer."""
+    from fit3dmm.render.cpu import kernels_cached, warm_up
+
+    if not kernels_cached():
+        say("fit3dmm: compiling the renderer for this machine, once ...", error=True)
+        say(f"fit3dmm: compiled in {warm_up():.0f} s", error=True)

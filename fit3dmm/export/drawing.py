@@ -1,0 +1,150 @@
+"""Pictures of a textured head."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from fit3dmm.colour import srgb_to_linear
+from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
+from fit3dmm.geometry.camera import Camera
+from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
+from fit3dmm.geometry.transform import Similarity
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.photo import Photo
+from fit3dmm.render.backend import choose_backend
+from fit3dmm.render.depth import posed
+from fit3dmm.render.shading import shade, unit
+from fit3dmm.scene import Pose, Scene
+
+# Pixels are averages of so many samples each way.
+_OVERSAMPLING = 2
+_DISTANCE_MM, _MARGIN = 1000.0, 1.06
+_CLAY_LINEAR = 0.45
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A head before nothing."""
+
+    rgb_linear: Float[Tensor, "height width 3"]
+    """Colour where the head is, mixed with black where its border crosses a pixel."""
+    coverage: Float[Tensor, "height width 1"]
+    face: Float[Tensor, "height width 1"]
+    """How much of a pixel shows the region `face`, which fades out before the hair."""
+
+    def over(self, background_linear: Tensor) -> Float[Tensor, "height width 3"]:
+        """The whole head before a colour or a picture."""
+        return self.rgb_linear + (1 - self.coverage) * background_linear
+
+    def face_over(
+        self, background_linear: Float[Tensor, "height width 3"]
+    ) -> Float[Tensor, "height width 3"]:
+        """The face alone in a picture: hair lies over the rest of the head."""
+        colour = self.rgb_linear / self.coverage.clamp_min(1e-6)
+        return background_linear + self.face * (colour - background_linear)
+
+
+def draw(
+    model: MorphableModel, scene: Scene, texture: UInt8[np.ndarray, "size size 3"] | None
+) -> Drawing:
+    """Draw a scene with a texture in place of the model's albedo, or as clay without one."""
+    points = posed(model, scene)
+    wide = _scaled(scene.camera, float(_OVERSAMPLING))
+    surface, backend = model.surface, choose_backend("auto", points.device)
+    clip = wide.to_clip(points)[None]
+    fragments = backend.rasterise(clip, surface.triangles, wide.height_px, wide.width_px)
+    vertices = torch.cat([backend.vertex_normals(points, surface.topology), _face(model)], 1)
+    at_pixels = backend.interpolate(vertices[None], surface.triangles, fragments)[0]
+    normals, face = at_pixels.split([3, 1], -1)
+    if texture is None:
+        albedo = torch.full_like(normals, _CLAY_LINEAR)
+    else:
+        uv = backend.interpolate(surface.uv[None], surface.uv_triangles, fragments)[0]
+        albedo = _sampled(srgb_to_linear(_tensor(texture)), uv) * _openness(model, uv)
+    irradiance = scene.lighting.irradiance_sh
+    lit = shade(albedo.flatten(0, 1), unit(normals).flatten(0, 1), irradiance).reshape(albedo.shape)
+    covered = fragments.covered[0][..., None].to(lit)
+    return Drawing(*(_averaged(values * covered) for values in (lit, torch.ones_like(face), face)))
+
+
+def framed(
+    model: MorphableModel, scene: Scene, size_px: int, angles_deg: tuple[float, ...]
+) -> Scene:
+    """The scene from a long lens that shows the whole head, however it turns.
+
+    Args:
+        model: whose head it is.
+        scene: its face and light stay.
+        size_px: side of the picture.
+        angles_deg: pitch, yaw and roll, as in docs/conventions.md.
+    """
+    points = model.shape_mm(scene.coefficients.neutral())
+    low, high = points.amin(0), points.amax(0)
+    middle_mm = torch.stack([torch.zeros(()), (low[1] + high[1]) / 2, (low[2] + high[2]) / 2])
+    half_mm = _MARGIN * float((high - low).max()) / 2
+    # The near side of the head is larger than what lies at the distance of its middle.
+    focal_px = size_px / 2 / half_mm * (_DISTANCE_MM - half_mm)
+    rotation = torch.from_numpy(rotation_from_angles(*angles_deg)).to(points)
+    place = torch.tensor([0.0, 0.0, -_DISTANCE_MM]) - rotation @ middle_mm
+    return scene.replace(
+        pose=Pose(rotation_vector(rotation), place),
+        camera=Camera.centred(focal_px, size_px, size_px),
+    )
+
+
+def in_photo(scene: Scene, size_px: int) -> Scene:
+    """The scene in the photo's own view, so that the longer side has as many pixels."""
+    camera = scene.camera
+    return scene.replace(camera=_scaled(camera, size_px / max(camera.width_px, camera.height_px)))
+
+
+def photo_linear(photo: Photo, camera: Camera) -> Float[Tensor, "height width 3"]:
+    """The photo in the camera's pixels."""
+    picture = Image.fromarray(photo.pixels_srgb.cpu().numpy())
+    size = (camera.width_px, camera.height_px)
+    # `reducing_gap` first drops pixels in whole blocks, which spares large photos most of the time.
+    scaled = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return srgb_to_linear(_tensor(np.asarray(scaled)))
+
+
+def _scaled(camera: Camera, scale: float) -> Camera:
+    width, height = (max(round(scale * n), 1) for n in (camera.width_px, camera.height_px))
+    return camera.cropped(Similarity.in_plane(scale, (0.0, 0.0)), width, height)
+
+
+def _face(model: MorphableModel) -> Float[Tensor, "vertices 1"]:
+    return model.regions["face"][:, None]
+
+
+def _openness(
+    model: MorphableModel, uv: Float[Tensor, "height width 2"]
+) -> Float[Tensor, "height width 1"]:
+    """How much of the light around reaches a place: little in the mouth."""
+    with Image.open(io.BytesIO(occlusion_roughness_png(model))) as picture:
+        shares = _tensor(np.asarray(picture.convert("RGB")))
+    return _sampled(shares, uv)[..., :1]
+
+
+def _sampled(
+    texture: Float[Tensor, "size size 3"], uv: Float[Tensor, "height width 2"]
+) -> Float[Tensor, "height width 3"]:
+    grid = (uv * 2 - 1) * uv.new_tensor([1.0, -1.0])
+    picture = texture.permute(2, 0, 1)[None]
+    seen = torch.nn.functional.grid_sample(
+        picture, grid[None], padding_mode="border", align_corners=False
+    )
+    return seen[0].permute(1, 2, 0)
+
+
+def _averaged(values: Float[Tensor, "fine_h fine_w c"]) -> Float[Tensor, "h w c"]:
+    picture = values.permute(2, 0, 1)[None]
+    return torch.nn.functional.avg_pool2d(picture, _OVERSAMPLING)[0].permute(1, 2, 0)
+
+
+def _tensor(pixels: UInt8[np.ndarray, "height width 3"]) -> Float[Tensor, "height width 3"]:
+    return torch.from_numpy(pixels.copy()).float() / 255

@@ -1,0 +1,41 @@
+"""Which files of a result are written: all, or those that somebody asks for by name."""
+
+import difflib
+from collections.abc import Mapping
+
+from fit3dmm._errors import InputError
+
+OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "h5": ("fit.h5",),
+    "json": ("fit.json",),
+    "glb": ("face.glb",),
+    # A mesh without its picture would be grey in every program.
+    "obj": ("neutral.obj", "posed.obj", "face.mtl", "texture.png"),
+    "texture": ("texture.png",),
+    "overlay": ("overlay.png",),
+    "depth": ("depth.npy", "face_mask.png"),
+    "report": ("report.html",),
+}
+"""Files by the name of what they are."""
+ALL = tuple(OUTPUTS)
+FILES = tuple(dict.fromkeys(file for files in OUTPUTS.values() for file in files))
+"""Every file of a result."""
+
+
+def parse_outputs(text: str) -> tuple[str, ...]:
+    """Names of outputs, each once and in their own order, from `glb,json` or `all`.
+
+    Raises:
+        InputError: there is no such output, or none is named.
+    """
+    names = [name for name in text.replace(",", " ").split() if name]
+    if names == ["all"]:
+        return ALL
+    for name in names:
+        if name not in OUTPUTS:
+            near = difflib.get_close_matches(name, OUTPUTS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"choose of {', '.join(OUTPUTS)}."
+            raise InputError(f"There is no output {name!r}: {hint}")
+    if not names:
+        raise InputError(f"No output is named: choose of {', '.join(OUTPUTS)}, or say all.")
+    return tuple(name for name in OUTPUTS if name in names)

@@ -1,0 +1,1 @@
+"""A fitted face as people use it: its meshes, pictures, edits and files, by one word each."""

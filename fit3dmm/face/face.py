@@ -1,0 +1,296 @@
+"""What `fit3dmm.fit` gives: a fit with its model and photo at hand.
+
+A face is a `FitResult`, so whatever takes one takes a face. What is shown of it may be edited; what
+was fitted stays, and with it the quality, the uncertainty and the texture, which are of the fit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from fit3dmm._errors import InputError
+from fit3dmm.export.depth import depth_map
+from fit3dmm.export.folder import export_face
+from fit3dmm.export.glb import write_glb
+from fit3dmm.export.picture import png_bytes
+from fit3dmm.face.expression import with_units
+from fit3dmm.face.make_up import made_up, parse_colour
+from fit3dmm.face.notebook import notebook_html
+from fit3dmm.face.pictures import alone, check_size, in_its_photo
+from fit3dmm.face.skin import Skin
+from fit3dmm.face.turntable import N_FRAMES, check_turntable, write_turntable
+from fit3dmm.fitting.result import FitResult
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.photo import Photo
+from fit3dmm.render.lights import named_lights
+from fit3dmm.scene import Lighting, Scene
+
+if TYPE_CHECKING:
+    import trimesh
+
+_LANDMARKS = "ibug68"
+_BACKGROUND = "#ececec"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Face(FitResult):
+    """A fitted face. Its arrays are NumPy's, its pictures Pillow's; edits give a new face."""
+
+    morphable: MorphableModel
+    """The model that was fitted."""
+    photo: Photo | None
+    """The one that was fitted; None for a face out of a folder, where none was given."""
+    skin: Skin
+    shown: Scene
+    """The fitted scene with the edits of expression and light."""
+    colours: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    """Make-up: sRGB by place."""
+    make_up_strength: int | float = 0.6
+
+    # --- shape ---
+
+    @property
+    def vertices_mm(self) -> Float[np.ndarray, "vertices 3"]:
+        """With the expression that is shown, in the `model` frame: x to the subject's left, y up,
+        z out of the face. `triangles` says how they hang together."""
+        return _array(self.morphable.shape_mm(self.shown.coefficients))
+
+    @property
+    def neutral_vertices_mm(self) -> Float[np.ndarray, "vertices 3"]:
+        """The person at rest."""
+        return _array(self.morphable.shape_mm(self.scene.coefficients.neutral()))
+
+    @property
+    def triangles(self) -> np.ndarray:
+        """Counter-clockwise seen from outside, (triangles, 3)."""
+        return _array(self.morphable.surface.triangles)
+
+    @property
+    def landmarks_mm(self) -> Float[np.ndarray, "68 3"]:
+        """iBUG's 68 points on `vertices_mm`."""
+        return _array(self.morphable.landmarks_mm(_LANDMARKS, self.shown.coefficients))
+
+    @property
+    def landmarks_px(self) -> Float[np.ndarray, "68 2"]:
+        """The same points in the photo."""
+        points = self.morphable.landmarks_mm(_LANDMARKS, self.shown.coefficients)
+        return _array(self.shown.camera.project(self.shown.pose.T_cam_model @ points))
+
+    @property
+    def depth_mm(self) -> Float[np.ndarray, "height width"]:
+        """Distance from the plane of the camera for each pixel of the photo; NaN where the head is
+        not."""
+        camera = self.shown.camera
+        with torch.no_grad():
+            found = depth_map(self.morphable, self.shown)
+        depth = np.full((camera.height_px, camera.width_px), np.nan, np.float32)
+        left, top, right, bottom = found.box_px
+        depth[top:bottom, left:right] = found.depth_mm
+        return depth
+
+    @property
+    def expression(self) -> dict[str, float]:
+        """The activation of each blendshape that is shown."""
+        values = self.shown.coefficients.expression.tolist()
+        return dict(zip(self.morphable.expression_names, values, strict=False))
+
+    def mesh(self) -> "trimesh.Trimesh":
+        """The head as trimesh has it, textured; `.export(path)` of it writes what trimesh can.
+
+        Raises:
+            InputError: trimesh is not installed.
+        """
+        from fit3dmm.face.trimesh_door import textured_trimesh
+
+        return textured_trimesh(self.vertices_mm, self.morphable.surface, self.texture)
+
+    # --- colour ---
+
+    @property
+    def texture(self) -> UInt8[np.ndarray, "size size 3"]:
+        """Base colour on the model's UV map, row 0 at v = 1, without the photo's light. It is made
+        once, from the pose and expression that were fitted, and shared by all edits.
+
+        Raises:
+            InputError: the face is from a folder without `texture.png`, and no photo was given.
+        """
+        if not self.colours:
+            return self.skin.srgb
+        with torch.no_grad():
+            return made_up(self.skin.srgb, self.morphable, self.colours, self.make_up_strength)
+
+    # --- edits ---
+
+    def with_expression(self, start: str = "shown", /, **units: int | float) -> "Face":
+        """With some blendshapes set, such as `jawOpen=0.4`; the others stay.
+
+        Args:
+            start: what is changed: the expression that is `shown`, the `fitted` one, or `neutral`,
+                which is the face at rest.
+            units: names and activations.
+
+        Raises:
+            InputError: the model has no such blendshape.
+        """
+        starts = {"shown": self.shown, "fitted": self.scene, "neutral": self.scene}
+        if start not in starts:
+            raise InputError(f"An expression starts from {', '.join(starts)}, got {start!r}.")
+        before = starts[start].coefficients
+        before = before.neutral() if start == "neutral" else before
+        after = with_units(self.morphable, before.expression, units)
+        coefficients = self.shown.coefficients.replace(expression=after)
+        return self.replace(shown=self.shown.replace(coefficients=coefficients))
+
+    def relit(self, light: str | Lighting = "studio") -> "Face":
+        """In another light: `ambient`, `studio`, `side`, `above`, `coloured`, or one of yours.
+
+        Raises:
+            InputError: there is no light of this name.
+        """
+        return self.replace(shown=self.shown.replace(lighting=_lighting(light)))
+
+    def with_make_up(
+        self,
+        lips: str | None = None,
+        cheeks: str | None = None,
+        lids: str | None = None,
+        strength: int | float = 0.6,
+    ) -> "Face":
+        """With colours on it, as CSS writes them: `with_make_up(lips="crimson", lids="#5060a0")`.
+
+        Args:
+            lips, cheeks, lids: the colours; what is left out stays bare.
+            strength: 0 for none, 1 for paint.
+
+        Raises:
+            InputError: one is no colour.
+        """
+        if not 0 <= strength <= 1:
+            raise InputError(f"The strength of make-up must be 0 to 1, got {strength}.")
+        given = {"lips": lips, "cheeks": cheeks, "lids": lids}
+        colours = {place: parse_colour(text) for place, text in given.items() if text is not None}
+        return self.replace(colours=colours, make_up_strength=strength)
+
+    # --- pictures ---
+
+    def render(
+        self,
+        size_px: int = 512,
+        yaw_deg: int | float | None = None,
+        pitch_deg: int | float | None = None,
+        roll_deg: int | float | None = None,
+        light: str | Lighting | None = None,
+        expression: Mapping[str, int | float] | None = None,
+        textured: bool = True,
+        over_photo: bool = False,
+        background: str = _BACKGROUND,
+    ) -> Image.Image:
+        """A picture of the head: by itself and frontal, or in the photo.
+
+        Args:
+            size_px: side of the picture; in the photo that of its longer side.
+            yaw_deg: turn to the subject's own left.
+            pitch_deg: turn down, chin to chest.
+            roll_deg: tilt, counter-clockwise in the picture.
+            light: as for `relit`; else the photo's own.
+            expression: blendshapes that are set, as by `with_expression`.
+            textured: else it is grey clay, which shows the shape.
+            over_photo: lay the face over the photo, or, if it is turned, the whole head.
+            background: a colour as CSS writes it.
+
+        Raises:
+            InputError: there is no photo, no such light, blendshape or colour.
+        """
+        check_size(size_px)
+        face = self.with_expression("shown", **expression) if expression else self
+        face = face if light is None else face.relit(light)
+        texture = face.texture if textured else None
+        given = (pitch_deg, yaw_deg, roll_deg)
+        angles = (float(pitch_deg or 0), float(yaw_deg or 0), float(roll_deg or 0))
+        with torch.no_grad():
+            if not over_photo:
+                how = (size_px, angles, background)
+                return alone(self.morphable, face.shown, texture, *how)
+            as_fitted = given == (None, None, None)
+            how = (self._photo(), size_px, None if as_fitted else angles)
+            return in_its_photo(self.morphable, face.shown, texture, *how)
+
+    def turntable(
+        self, path: str | Path, size_px: int = 320, n_frames: int | None = None, **how: Any
+    ) -> Path:
+        """Write the head from all around: `.gif` turns, `.png` is a sheet of views.
+
+        Args:
+            path: of the file.
+            size_px: side of a view.
+            n_frames: views; by default 36 of a GIF and 8 of a PNG.
+            how: what `render` takes besides.
+
+        Raises:
+            InputError: the name ends otherwise, or the folder can't be written to.
+        """
+        path = Path(path)
+        check_turntable(path)
+        n = N_FRAMES[path.suffix.lower()] if n_frames is None else n_frames
+        if n < 1:
+            raise InputError(f"A turntable needs one view at least, got {n}.")
+        views = [self.render(size_px, yaw_deg=360.0 * k / n, **how) for k in range(n)]
+        write_turntable(views, path)
+        return path
+
+    # --- files ---
+
+    def to_glb(self, path: str | Path) -> Path:
+        """Write the avatar (metres, textured, with blendshapes), as `face.glb` is, with the
+        expression that is shown and the make-up.
+
+        Raises:
+            InputError: the folder can't be written to.
+        """
+        with torch.no_grad():
+            write_glb(self.morphable, self.shown.coefficients, png_bytes(self.texture), Path(path))
+        return Path(path)
+
+    def export(self, folder: str | Path) -> Path:
+        """Write every file of the fit, as `fit3dmm fit` does; edits have no part in it.
+
+        Raises:
+            InputError: there is no photo, or the folder can't be used.
+        """
+        export_face(self, self._photo(), folder, self.morphable)
+        return Path(folder)
+
+    # --- to be looked at ---
+
+    def _repr_html_(self) -> str:
+        """The photo and the face in it, or the face alone, for notebooks."""
+        with torch.no_grad():
+            return notebook_html(self)
+
+    def _photo(self) -> Photo:
+        if self.photo is None:
+            raise InputError(
+                "This face came without its photo: load it as "
+                'fit3dmm.load_face(folder, photo="portrait.jpg").'
+            )
+        return self.photo
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy()
+
+
+def _lighting(light: str | Lighting) -> Lighting:
+    if isinstance(light, Lighting):
+        return light
+    known = named_lights()
+    if light not in known:
+        raise InputError(f"There is no light {light!r}: choose of {', '.join(known)}.")
+    return known[light]

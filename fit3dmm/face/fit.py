@@ -1,0 +1,128 @@
+"""Faces out of photos, and out of folders of results."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from fit3dmm._errors import InputError
+from fit3dmm.export.folder import RECORD
+from fit3dmm.export.record import load_result
+from fit3dmm.face.face import Face
+from fit3dmm.face.skin import Skin, baked, read_from
+from fit3dmm.fitting import pipeline
+from fit3dmm.fitting.config import FitConfig, preset
+from fit3dmm.fitting.pipeline import ModelLike, as_prepared
+from fit3dmm.fitting.result import FitResult
+from fit3dmm.model.files import load_model
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.choice import FaceChoice
+from fit3dmm.observe.detect import FaceDetector
+from fit3dmm.observe.photo import Photo, photo_from_array, read_photo
+
+TEXTURE = "texture.png"
+TEXTURE_PX = 1024
+
+
+def fit(
+    photo: Photo | str | Path | Any,
+    model: ModelLike = "commons",
+    config: FitConfig | str = "default",
+    face: FaceChoice = "only",
+    detector: FaceDetector | None = None,
+) -> Face:
+    """Fit the face in a photo.
+
+    Args:
+        photo: a file, a `Photo`, or an array `(height, width, 3)` of sRGB.
+        model: a name, a file, a model, or, for several photos, what `prepare` made of one.
+        config: settings, or the name of a preset.
+        face: which one, where there are several: `largest` or a number, 1 being the largest.
+        detector: an open one, for several photos.
+
+    Raises:
+        InputError: the photo, the model or the settings can't be used; a fit that goes wrong is no
+            error but a `quality` of the result.
+    """
+    faces = fit_faces(photo, model, config, face, detector)
+    if len(faces) != 1:
+        raise ValueError("fit() is for one face: use fit_faces() for all of them.")
+    return faces[0]
+
+
+def fit_faces(
+    photo: Photo | str | Path | Any,
+    model: ModelLike = "commons",
+    config: FitConfig | str = "default",
+    face: FaceChoice = "all",
+    detector: FaceDetector | None = None,
+) -> tuple[Face, ...]:
+    """Fit several faces of a photo, the largest first.
+
+    Args:
+        photo: as for `fit`.
+        model: as for `fit`.
+        config: as for `fit`.
+        face: as for `fit`; or `all` of them.
+        detector: as for `fit`.
+    """
+    config = preset(config) if isinstance(config, str) else config
+    photo = _photo(photo)
+    prepared = as_prepared(model, config)
+    results = pipeline.fit_faces(photo, prepared, config, face, detector)
+    on_cpu = prepared.model.to("cpu")
+    return tuple(face_of(result.to("cpu"), on_cpu, photo) for result in results)
+
+
+def face_of(result: FitResult, model: MorphableModel, photo: Photo) -> Face:
+    """The face that a fit found, on the processor."""
+    return _face(result, model, photo, baked(result, photo, model, TEXTURE_PX))
+
+
+def load_face(
+    place: str | Path,
+    photo: Photo | str | Path | None = None,
+    model: MorphableModel | str | Path | None = None,
+) -> Face:
+    """The face of an earlier fit, with the texture that lies beside it.
+
+    Args:
+        place: a folder of results, or the `fit.h5` in it.
+        photo: the one that was fitted, which is needed to draw over it; without a texture in the
+            folder it is made of the photo, too.
+        model: the one that was fitted; else it is found by its name.
+
+    Raises:
+        InputError: there is no such result, the model is not found, or the photo can't be read.
+    """
+    place = Path(place)
+    record = place / RECORD if place.is_dir() else place
+    result = load_result(record)
+    if model is None:
+        model = load_model(result.model.name, result.level)
+    elif not isinstance(model, MorphableModel):
+        model = load_model(model, result.level)
+    photo = None if photo is None else _photo(photo)
+    texture = record.with_name(TEXTURE)
+    if texture.is_file() or photo is None:
+        return _face(result, model, photo, read_from(texture))
+    return _face(result, model, photo, baked(result, photo, model, TEXTURE_PX))
+
+
+def _face(result: FitResult, model: MorphableModel, photo: Photo | None, skin: Skin) -> Face:
+    if photo is not None and (photo.width_px, photo.height_px) != (
+        result.observation.photo_width_px,
+        result.observation.photo_height_px,
+    ):
+        raise InputError(
+            f"The photo has {photo.width_px} x {photo.height_px} px, the fitted one had "
+            f"{result.observation.photo_width_px} x {result.observation.photo_height_px}: give the "
+            "photo that was fitted."
+        )
+    known = {one.name: getattr(result, one.name) for one in fields(FitResult)}
+    return Face(**known, morphable=model, photo=photo, skin=skin, shown=result.scene)
+
+
+def _photo(photo: Photo | str | Path | Any) -> Photo:
+    if isinstance(photo, str | Path):
+        return read_photo(photo)
+    return photo if isinstance(photo, Photo) else photo_from_array(photo)

@@ -1,0 +1,81 @@
+"""A face by itself, and in its photo."""
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+
+from fit3dmm._errors import InputError
+from fit3dmm.colour import srgb_to_linear
+from fit3dmm.export.drawing import draw, framed, in_photo, photo_linear
+from fit3dmm.export.picture import srgb_bytes
+from fit3dmm.face.make_up import parse_colour
+from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.photo import Photo
+from fit3dmm.scene import Scene
+
+MAX_PX = 8192
+Angles = tuple[float, float, float]
+"""Pitch, yaw and roll in degrees."""
+
+
+def check_size(size_px: int) -> None:
+    """Say so before anything is drawn where a picture has no sensible size.
+
+    Raises:
+        InputError: it is out of range.
+    """
+    if not 1 <= size_px <= MAX_PX:
+        raise InputError(f"A picture has 1 to {MAX_PX} px on a side, got {size_px}.")
+
+
+def alone(
+    model: MorphableModel,
+    scene: Scene,
+    texture: UInt8[np.ndarray, "size size 3"] | None,
+    size_px: int,
+    angles_deg: Angles,
+    background: str,
+) -> Image.Image:
+    """The whole head before a colour.
+
+    Args:
+        model: whose head it is.
+        scene: its face and light.
+        texture: of the head; without one it is clay.
+        size_px: side of the picture.
+        angles_deg: how it is turned.
+        background: a colour as CSS writes it.
+    """
+    behind = srgb_to_linear(torch.tensor(parse_colour(background)) / 255)
+    drawn = draw(model, framed(model, scene, size_px, angles_deg), texture)
+    return Image.fromarray(srgb_bytes(drawn.over(behind)))
+
+
+def in_its_photo(
+    model: MorphableModel,
+    scene: Scene,
+    texture: UInt8[np.ndarray, "size size 3"] | None,
+    photo: Photo,
+    size_px: int,
+    angles_deg: Angles | None,
+) -> Image.Image:
+    """The face over the photo; or, where it is turned otherwise, the whole head.
+
+    Args:
+        model: whose head it is.
+        scene: in the frame of the photo.
+        texture: of the head; without one it is clay.
+        photo: the one that was fitted.
+        size_px: longer side of the picture.
+        angles_deg: how it is turned; None for as it was fitted.
+    """
+    scene = in_photo(scene, size_px)
+    behind = photo_linear(photo, scene.camera)
+    if angles_deg is None:
+        return Image.fromarray(srgb_bytes(draw(model, scene, texture).face_over(behind)))
+    rotation = rotation_vector(torch.from_numpy(rotation_from_angles(*angles_deg)))
+    turned = scene.pose.replace(rotation_rad=rotation.to(scene.pose.rotation_rad))
+    drawn = draw(model, scene.replace(pose=turned), texture)
+    return Image.fromarray(srgb_bytes(drawn.over(behind)))

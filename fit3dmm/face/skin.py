@@ -1,0 +1,76 @@
+"""The texture that a face wears, whatever its expression, pose and light become.
+
+A texture is what the photo shows, through the pose and the expression that were fitted. Baked
+through any other expression it would take lips for cheeks; so it is baked once, or read from the
+folder of a result, and every edit of a face shares it.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+
+from fit3dmm._errors import InputError
+from fit3dmm._threads import torch_threads
+from fit3dmm.export.texture import bake_texture
+from fit3dmm.fitting.result import FitResult
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.detection import MEDIAPIPE
+from fit3dmm.observe.photo import Photo
+
+
+@dataclass(frozen=True, eq=False)
+class Skin:
+    """A texture that is made when it is first looked at, and kept."""
+
+    make: Callable[[], UInt8[np.ndarray, "size size 3"]]
+
+    @functools.cached_property
+    def srgb(self) -> UInt8[np.ndarray, "size size 3"]:
+        """Row 0 at v = 1. Not to be written to: all edits of a face share it.
+
+        Raises:
+            InputError: there is nothing that it could be made of.
+        """
+        made = self.make()
+        made.flags.writeable = False
+        return made
+
+
+def baked(result: FitResult, photo: Photo, model: MorphableModel, size_px: int) -> Skin:
+    """What the photo shows, through the scene that was fitted.
+
+    Args:
+        result: of a fit.
+        photo: the one that was fitted.
+        model: the one that was fitted.
+        size_px: side of the texture.
+    """
+
+    def make() -> UInt8[np.ndarray, "size size 3"]:
+        seen = result.observation.detections.get(MEDIAPIPE)
+        points_px = None if seen is None else seen.points_px
+        with torch.no_grad(), torch_threads(1):
+            return bake_texture(model, result.scene, photo, size_px, points_px)
+
+    return Skin(make)
+
+
+def read_from(path: Path) -> Skin:
+    """What an earlier run has baked and written."""
+
+    def make() -> UInt8[np.ndarray, "size size 3"]:
+        try:
+            with Image.open(path) as picture:
+                return np.array(picture.convert("RGB"))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"The texture {path} can't be read ({error}): give the photo, and it is made anew."
+            ) from error
+
+    return Skin(make)

@@ -1,0 +1,52 @@
+"""A head from all around: an animation, or a sheet of views."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from fit3dmm._errors import InputError
+from fit3dmm._files import atomic_path
+
+N_FRAMES = {".gif": 36, ".png": 8}
+"""Views by kind of file, where nobody says how many."""
+_COLUMNS, _ROUND_MS = 8, 4000
+
+
+def check_turntable(path: Path) -> None:
+    """Say so before anything is drawn where the file's name doesn't tell its kind.
+
+    Raises:
+        InputError: it ends neither in .gif nor in .png.
+    """
+    if path.suffix.lower() not in N_FRAMES:
+        raise InputError(f"A turntable is a .gif or a .png, got {path.name!r}: name it so.")
+
+
+def write_turntable(views: Sequence[Image.Image], path: Path) -> None:
+    """Write views of equal size: a GIF that turns for ever, or a PNG with eight in a row.
+
+    Raises:
+        InputError: the folder can't be written to.
+    """
+    if path.suffix.lower() == ".gif":
+        # One palette for all, that of the first, so that colours don't flicker.
+        first = views[0].quantize(255)
+        frames = [view.quantize(palette=first) for view in views]
+        with atomic_path(path) as temporary:
+            frames[0].save(
+                temporary,
+                format="GIF",
+                save_all=True,
+                append_images=frames[1:],
+                duration=max(_ROUND_MS // len(views), 20),
+                loop=0,
+            )
+        return
+    width, height = views[0].size
+    columns = min(_COLUMNS, len(views))
+    sheet = Image.new("RGB", (columns * width, -(-len(views) // columns) * height), "white")
+    for k, view in enumerate(views):
+        sheet.paste(view, (k % columns * width, k // columns * height))
+    with atomic_path(path) as temporary:
+        sheet.save(temporary, format="PNG")
