@@ -93,12 +93,13 @@ def _gathered(network: FaceNetwork, batches: Iterable[Batch]) -> tuple[Tensor, d
 
 
 def _put(network: FaceNetwork, rows: slice, weight: Tensor, bias: Tensor) -> None:
-    network.say_rest.weight[rows] = weight.to(network.say_rest.weight)
-    network.say_rest.bias[rows] = bias.to(network.say_rest.bias)
+    state = network.say_rest.state_dict()
+    state["weight"][rows] = weight.to(state["weight"])
+    state["bias"][rows] = bias.to(state["bias"])
 
 
 def _say_sigma(network: FaceNetwork, rows: slice, name: str, mean_square: Tensor) -> None:
     """The same for all pictures: how much they differ is not known."""
-    row = rows.start + SIGMAS.index(name)
-    network.say_rest.weight[row] = 0
-    network.say_rest.bias[row] = 0.5 * mean_square.clamp_min(1e-8).log().to(network.say_rest.bias)
+    row, state = rows.start + SIGMAS.index(name), network.say_rest.state_dict()
+    state["weight"][row] = 0
+    state["bias"][row] = 0.5 * mean_square.clamp_min(1e-8).log().to(state["bias"])
