@@ -1,46 +1,16 @@
-"""Masks of skin for training pictures, and the tones and lights that they are sorted by."""
-
-from typing import Literal, TypeAlias
+"""Masks of skin for training pictures."""
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFilter
 
-from fit3dmm.colour import luminance
 from fit3dmm.observe.skin.pixels import OTHER, UNKNOWN
 from fit3dmm.observe.skin.pixels import SKIN as SKIN_BYTE
 from fit3dmm.synthetic.fast.example import HAND, SKIN, Example
-from fit3dmm.synthetic.skin import MONK_LINEAR
-
-LightColour: TypeAlias = Literal["warm", "neutral", "cool"]
-MONK_TONES = tuple(range(1, len(MONK_LINEAR) + 1))
-"""From the lightest, as the scale counts."""
-
 # MediaPipe's points around the eyes and the mouth, which are no skin's colour.
 _EYE_RIGHT = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
 _EYE_LEFT = (362, 382, 381, 380, 374, 373, 390, 249, 263, 466, 388, 387, 386, 385, 384, 398)
 _MOUTH = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
-# Of the mean irradiance's red to blue, as a natural logarithm: 0.2 is some 500 K about daylight. A
-# judgement; it makes three groups of some size.
-_COLOURED = 0.2
-
-
-def monk_luminance(tone: int) -> float:
-    """Of a swatch of the Monk scale, 1 being the lightest. Linear."""
-    return float(luminance(MONK_LINEAR[len(MONK_LINEAR) - tone]))
-
-
-def nearest_monk(tone: float) -> int:
-    """The swatch whose lightness (cube root of luminance) is nearest to a face's."""
-    apart = [abs(np.cbrt(monk_luminance(one)) - np.cbrt(tone)) for one in MONK_TONES]
-    return MONK_TONES[int(np.argmin(apart))]
-
-
-def light_colour(example: Example) -> LightColour:
-    """Of the mean light from all sides, after the camera's white balance: as the picture has it."""
-    red, _, blue = example.irradiance_sh[0]
-    leaning = float(np.log(max(red, 1e-6) / max(blue, 1e-6)))
-    return "warm" if leaning > _COLOURED else "cool" if leaning < -_COLOURED else "neutral"
 
 
 def skin_mask(example: Example) -> UInt8[np.ndarray, "size size"]:
