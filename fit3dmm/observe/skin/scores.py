@@ -13,7 +13,7 @@ from fit3dmm.observe.skin.pixels import LabelledPixels
 
 
 @dataclass(frozen=True)
-class Score:
+class SkinScore:
     """Of one picture, or the mean over some. None of the three knows units."""
 
     auc: float
@@ -25,24 +25,24 @@ class Score:
     """Share of everything else that is called skin."""
 
 
-def score_picture(model: SkinModel, picture: LabelledPixels) -> Score | None:
+def score_picture(model: SkinModel, picture: LabelledPixels) -> SkinScore | None:
     """A classifier's score on one picture; None where that shows one of the two kinds alone."""
     odds = model.log_odds(torch.from_numpy(picture.colours_srgb)).numpy()
     skin, other = odds[picture.is_skin], odds[~picture.is_skin]
     if not len(skin) or not len(other):
         return None
-    return Score(
+    return SkinScore(
         area_under_curve(odds, picture.is_skin), float((skin > 0).mean()), float((other > 0).mean())
     )
 
 
-def mean_score(scores: list[Score]) -> Score:
+def mean_score(scores: list[SkinScore]) -> SkinScore:
     """Each picture counts the same."""
 
-    def mean(of: Callable[[Score], float]) -> float:
+    def mean(of: Callable[[SkinScore], float]) -> float:
         return float(np.mean([of(score) for score in scores]))
 
-    return Score(mean(lambda s: s.auc), mean(lambda s: s.tpr), mean(lambda s: s.fpr))
+    return SkinScore(mean(lambda s: s.auc), mean(lambda s: s.tpr), mean(lambda s: s.fpr))
 
 
 def area_under_curve(values: Float[np.ndarray, "n"], is_skin: Bool[np.ndarray, "n"]) -> float:
