@@ -1,6 +1,6 @@
 """How well skin is told by its colour: our mixtures beside the published table.
 
-    python benchmarks/run_skin.py [--per-tone 40] [--portraits FOLDER]
+    python benchmarks/run_skin.py [--per-tone 24] [--portraits FOLDER]
 
 Rendered people who were not trained on, as many of each tone of the Monk scale, in all lights: each
 picture's area under the ROC curve (AUC), share of the skin that is called skin (TPR) and share of
@@ -16,21 +16,23 @@ from pathlib import Path
 from fit3dmm.observe.skin import SkinModel
 from fit3dmm.observe.skin.pixels import LabelledPixels
 from fit3dmm.observe.skin.scores import SkinScore, score_picture
-from fit3dmm.synthetic.fast.skin_pictures import LIGHT_COLOURS, MONK_TONES, skin_pictures
+from fit3dmm.synthetic.fast.skin_pictures import (
+    LIGHT_COLOURS,
+    MONK_TONES,
+    skin_pictures,
+    skin_studio,
+)
 from harness import Metric, run
 from paired import case_metric
 from report import REPOSITORY
 
-_TOOLS = REPOSITORY / "tools"
 _NUMBERS = {"auc": "AUC", "tpr": "TPR", "fpr": "FPR"}
 
 
 def measure(options: Namespace) -> Iterator[Metric]:
     """Every picture by both, then the means."""
-    from train_skin import make_studio
-
     models = {"trained": SkinModel.trained(), "table": SkinModel.jones_rehg()}
-    renders = list(skin_pictures(make_studio(), options.per_tone, options.seed))
+    renders = list(skin_pictures(skin_studio(), options.per_tone, options.seed))
     scores = _scored(models, [one.pixels for one in renders])
     yield from _means("renders", "all", scores)
     for tone in MONK_TONES:
@@ -40,6 +42,7 @@ def measure(options: Namespace) -> Iterator[Metric]:
         names = [one.pixels.name for one in renders if one.light == light]
         yield from _means("renders by light", f"{light} ({len(names)})", scores, names)
     if options.portraits:
+        sys.path.insert(0, str(REPOSITORY / "tools"))
         from skin_portraits import label_portraits
         from train_skin import held_out_photos
 
@@ -48,7 +51,7 @@ def measure(options: Namespace) -> Iterator[Metric]:
 
 
 def _options(parser: ArgumentParser) -> None:
-    parser.add_argument("--per-tone", type=int, default=40, help="default: %(default)s")
+    parser.add_argument("--per-tone", type=int, default=24, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=5_000_000, help="default: %(default)s")
     parser.add_argument("--portraits", type=Path, metavar="FOLDER")
 
@@ -89,5 +92,4 @@ def _means(
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(_TOOLS))
     sys.exit(run("skin", __doc__, measure, _options))

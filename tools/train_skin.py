@@ -20,7 +20,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from fit3dmm.model.files import load_model
 from fit3dmm.observe.skin import SkinModel
 from fit3dmm.observe.skin.classifier import SkinClassifier
 from fit3dmm.observe.skin.files import write_skin_model
@@ -28,12 +27,15 @@ from fit3dmm.observe.skin.model import TRAINED
 from fit3dmm.observe.skin.pixels import LabelledPixels, even_sample
 from fit3dmm.observe.skin.scores import mean_score, score_picture
 from fit3dmm.observe.skin.spaces import COLOUR_SPACES
-from fit3dmm.synthetic.fast import Studio, StudioSettings
-from fit3dmm.synthetic.fast.skin_pictures import MONK_TONES, SkinPicture, skin_pictures
+from fit3dmm.synthetic.fast.skin_pictures import (
+    MONK_TONES,
+    SkinPicture,
+    skin_pictures,
+    skin_studio,
+)
 from skin_portraits import even_choice, label_portraits
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-SIZE_PX = 128
 _SEED, _CHOICE_SEED = 10_000, 500_000
 # A fit labels each, and takes a second or two. Each third stays for scoring.
 _PHOTOS, _HELD_OUT = 60, 3
@@ -51,7 +53,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=DATA / TRAINED)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    studio = make_studio()
+    studio = skin_studio()
     renders = skin_pictures(studio, options.per_tone, _SEED)
     total = options.per_tone * len(MONK_TONES)
     pictures = [one.pixels for one in track(renders, "renders", total)]
@@ -71,12 +73,6 @@ def main() -> None:
     )
     write_skin_model(replace(model, provenance=told), options.out)
     print(f"{options.out}: {options.out.stat().st_size / 1e3:.0f} kB. {told}")
-
-
-def make_studio() -> Studio:
-    """With a cell of the cover map for each pixel; colours need no large pictures."""
-    settings = StudioSettings(size_px=SIZE_PX, cover_cells=SIZE_PX)
-    return Studio(load_model(level=1), settings=settings)
 
 
 def training_photos(folder: Path) -> list[Path]:

@@ -38,7 +38,10 @@ def test_train_score_and_apply(folders, tmp_path, capsys):
     assert "jones-rehg" in text
     assert text.count("dark") >= 2
     photo = folders[0] / "dark/a.png"
-    assert main(["skin", "apply", str(photo), "-o", str(tmp_path / "maps"), "--model", str(model)]) == 0
+    assert (
+        main(["skin", "apply", str(photo), "-o", str(tmp_path / "maps"), "--model", str(model)])
+        == 0
+    )
     grey = np.asarray(Image.open(tmp_path / "maps/a.png"))
     mask = np.asarray(Image.open(folders[1] / "dark/a.png"))
     assert grey.shape == mask.shape

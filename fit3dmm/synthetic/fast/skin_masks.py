@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from fit3dmm.observe.skin.pixels import OTHER, UNKNOWN
 from fit3dmm.observe.skin.pixels import SKIN as SKIN_BYTE
 from fit3dmm.synthetic.fast.example import HAND, SKIN, Example
+
 # MediaPipe's points around the eyes and the mouth, which are no skin's colour.
 _EYE_RIGHT = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
 _EYE_LEFT = (362, 382, 381, 380, 374, 373, 390, 249, 263, 466, 388, 387, 386, 385, 384, 398)
@@ -32,7 +33,9 @@ def skin_mask(example: Example) -> UInt8[np.ndarray, "size size"]:
             f"{cover.shape[0]} cells and {len(example.points_px)} points."
         )
     picture = Image.fromarray(cover)
-    low, high = (np.asarray(picture.filter(f(3))) for f in (ImageFilter.MinFilter, ImageFilter.MaxFilter))
+    low, high = (
+        np.asarray(picture.filter(f(3))) for f in (ImageFilter.MinFilter, ImageFilter.MaxFilter)
+    )
     features = Image.new("1", (size, size))
     draw = ImageDraw.Draw(features)
     for ring in (_EYE_RIGHT, _EYE_LEFT, _MOUTH):

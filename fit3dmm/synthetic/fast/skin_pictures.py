@@ -7,17 +7,20 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from fit3dmm.colour import luminance
+from fit3dmm.model.files import load_model
 from fit3dmm.observe.skin.pixels import LabelledPixels, labelled_pixels
 from fit3dmm.synthetic.fast.complexion import TONES
 from fit3dmm.synthetic.fast.example import Example
 from fit3dmm.synthetic.fast.skin_masks import skin_mask
-from fit3dmm.synthetic.fast.studio import Studio
+from fit3dmm.synthetic.fast.studio import Studio, StudioSettings
 from fit3dmm.synthetic.skin import MONK_LINEAR
 
 LightColour: TypeAlias = Literal["warm", "neutral", "cool"]
 LIGHT_COLOURS: tuple[LightColour, ...] = get_args(LightColour)
 MONK_TONES = tuple(range(1, len(MONK_LINEAR) + 1))
 """From the lightest, as the scale counts."""
+SIZE_PX = 128
+"""Side of the pictures: colours need no larger ones."""
 LEAST_SKIN = 0.03
 """Share of a picture that skin must take: the others show the backs of heads, which nobody fits."""
 
@@ -33,6 +36,12 @@ class SkinPicture:
     pixels: LabelledPixels
     monk: int
     light: LightColour
+
+
+def skin_studio() -> Studio:
+    """Of the shipped model's people, with a cell of the cover map for each pixel."""
+    settings = StudioSettings(size_px=SIZE_PX, cover_cells=SIZE_PX)
+    return Studio(load_model(level=1), settings=settings)
 
 
 def skin_pictures(studio: Studio, per_tone: int, seed: int) -> Iterator[SkinPicture]:
