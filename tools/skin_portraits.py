@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from fit3dmm._errors import InputError
@@ -30,7 +30,7 @@ _STRANGE = 0.1
 
 
 def label_portraits(paths: Sequence[Path]) -> Iterator[LabelledPixels]:
-    """Those photos in which one face is found and well fitted, in the group of its albedo's tone."""
+    """Those photos in which a face is found and well fitted, in the group of its albedo's tone."""
     model = load_model()
     prepared = prepare(model)
     with FaceDetector() as detector:
@@ -79,7 +79,7 @@ def without_strangers(pixels: LabelledPixels) -> LabelledPixels:
     centre, spread = np.median(skin, axis=0), np.cov(skin.T) + 1e-4 * np.eye(3)
     off = skin - centre
     distance = np.einsum("ni,ij,nj->n", off, np.linalg.inv(spread), off)
-    kept: Bool[np.ndarray, "n"] = np.ones(len(pixels.is_skin), dtype=bool)
+    kept = np.ones(len(pixels.is_skin), dtype=bool)
     kept[np.flatnonzero(pixels.is_skin)[distance > np.quantile(distance, 1 - _STRANGE)]] = False
     return LabelledPixels(
         pixels.name, pixels.group, pixels.colours_srgb[kept], pixels.is_skin[kept]

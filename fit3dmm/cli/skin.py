@@ -37,11 +37,11 @@ class Train:
     """Folder of their masks."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """The model's file (.h5)."""
-    colour_space: ColourSpace = "log-chromaticity"
+    colour_space: ColourSpace = "rgb"
     """In which the mixtures lie."""
-    n_skin: int = 8
+    n_skin: int = 16
     """Gaussians of skin."""
-    n_other: int = 16
+    n_other: int = 32
     """Gaussians of everything else."""
     prior: float = 0.5
     """Share of skin that is expected where the model is used."""

@@ -36,7 +36,7 @@ class SkinModel(TensorRecord):
 
     @classmethod
     def jones_rehg(cls) -> "SkinModel":
-        """The published mixtures of M. Jones, J. Rehg, "Statistical color models with application to
+        """The published mixtures: M. Jones, J. Rehg, "Statistical color models with application to
         skin detection", IJCV 46(1), 2002, tables 2 and 3 (data/skin_jones_rehg.csv)."""
         return _published()
 
