@@ -1,7 +1,6 @@
 """Skin in photos, labelled by a fit: the face of the fitted mesh is skin, what is far from the head
 is not."""
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -97,10 +96,10 @@ def even_choice(folder: Path, count: int) -> list[Path]:
     """So many pictures of a folder, spread evenly over their names.
 
     Raises:
-        argparse.ArgumentTypeError: there is none.
+        SystemExit: there is none.
     """
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".png"))
     if not paths:
-        raise argparse.ArgumentTypeError(f"there is no JPEG or PNG file in {folder}")
+        raise SystemExit(f"There is no JPEG or PNG file in {folder}.")
     places = np.unique(np.linspace(0, len(paths) - 1, count).round().astype(int))
     return [paths[place] for place in places]
