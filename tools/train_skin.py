@@ -41,7 +41,7 @@ _SEED, _CHOICE_SEED = 10_000, 500_000
 # A fit labels each, and takes a second or two. Each third stays for scoring.
 _PHOTOS, _HELD_OUT = 60, 3
 # Counted once, dark skin loses to dark hair and dark clothes, of which every picture has some: the
-# area under the curve falls by 0.03 below the published table's. Counted twice, it equals that.
+# area under the curve falls 0.03 below the published table's. Counted twice, it does not.
 _TWICE = tuple(monk_group(tone) for tone in MONK_TONES[6:])
 _COMPARED = ((1, 1), (4, 4), (8, 16), (16, 16), (16, 32))
 

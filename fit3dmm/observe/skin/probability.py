@@ -1,7 +1,8 @@
 """How likely a colour is to be skin's, by the published mixtures.
 
 Colour alone takes brown hair for skin and misses skin under coloured light: multiply by the region
-where a face is rendered and keep a floor.
+where a face is rendered and keep a floor. docs/skin.md says how our own mixtures compare, and why a
+fit goes on with these.
 """
 
 from jaxtyping import Float
