@@ -14,11 +14,17 @@ from tests.observe.skin.examples import colours
 
 
 def test_scikit_learns_own_checks():
-    """Those that need any number of channels, so with numbers as they come; 52 and more of them."""
+    """They give any number of channels, so with numbers as they come."""
     done = check_estimator(
-        SkinClassifier(colour_space=None, n_skin=1, n_other=1), on_fail="raise", on_skip=None
+        SkinClassifier(colour_space=None, n_skin=1, n_other=1),
+        # It sets every parameter to -1, which the run-time types of the tests refuse.
+        expected_failed_checks={"check_set_params": "types are checked here"},
+        on_fail=None,
+        on_skip=None,
     )
-    assert sum(one["status"] == "passed" for one in done) > 40
+    failed = {one["check_name"]: one["exception"] for one in done if one["status"] == "failed"}
+    assert not failed
+    assert sum(one["status"] == "passed" for one in done) > 45
 
 
 @pytest.mark.parametrize("space", COLOUR_SPACES)
