@@ -44,13 +44,14 @@ class SkinClassifier(ClassifierMixin, BaseEstimator):
         random_state: of the start of the mixtures: an integer, or None for another each time.
     """
 
+    # By scikit-learn's contract a constructor takes anything, and `fit` complains.
     def __init__(
         self,
-        colour_space: ColourSpace | None = "rgb",
-        n_skin: int = 16,
-        n_other: int = 32,
-        prior: float = 0.5,
-        max_iter: int = 200,
+        colour_space: ColourSpace | Any = "rgb",
+        n_skin: int | Any = 16,
+        n_other: int | Any = 32,
+        prior: float | Any = 0.5,
+        max_iter: int | Any = 200,
         random_state: Any = 0,
     ) -> None:
         self.colour_space = colour_space
