@@ -54,7 +54,7 @@ class SkinClassifier(ClassifierMixin, BaseEstimator):
         max_iter: int | Any = 200,
         random_state: Any = 0,
     ) -> None:
-        self.colour_space = colour_space
+        self.colour_space: Any = colour_space
         self.n_skin = n_skin
         self.n_other = n_other
         self.prior = prior
