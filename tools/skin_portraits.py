@@ -52,16 +52,16 @@ def portrait_mask(
     with torch.no_grad():
         drawn = synthesise(model, result.scene, silhouettes=False)
     triangle = drawn.fragments.triangle[0].numpy()
-    face: np.ndarray = model.regions["face"].numpy() > 0.5
+    face = np.greater(model.regions["face"].numpy(), 0.5)
     for name in _FEATURES:
         if name in model.regions:
             face &= model.regions[name].numpy() < 0.1
-    of_face: np.ndarray = face[model.surface.triangles.numpy()].all(axis=1)
+    of_face = np.all(face[model.surface.triangles.numpy()], axis=1)
     head = triangle >= 0
     bare = head & of_face[triangle]
     width_px = max(int(bare.any(axis=0).sum()), 1)
     skin = binary_erosion(bare, iterations=max(1, round(_EDGE * width_px)))
-    near: np.ndarray = binary_dilation(head, iterations=max(1, round(_FAR * width_px)))
+    near = np.asarray(binary_dilation(head, iterations=max(1, round(_FAR * width_px))))
     # The neck and what is open of the chest lie below the head.
     below = np.cumsum(near, axis=0) > 0
     middle = np.flatnonzero(head.any(axis=1)).mean() if head.any() else 0
