@@ -66,7 +66,7 @@ def portrait_mask(
     below = np.cumsum(near, axis=0) > 0
     middle = np.flatnonzero(head.any(axis=1)).mean() if head.any() else 0
     lower = (np.arange(len(head)) > middle)[:, None]
-    other = ~near & ~(below & lower)
+    other = np.logical_not(np.logical_or(near, below & lower))
     return np.where(skin, SKIN, np.where(other, OTHER, UNKNOWN)).astype(np.uint8)
 
 

@@ -66,7 +66,7 @@ class SkinClassifier(ClassifierMixin, BaseEstimator):
         """A classifier that is trained already; its labels are False and True."""
         made = cls(model.space, model.skin.n_components, model.other.n_components, model.prior)
         made.classes_ = np.array([False, True])
-        made.n_features_in_ = model.skin.n_channels
+        made.n_features_in_ = model.skin.n_channels  # pyright: ignore[reportAttributeAccessIssue]
         made.model_ = model
         return made
 
