@@ -144,6 +144,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "regressor-time": lambda: regressor_time_table(_result("regressor")),
     "render": render_table,
     "scoring": scoring_table,
+    "skin": lambda: grouped_table(_result("skin")),
 }
 """By the name that stands in the marker."""
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "model": "List, inspect, show, convert and download face models.",
     "predict": "Say what the model's network sees of the faces in photos, without a fit.",
     "render": "Draw a result, a saved scene, or a model with given coefficients.",
+    "skin": "Train, apply and score classifiers that tell skin by its colour.",
     "train": "Train a network that sees faces, for any model, on rendered people.",
     "view": "Open the report of a result in the browser.",
 }

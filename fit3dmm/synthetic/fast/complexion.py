@@ -9,7 +9,7 @@ from jaxtyping import Float
 from fit3dmm.synthetic.fast.sitters import Sitters
 from fit3dmm.synthetic.skin import towards_scale
 
-_TONES = (0.025, 0.58)
+TONES = (0.025, 0.58)
 """Mean luminance of the face's albedo, from the darkest to the lightest."""
 _BLOOD = np.array([1.04, 0.84, 0.86])
 _HAIR_SHADOW = np.array([0.5, 0.5, 0.53])
@@ -39,7 +39,11 @@ class Complexion:
 
 
 def draw_complexion(
-    sitters: Sitters, albedo: Float[np.ndarray, "albedo"], age: float, draw: np.random.Generator
+    sitters: Sitters,
+    albedo: Float[np.ndarray, "albedo"],
+    age: float,
+    draw: np.random.Generator,
+    tone: float | None = None,
 ) -> Complexion:
     """Colours of somebody; tones are spread evenly in their logarithm.
 
@@ -48,8 +52,10 @@ def draw_complexion(
         albedo: coefficients, of which only the tone is changed.
         age: 0 young, 1 old: hair turns grey.
         draw: random numbers.
+        tone: mean luminance of the face's albedo, where it is not to be drawn.
     """
-    tone = float(np.exp(draw.uniform(*np.log(_TONES))))
+    drawn_tone = float(np.exp(draw.uniform(*np.log(TONES))))
+    tone = drawn_tone if tone is None else tone
     slope = sitters.tone_slope
     # For a normal prior the most likely change to a given luminance is along the slope.
     coefficients = albedo + slope * (tone - sitters.tone_mean - slope @ albedo) / (slope @ slope)

@@ -53,8 +53,17 @@ class Person:
         return self.vertices_mm - self.sitters.mean_mm
 
 
-def draw_person(sitters: Sitters, folds: Folds, draw: np.random.Generator) -> Person:
-    """Somebody of a model's people."""
+def draw_person(
+    sitters: Sitters, folds: Folds, draw: np.random.Generator, tone: float | None = None
+) -> Person:
+    """Somebody of a model's people.
+
+    Args:
+        sitters: the model, prepared for drawing people.
+        folds: where its faces wrinkle.
+        draw: random numbers.
+        tone: mean luminance of the face's albedo, where it is not to be drawn.
+    """
     model = sitters.model
     generator = torch.Generator().manual_seed(int(draw.integers(2**62)))
     drawn = model.sample(generator=generator)
@@ -79,7 +88,7 @@ def draw_person(sitters: Sitters, folds: Folds, draw: np.random.Generator) -> Pe
     normals = cpu.vertex_normals(vertices, sitters.topology)
     vertices = vertices - torch.from_numpy(depth)[:, None] * normals
     normals = cpu.vertex_normals(vertices, sitters.topology)
-    complexion = draw_complexion(sitters, drawn.albedo.numpy(), age, draw)
+    complexion = draw_complexion(sitters, drawn.albedo.numpy(), age, draw, tone)
     return Person(
         sitters=sitters,
         identity=identity,

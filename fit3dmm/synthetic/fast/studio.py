@@ -104,18 +104,23 @@ class Studio:
         """Who is in the picture of this seed."""
         return self._sit(np.random.default_rng(seed))[1]
 
-    def _sit(self, draw: np.random.Generator) -> tuple[int, Person]:
+    def _sit(self, draw: np.random.Generator, tone: float | None = None) -> tuple[int, Person]:
         """The number of the model, and one of its people."""
         place = 0
         if len(self._casts) > 1 and draw.uniform() < self.settings.other_share:
             place = int(draw.integers(1, len(self._casts)))
         cast = self._casts[place]
-        return place, draw_person(cast.sitters, cast.folds, draw)
+        return place, draw_person(cast.sitters, cast.folds, draw, tone)
 
-    def take(self, seed: int) -> Example:
-        """One picture."""
+    def take(self, seed: int, tone: float | None = None) -> Example:
+        """One picture.
+
+        Args:
+            seed: of everything that is drawn.
+            tone: mean luminance of the face's albedo, where that is not to be drawn.
+        """
         draw = np.random.default_rng(seed)
-        place, person = self._sit(draw)
+        place, person = self._sit(draw, tone)
         cast = self._casts[place]
         points = cast.sitters.points_mm(person.vertices_mm)
         view = draw_view(points[:FACE_POINTS], self.settings.size_px, draw)

@@ -1,6 +1,8 @@
 """The skin mixtures give their published answers."""
 
 import csv
+import subprocess
+import sys
 
 import numpy as np
 import torch
@@ -32,3 +34,12 @@ def test_skin_sky_and_prior():
     assert probability[0, 0] > 0.8
     assert probability[0, 1] < 0.02
     assert (skin_probability(image, prior=0.9) >= probability).all()
+
+
+def test_without_scikit_learn():
+    """A fit must not wait for it."""
+    code = (
+        "import sys, fit3dmm.observe.observation; from fit3dmm.observe.skin import SkinModel; "
+        "SkinModel.trained(); assert 'sklearn' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
