@@ -60,6 +60,7 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
             "sharpness": quality.sharpness,
             "distance_log_sigma": quality.distance_log_sigma,
             "departure": quality.departure,
+            "network_looked": quality.network_looked,
             "failure_chance": quality.failure_chance,
         },
         "axes": _AXES,

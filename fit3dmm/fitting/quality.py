@@ -86,6 +86,7 @@ def judge(
         signs.sharpness,
         signs.distance_log_sigma,
         signs.departure,
+        signs.network_looked,
         chance,
     )
 
@@ -104,6 +105,7 @@ def signs_of(quality: Quality) -> Signs:
         quality.sharpness,
         quality.distance_log_sigma,
         quality.departure,
+        quality.network_looked,
     )
 
 
@@ -129,6 +131,7 @@ def _signs(
         _sharpness(context.observation),
         distance_log_sigma,
         _departure(context),
+        context.observation.predicted is not None,
     )
 
 

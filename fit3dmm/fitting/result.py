@@ -60,6 +60,8 @@ class Quality:
     """The fit's own doubt about the distance of the camera, as a natural logarithm."""
     departure: float | None = None
     """From the mean face: root mean square of the identity coefficients, in the model's sigmas."""
+    network_looked: bool = False
+    """Whether the model's own network saw the photo."""
     failure_chance: float | None = None
     """Probability that the mean face would have been as near to the truth or nearer
     (`fitting.trust`)."""

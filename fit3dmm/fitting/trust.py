@@ -35,6 +35,8 @@ class Signs:
     """The fit's own doubt about the distance of the camera."""
     departure: float | None = None
     """From the mean face: root mean square of the identity coefficients."""
+    network_looked: bool = False
+    """Whether the model's own network saw the photo, which then knows the distance better."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Cause:
     """What to say of it."""
 
 
+_USUAL_DISTANCE_SIGMA = {True: 0.142, False: 0.264}
+"""On the median photo, with and without the network."""
 CAUSES: Mapping[str, Cause] = {
     "points": Cause(
         lambda signs: _logarithm(signs.landmark_error_mm),
@@ -97,7 +101,11 @@ CAUSES: Mapping[str, Cause] = {
         lambda signs: "The face is blurred or small: little of its shape can be seen.",
     ),
     "distance": Cause(
-        lambda signs: signs.distance_log_sigma,
+        lambda signs: (
+            None
+            if signs.distance_log_sigma is None
+            else signs.distance_log_sigma - _USUAL_DISTANCE_SIGMA[signs.network_looked]
+        ),
         lambda signs: (
             "The photo says little of how far the camera was, and so of the depth of the face."
         ),
@@ -125,18 +133,17 @@ class Weight:
     """By which a unit more raises the logarithm of the odds."""
 
 
-INTERCEPT = -1.642
+INTERCEPT = -2.465
 WEIGHTS: Mapping[str, Weight] = {
-    "points": Weight(-0.66, 2.21),
-    "evidence": Weight(-3.86, 1.94),
-    "turn": Weight(0.22, 1.19),
-    "blur": Weight(1.46, 0.26),
-    "distance": Weight(0.264, 16.3),
-    "mean face": Weight(1.02, 2.12),
+    "points": Weight(-0.775, 1.20),
+    "evidence": Weight(-3.91, 1.17),
+    "blur": Weight(1.56, 0.52),
+    "distance": Weight(0.0, 25.6),
+    "mean face": Weight(1.04, 1.05),
 }
-DOUBTFUL_CHANCE = 0.35
-"""Above it a fit is doubtful: so are three of ten of the fits that the weights come from, of which
-two thirds were worse than the mean face, and of the others one in nine."""
+DOUBTFUL_CHANCE = 0.25
+"""Above it a fit is doubtful. Of the fits that the weights come from one in nine was worse than the
+mean face, and of those of photos as they are none."""
 NOTHING_KNOWN = 1.0
 """Chance where nothing was compared with the photo."""
 

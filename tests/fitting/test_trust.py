@@ -29,7 +29,7 @@ WORSE = {
 
 
 def test_every_sign_has_a_cause_and_none_speaks_for_a_fit():
-    assert {field.name for field in fields(Signs)} == set(WORSE)
+    assert {field.name for field in fields(Signs)} == {*WORSE, "network_looked"}
     assert {name for _, name in WORSE.values()} == set(CAUSES)
     assert set(WEIGHTS) <= set(CAUSES)
     assert all(weight.log_odds >= 0 for weight in WEIGHTS.values())
