@@ -187,7 +187,7 @@ def test_errors_are_learned_in_the_sigmas_that_are_told():
     assert errors.bias_mm.abs().max() < 0.05
 
 
-def test_what_is_told_scales_the_errors_of_a_photo(model):
+def test_what_is_told_shares_the_errors_of_a_photo(model):
     told = exact_detector(478, 0.5, POINTS).replace(in_told_sigmas=True)
     detector = prepare(model, 100, {NETWORK: told}).detectors[NETWORK]
     rotation = rotation_matrix(torch.tensor([0.0, 0.0, 0.4]))

@@ -95,7 +95,7 @@ class DistancePrior(Evidence):
     """Between the camera and the model's origin, where nobody looked."""
     log_sigma: float = 0.4
     """Spread, as a natural logarithm."""
-    told_scale: float = ranged(0.4, 0.0)
+    told_share: float = ranged(0.4, 0.0)
     """How much of the sigma that the network states counts; 0 takes nothing from it. It states too
     much (its errors on generated photos are 0.8 of it), and the perspective of single points, which
     speaks, too, pulls towards the camera."""
@@ -107,9 +107,9 @@ class DistancePrior(Evidence):
     def of(self, observation: Observation) -> tuple[float, float]:
         """The distance in mm and the spread of its natural logarithm."""
         told = observation.predicted
-        if told is None or not self.told_scale:
+        if told is None or not self.told_share:
             return self.typical_mm, self.log_sigma
-        return float(told.distance_mm), self.told_scale * float(told.distance_log_sigma)
+        return float(told.distance_mm), self.told_share * float(told.distance_log_sigma)
 
 
 @dataclass(frozen=True)
