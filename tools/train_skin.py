@@ -22,8 +22,7 @@ from rich.table import Table
 
 from fit3dmm.observe.skin import SkinModel
 from fit3dmm.observe.skin.classifier import SkinClassifier
-from fit3dmm.observe.skin.files import write_skin_model
-from fit3dmm.observe.skin.model import TRAINED
+from fit3dmm.observe.skin.model import TRAINED, write_skin_model
 from fit3dmm.observe.skin.pixels import LabelledPixels, even_sample
 from fit3dmm.observe.skin.scores import mean_score, score_picture
 from fit3dmm.observe.skin.spaces import COLOUR_SPACES

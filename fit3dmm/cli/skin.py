@@ -13,9 +13,8 @@ from fit3dmm._errors import InputError
 from fit3dmm.cli.console import console, say
 from fit3dmm.export.picture import write_png
 from fit3dmm.observe.photo import read_photo
-from fit3dmm.observe.skin.files import write_skin_model
 from fit3dmm.observe.skin.folders import read_labelled_folder
-from fit3dmm.observe.skin.model import SkinModel
+from fit3dmm.observe.skin.model import SkinModel, write_skin_model
 from fit3dmm.observe.skin.named import PUBLISHED, TRAINED, skin_model
 from fit3dmm.observe.skin.pixels import LabelledPixels, even_sample
 from fit3dmm.observe.skin.scores import SkinScore, mean_score, score_picture

@@ -20,7 +20,7 @@ from fit3dmm.model.files import load_model
 from fit3dmm.model.landmarks import NETWORK_POINTS
 from fit3dmm.model.library import SHIPPED
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.regress.batch import Batch, batch_of, resized
+from fit3dmm.regress.batch import AT_ONCE, Batch, batch_of, parts_of, resized
 from fit3dmm.regress.files import (
     Regressor,
     RegressorInfo,
@@ -35,8 +35,6 @@ from fit3dmm.regress.training import Look, TrainingSettings, train
 from fit3dmm.synthetic.fast import Studio, StudioSettings
 
 _HELD_OUT_SEED, _ERRORS_SEED, _TRAINING_SEED = 10**12, 2 * 10**12, 0
-_AT_ONCE = 4
-"""Pictures that a network looks at together on a processor, whose caches hold few."""
 _LEVEL = 1
 """Subdivision at which people are rendered: finer is not seen in a crop."""
 
@@ -110,7 +108,8 @@ class Train:
             trained = train(network, pool, held_out, self.settings, folder, report, device).cpu()
             console.print("solving for coefficients, light and tone")
             size_px = self.settings.phases[-1].size_px
-            shares = refit(trained, _batches(pool, size_px), _parts(held_out, size_px))
+            seen = (resized(part, size_px) for part in parts_of(held_out))
+            shares = refit(trained, _batches(pool, size_px), seen)
             said = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
             console.print(f"explained of held-out people: {said}")
         info = self._info(model, point_sets, studio.size_px, looks)
@@ -173,14 +172,8 @@ class Train:
 def _batches(pool: PicturePool, size_px: int) -> Iterator[Batch]:
     """All pictures of a pool, few at a time."""
     numbers = pool.held()
-    for first in range(0, len(numbers), _AT_ONCE):
-        yield resized(batch_of(pool.take(numbers[first : first + _AT_ONCE])), size_px)
-
-
-def _parts(batch: Batch, size_px: int) -> Iterator[Batch]:
-    for first in range(0, len(batch.image_srgb), _AT_ONCE):
-        rows = slice(first, first + _AT_ONCE)
-        yield resized(batch.map(lambda values, rows=rows: values[rows]), size_px)
+    for first in range(0, len(numbers), AT_ONCE):
+        yield resized(batch_of(pool.take(numbers[first : first + AT_ONCE])), size_px)
 
 
 def with_errors(regressor: Regressor, pool: PicturePool, model: MorphableModel) -> Regressor:

@@ -102,6 +102,14 @@ class LinearPoints(TensorRecord):
         """See `Points`."""
         return self.replace(mean=self.mean[rows], basis=self.basis[rows])
 
+    def followed_by(self, *others: "LinearPoints") -> "LinearPoints":
+        """These points and others of the same unknowns, one after another."""
+        every = (self, *others)
+        return self.replace(
+            mean=torch.cat([one.mean for one in every]),
+            basis=torch.cat([one.basis for one in every]),
+        )
+
     def shifted(self, by: Float[Tensor, "points c"]) -> "LinearPoints":
         """See `Points`."""
         return self.replace(mean=self.mean + by)

@@ -17,7 +17,7 @@ from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.choice import FaceChoice
 from fit3dmm.observe.detect import FaceDetector
-from fit3dmm.observe.photo import Photo, photo_from_array, read_photo
+from fit3dmm.observe.photo import Photo, as_photo
 
 TEXTURE = "texture.png"
 TEXTURE_PX = 1024
@@ -66,7 +66,7 @@ def fit_faces(
         detector: as for `fit`.
     """
     config = preset(config) if isinstance(config, str) else config
-    photo = _photo(photo)
+    photo = as_photo(photo)
     prepared = as_prepared(model, config)
     results = pipeline.fit_faces(photo, prepared, config, face, detector)
     on_cpu = prepared.model.to("cpu")
@@ -101,7 +101,7 @@ def load_face(
         model = load_model(result.model.name, result.level)
     elif not isinstance(model, MorphableModel):
         model = load_model(model, result.level)
-    photo = None if photo is None else _photo(photo)
+    photo = None if photo is None else as_photo(photo)
     texture = record.with_name(TEXTURE)
     if texture.is_file() or photo is None:
         return _face(result, model, photo, read_from(texture))
@@ -120,9 +120,3 @@ def _face(result: FitResult, model: MorphableModel, photo: Photo | None, skin: S
         )
     known = {one.name: getattr(result, one.name) for one in fields(FitResult)}
     return Face(**known, morphable=model, photo=photo, skin=skin, shown=result.scene)
-
-
-def _photo(photo: Photo | str | Path | Any) -> Photo:
-    if isinstance(photo, str | Path):
-        return read_photo(photo)
-    return photo if isinstance(photo, Photo) else photo_from_array(photo)

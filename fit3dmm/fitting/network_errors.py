@@ -12,7 +12,7 @@ from fit3dmm.fitting.detector_errors import upright_axes
 from fit3dmm.fitting.learn_errors import Seen, learn_errors, mirror_of
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detector_errors import DetectorErrors
-from fit3dmm.regress.batch import Batch, batch_of, resized, rolled
+from fit3dmm.regress.batch import AT_ONCE, Batch, batch_of, resized, rolled
 from fit3dmm.regress.network import FaceNetwork, Outputs
 from fit3dmm.regress.prediction import CROP_MARGIN, FACE_POINTS
 from fit3dmm.synthetic.fast.example import Example
@@ -20,8 +20,6 @@ from fit3dmm.synthetic.fast.example import Example
 NETWORK_VIEWS_DEG = (-80.0, -60.0, -40.0, -20.0, 0.0, 20.0, 40.0, 60.0, 80.0)
 FEWEST_PICTURES = 1000
 """Every view needs more faces than it has modes."""
-# On a processor few pictures at once are quickest: their features stay in its caches.
-_CHUNK = 4
 
 
 def learn_network_errors(
@@ -70,7 +68,7 @@ def looks(network: FaceNetwork, examples: Iterable[Example], size_px: int) -> It
     chunk: list[Example] = []
     for example in examples:
         chunk.append(example)
-        if len(chunk) == _CHUNK:
+        if len(chunk) == AT_ONCE:
             yield _look(network, chunk, size_px)
             chunk = []
     if chunk:
@@ -122,10 +120,7 @@ def compare(outputs: Outputs, batch: Batch, points_mm: Float[Tensor, "batch poin
     # The picture's y is down.
     to_mm = mm_per_px[:, None, None] * upright * upright.new_tensor([1.0, -1.0])
     error_px = side * outputs.points - batch.points_px
-    sigma_px = side * outputs.log_sigma.exp()
-    covariance_px2 = torch.diag_embed(sigma_px.square())
-    shared = outputs.correlation * sigma_px.prod(-1)
-    covariance_px2[..., 0, 1] = covariance_px2[..., 1, 0] = shared
+    covariance_px2 = side**2 * outputs.covariance
     turn = to_mm[:, None]
     told_mm = torch.linalg.cholesky(turn @ covariance_px2 @ turn.mT)
     across = (upright @ batch.rotation[:, :2, 2:])[..., 0]

@@ -26,7 +26,7 @@ from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.choice import FaceChoice
 from fit3dmm.observe.detect import FaceDetector
 from fit3dmm.observe.observation import Observation
-from fit3dmm.observe.photo import Photo, photo_from_array, read_photo
+from fit3dmm.observe.photo import Photo, as_photo
 from fit3dmm.regress.files import read_regressor
 from fit3dmm.regress.library import regressor_of
 from fit3dmm.scene import Scene
@@ -84,10 +84,7 @@ def fit_faces(
         detector: as for `fit`.
     """
     config = preset(config) if isinstance(config, str) else config
-    if isinstance(photo, str | Path):
-        photo = read_photo(photo)
-    elif not isinstance(photo, Photo):
-        photo = photo_from_array(photo)
+    photo = as_photo(photo)
     prepared = as_prepared(model, config)
     with torch_threads(config.threads):
         observations = look(photo, prepared, config, face, detector)

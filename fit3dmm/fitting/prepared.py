@@ -98,19 +98,14 @@ def prepare(
 def _joined_points(model: MorphableModel, point_set: str) -> LinearPoints:
     """Points of one set, or of several that are joined by `+`, one after another."""
     sets = [model_points(model, model.landmarks[name]) for name in point_set.split("+")]
-    return sets[0].replace(
-        mean=torch.cat([one.mean for one in sets]), basis=torch.cat([one.basis for one in sets])
-    )
+    return sets[0].followed_by(*sets[1:])
 
 
 def _contour(model: MorphableModel, landmarks: LinearPoints) -> LinearPoints:
     contour = landmarks.select(torch.tensor(FACE_OVAL))
     if CONTOUR_LINES not in model.contours:
         return contour
-    lines = model_points(model, model.contours[CONTOUR_LINES])
-    return contour.replace(
-        mean=torch.cat([contour.mean, lines.mean]), basis=torch.cat([contour.basis, lines.basis])
-    )
+    return contour.followed_by(model_points(model, model.contours[CONTOUR_LINES]))
 
 
 def _neighbours(

@@ -97,6 +97,17 @@ def decode_photo(encoded: bytes, name: str, label: str = "", max_pixels: int = M
     return Photo(name, torch.from_numpy(pixels), focal_px, digest)
 
 
+def as_photo(photo: Photo | str | Path | Any) -> Photo:
+    """Whatever stands for a photo: one, a file, or an array `(height, width, 3)` of sRGB.
+
+    Raises:
+        InputError: the file or the array can't be read.
+    """
+    if isinstance(photo, str | Path):
+        return read_photo(photo)
+    return photo if isinstance(photo, Photo) else photo_from_array(photo)
+
+
 def photo_from_array(pixels_srgb: Any, name: str = "photo", focal_px: float | None = None) -> Photo:
     """Photo from an array, tensor or Pillow image of sRGB; `picture.bytes_of_array` says which.
 

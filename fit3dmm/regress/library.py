@@ -10,17 +10,11 @@ SHIPPED = "regressor.h5"
 
 
 def regressor_of(model: MorphableModel) -> Regressor | None:
-    """The shipped one, if there is one and it belongs to the model."""
+    """The shipped one, if it belongs to the model."""
     shipped = _shipped()
-    if shipped is None or shipped.info.model_key != model_key(model):
-        return None
-    return shipped
+    return shipped if shipped.info.model_key == model_key(model) else None
 
 
 @lru_cache(maxsize=1)
-def _shipped() -> Regressor | None:
-    try:
-        path = data_path(SHIPPED)
-    except FileNotFoundError:
-        return None
-    return read_regressor(path)
+def _shipped() -> Regressor:
+    return read_regressor(data_path(SHIPPED))

@@ -79,6 +79,15 @@ class Outputs(TensorRecord):
     """Scores of what each cell shows, before the softmax."""
 
     @property
+    def covariance(self) -> Float[Tensor, "batch points 2 2"]:
+        """Of the points' errors, in squares of crops' sides."""
+        sigma = self.log_sigma.exp()
+        covariance = torch.diag_embed(sigma.square())
+        shared = self.correlation * sigma.prod(-1)
+        covariance[..., 0, 1] = covariance[..., 1, 0] = shared
+        return covariance
+
+    @property
     def irradiance_sh(self) -> Float[Tensor, "batch 9 3"]:
         """Light as a scene has it."""
         return self.light_asinh.sinh()

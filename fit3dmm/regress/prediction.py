@@ -15,6 +15,7 @@ from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import Coefficients
 from fit3dmm.observe.crop import Crop, crop_around, extract_crop
 from fit3dmm.observe.photo import Photo
+from fit3dmm.regress.batch import AT_ONCE
 from fit3dmm.regress.network import Outputs
 from fit3dmm.regress.targets import distance_mm_of, focal_px_of, pose_in_camera
 from fit3dmm.scene import Lighting, Pose, Scene
@@ -78,7 +79,7 @@ def predict_batch(
     around_px: Sequence[Float[Tensor, "around 2"]],
     size_px: int,
     focals_px: Sequence[float | None] | None = None,
-    at_once: int = 4,
+    at_once: int = AT_ONCE,
 ) -> tuple[Prediction, ...]:
     """Look at several faces, at each as `predict` does.
 
@@ -127,11 +128,7 @@ def _look(
 def _in_photo(outputs: Outputs, crop: Crop, photo: Photo, focal_px: float | None) -> Prediction:
     T_crop_photo, size = crop.T_crop_photo, crop.image_linear.shape[0]
     scale = T_crop_photo.scale
-    side_px = size / scale
-    sigma_px = outputs.log_sigma[0].exp() * side_px
-    covariance = torch.diag_embed(sigma_px.square())
-    shared = outputs.correlation[0] * sigma_px.prod(-1)
-    covariance[..., 0, 1] = covariance[..., 1, 0] = shared
+    covariance = (size / scale) ** 2 * outputs.covariance[0]
     if focal_px is None:
         focal_px = float(focal_px_of(outputs.pose, size)[0] / scale)
     camera = Camera.centred(focal_px, photo.width_px, photo.height_px)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fit3dmm._errors import InputError
-from fit3dmm.regress.batch import Batch, Changes, augmented, batch_of, resized
+from fit3dmm.regress.batch import Batch, Changes, augmented, batch_of, parts_of, resized
 from fit3dmm.regress.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fit3dmm.regress.loss import LossWeights, losses, total
 from fit3dmm.regress.network import FaceNetwork
@@ -255,11 +255,11 @@ def held_out_losses(
     sums: dict[str, float] = {}
     n = len(held_out.image_srgb)
     with torch.no_grad():
-        for first in range(0, n, chunk):
-            rows = slice(first, min(first + chunk, n))
-            batch = resized(held_out.map(lambda t, rows=rows: t[rows]), size).to(device)
+        for part in parts_of(held_out, chunk):
+            batch = resized(part, size).to(device)
+            share = len(batch.image_srgb) / n
             for name, value in losses(network(batch.image_srgb), batch).items():
-                sums[name] = sums.get(name, 0.0) + float(value) * (rows.stop - first) / n
+                sums[name] = sums.get(name, 0.0) + float(value) * share
     return sums
 
 

@@ -211,8 +211,6 @@ def test_what_is_missing_is_left_out_with_a_sentence(monkeypatch, tmp_path, caps
 
 
 def test_renders_are_looked_at_and_fitted(monkeypatch, tmp_path):
-    if regressor_of(load_model(level=0)) is None:
-        pytest.skip("needs data/regressor.h5, which is not there")
     fast = ("regressor alone", MEAN_FACE)
     monkeypatch.setattr(run_regressor, "METHODS", fast)
     words = ["--on", "renders", "--cases", "1", "--looks", "3", "--jobs", "1"]

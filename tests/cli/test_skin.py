@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from fit3dmm.cli.main import main
-from fit3dmm.observe.skin.files import read_skin_model
+from fit3dmm.observe.skin.model import read_skin_model
 from tests.observe.skin.examples import colours
 
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from fit3dmm._errors import InputError
-from fit3dmm.observe.skin.files import read_skin_model
-from fit3dmm.observe.skin.model import SkinModel
+from fit3dmm.observe.skin.model import SkinModel, read_skin_model
 
 TRAINED, PUBLISHED = "trained", "jones-rehg"
 

@@ -7,8 +7,7 @@ import torch
 from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
 from fit3dmm.observe.skin import SkinModel
-from fit3dmm.observe.skin.files import FORMAT, read_skin_model, write_skin_model
-from fit3dmm.observe.skin.model import TRAINED
+from fit3dmm.observe.skin.model import FORMAT, TRAINED, read_skin_model, write_skin_model
 from fit3dmm.observe.skin.named import skin_model
 from tests.observe.skin.examples import random_model
 
