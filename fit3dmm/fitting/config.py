@@ -194,6 +194,9 @@ class FitConfig(Settings):
     def evidence(self) -> dict[str, Evidence]:
         """All that stages can name."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
+        if self.focal_px is not None:
+            # The size of the head then says how far it is, far better than its perspective does.
+            values["distance"] = replace(self.distance, told_share=0.0)
         return {name: value for name, value in values.items() if isinstance(value, Evidence)}
 
     def of_person(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from fit3dmm.fitting.initialise import values_at
 from fit3dmm.fitting.learn_errors import Seen, learn_errors
 from fit3dmm.fitting.look import seen_by_network
 from fit3dmm.fitting.network_errors import around, compare, learn_network_errors
+from fit3dmm.fitting.stage import Stage
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.model.files import load_model
 from fit3dmm.observe.detection import MEDIAPIPE, NETWORK, Detection
@@ -150,6 +151,29 @@ def test_colours_of_what_the_network_calls_covered_hardly_count(model, prepared)
     assert shares.min() == pytest.approx(0.2, abs=1e-5)
     assert shares.max() == pytest.approx(1.0, abs=1e-5)
     assert 0.25 < (shares > 0.6).float().mean() < 0.75
+
+
+def test_a_known_focal_length_says_more_of_the_distance_than_the_network(model, prepared):
+    truth = random_scene(model, 5)
+    seen = observe_scene(model, truth, 64)
+    told = predicted_of(truth, seen)
+    told = seen.replace(predicted=told.replace(distance_mm=0.7 * told.distance_mm))
+    stages = (Stage("pose", ("rotation_rad", "translation_mm"), ("landmarks", "distance")),)
+    config = FitConfig(stages=stages, focal_px=float(truth.camera.focal_px))
+    depths_mm = [
+        float(fit_observation(one, prepared, config).scene.pose.translation_mm[2])
+        for one in (told, seen)
+    ]
+    assert depths_mm[0] == pytest.approx(depths_mm[1], rel=1e-4)
+    # Where it is not known, what the network sees does move the face.
+    free = replace(
+        config, focal_px=None, stages=(replace(stages[0], free=(*stages[0].free, "log_focal")),)
+    )
+    near, far = (
+        -float(fit_observation(one, prepared, free).scene.pose.translation_mm[2])
+        for one in (told, seen)
+    )
+    assert near < 0.95 * far
 
 
 # -- how it errs ------------------------------------------------------------------------------
