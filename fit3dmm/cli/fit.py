@@ -16,6 +16,7 @@ from fit3dmm.cli.inputs import Inputs, find_photos
 
 if TYPE_CHECKING:
     from fit3dmm.fitting.config import FitConfig
+    from fit3dmm.observe.choice import FaceChoice
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,9 @@ class Fit:
     face: Literal["only", "largest", "all"] | int = "only"
     """Which of several faces: `largest`, `all`, or a number, 1 being the largest. By default there
     must be one only."""
+    box: tuple[float, float, float, float] | None = None
+    """Where the face is: its left, top, right and bottom in px, for a single photo in which it is
+    not found, or not the one that is meant."""
     size: int | None = None
     """Side in px of the square crop that is fitted, 64 to 1024; else what the preset says."""
     focal: float | Literal["auto"] = "auto"
@@ -83,18 +87,19 @@ class Fit:
         check_texture_size(self.texture_size)
         if self.jobs < 1:
             raise InputError(f"The number of jobs must be 1 or more, got {self.jobs}.")
+        inputs = self._inputs()
         job = Job(
             model=self.model,
             device=self.device,
             config=config,
             regressor=self.regressor,
             start=start,
-            face=self.face,
+            face=self._face(inputs),
             texture_px=self.texture_size,
             write=write,
             expression=self.expression,
         )
-        Run(job, self._inputs(), self.out, self.jobs, self.again, self.json).go()
+        Run(job, inputs, self.out, self.jobs, self.again, self.json).go()
 
     def _config(self) -> "FitConfig":
         from fit3dmm.fitting.config import preset
@@ -109,6 +114,15 @@ class Fit:
                 raise InputError(f"The focal length must be a number of px, got {self.focal}.")
             config = replace(config, focal_px=float(self.focal))
         return config
+
+    def _face(self, inputs: Inputs) -> "FaceChoice":
+        if self.box is None:
+            return self.face
+        if len(inputs.photos) + len(inputs.failed) != 1:
+            raise InputError("A box is for one photo: give the photos with a box one by one.")
+        if self.face != "only":
+            raise InputError("Give a box or say which of the faces is meant, not both.")
+        return self.box
 
     def _start(self) -> Path | None:
         """The file of an earlier fit, if one is named."""

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -25,6 +25,7 @@ from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.library import find_model
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.choice import FaceChoice
 from fit3dmm.observe.detect import FaceDetector
 from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.photo import read_photo
@@ -44,7 +45,7 @@ class Job:
     regressor: Path | None
     start: Path | None
     """An earlier fit of the same photo."""
-    face: Literal["only", "largest", "all"] | int
+    face: FaceChoice
     texture_px: int
     write: tuple[str, ...]
     expression: AvatarExpression = "neutral"

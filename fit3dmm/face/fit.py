@@ -36,7 +36,8 @@ def fit(
         photo: a file, a `Photo`, or an array `(height, width, 3)` of sRGB.
         model: a name, a file, a model, or, for several photos, what `prepare` made of one.
         config: settings, or the name of a preset.
-        face: which one, where there are several: `largest` or a number, 1 being the largest.
+        face: which one, where there are several: `largest` or a number, 1 being the largest; or
+            where it is: left, top, right and bottom in px.
         detector: an open one, for several photos.
 
     Raises:

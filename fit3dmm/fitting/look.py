@@ -2,11 +2,12 @@
 
 import torch
 
+from fit3dmm._errors import InputError
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.observe.choice import FaceChoice
 from fit3dmm.observe.detect import FaceDetector
-from fit3dmm.observe.detection import NETWORK, Detection
+from fit3dmm.observe.detection import MEDIAPIPE, NETWORK, Detection
 from fit3dmm.observe.observation import Observation, observe
 from fit3dmm.observe.photo import Photo
 from fit3dmm.observe.predicted import Predicted
@@ -28,13 +29,21 @@ def look(
         photo: where to look.
         prepared: the model, with its network.
         config: settings of the fit.
-        face: which of several faces, or `all`.
+        face: which of several faces, or `all`, or the box where it is: there the network looks
+            even where MediaPipe sees none.
         detector: one that is open already.
 
     Raises:
         InputError: no face, no such face, or several where one was meant.
     """
     found = observe(photo, config.size_px, face, detector)
+    sighted = prepared.regressor is not None and config.uses_network
+    if not sighted and any(MEDIAPIPE not in one.detections for one in found):
+        raise InputError(
+            f"MediaPipe sees no face in the given box of {photo.name}, and no network looks there: "
+            f"the model {prepared.model.info.name} has none or the settings leave it out. Give the "
+            "box of the face from brows to chin, or a model with a network."
+        )
     return tuple(seen_by_network(one, photo, prepared, config) for one in found)
 
 

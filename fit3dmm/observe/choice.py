@@ -1,17 +1,20 @@
 """Which of the faces of a photo is meant, and sentences where that can't be told."""
 
+import math
 from typing import Literal
 
 from fit3dmm._errors import InputError
 from fit3dmm.observe.face import DetectedFace
 
-FaceChoice = Literal["only", "largest", "all"] | int
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in px of the photo."""
+FaceChoice = Literal["only", "largest", "all"] | int | Box
 
 
 def choose_faces(
     faces: tuple[DetectedFace, ...], choice: FaceChoice, label: str, searched: str = ""
 ) -> tuple[DetectedFace, ...]:
-    """The faces that are meant.
+    """The faces that are meant, by anything but a box.
 
     Args:
         faces: all that were found, the largest first.
@@ -27,7 +30,7 @@ def choose_faces(
         how = f" {searched}" if searched else ""
         raise InputError(
             f"No face was found in {label}{how}: give a photo in which eyes, nose and mouth are "
-            "seen and the head is not turned beyond a profile."
+            "seen and the head is not turned beyond a profile, or say where the face is with a box."
         )
     if choice == "all":
         return faces
@@ -41,6 +44,29 @@ def choose_faces(
         f"{label[:1].upper()}{label[1:]} shows {len(faces)} face(s) ({listing}) and {asked}: "
         f"ask for a number from 1 to {len(faces)}, the largest or all."
     )
+
+
+def check_box(box: Box, width_px: int, height_px: int) -> None:
+    """Whether a box can hold a face of a photo.
+
+    Raises:
+        InputError: it is none, or little of it lies in the photo.
+    """
+    left, top, right, bottom = box
+    if not (all(map(math.isfinite, box)) and left < right and top < bottom):
+        raise InputError(
+            f"Expected the left, top, right and bottom of a face in px, got {_listed(box)}: right "
+            "must be more than left, and bottom more than top."
+        )
+    if not (0 < (left + right) / 2 < width_px and 0 < (top + bottom) / 2 < height_px):
+        raise InputError(
+            f"The middle of the box {_listed(box)} does not lie in the photo, which has "
+            f"{width_px} x {height_px} px."
+        )
+
+
+def _listed(box: Box) -> str:
+    return ", ".join(f"{side:g}" for side in box)
 
 
 def _place(number: int, face: DetectedFace) -> str:

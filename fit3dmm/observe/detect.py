@@ -7,7 +7,7 @@ looks.
 from fit3dmm.observe.face import DetectedFace
 from fit3dmm.observe.landmarker import FaceLandmarker
 from fit3dmm.observe.photo import Photo
-from fit3dmm.observe.search import first_look, search
+from fit3dmm.observe.search import first_look, look_in_box, search
 
 
 class FaceDetector:
@@ -40,6 +40,12 @@ class FaceDetector:
             several: look for faces that the border cuts also where a whole one was found.
         """
         return search(photo.pixels_srgb.numpy(), self._landmarker.faces_in, several, small)
+
+    def look_in_box(
+        self, photo: Photo, box_px: tuple[float, float, float, float]
+    ) -> DetectedFace | None:
+        """The face in a box (left, top, right, bottom), turned ones too, if it is seen there."""
+        return look_in_box(photo.pixels_srgb.numpy(), self._landmarker.faces_in, box_px)
 
     def first_look(self, photo: Photo) -> tuple[DetectedFace, ...]:
         """What a single look at the whole photo finds, the largest first."""

@@ -10,6 +10,8 @@ from fit3dmm._tensors import TensorRecord
 
 MEDIAPIPE, MEDIAPIPE_POINTS = "mediapipe", "mediapipe478"
 """What MediaPipe's detector is called, and the point set that it sees."""
+GIVEN_BOX = "box", "corners"
+"""What stands for a detector and its points where somebody said where the face is."""
 NETWORK = "network"
 """What a regressor is called as a detector."""
 

@@ -104,9 +104,14 @@ def without_repetitions(faces: list[DetectedFace]) -> list[DetectedFace]:
 
 
 def overlap(a: DetectedFace, b: DetectedFace) -> float:
-    """Intersection over union of two boxes."""
-    shared = _shared_px(a.box_px, b.box_px)
-    return shared / (_area_px(a.box_px) + _area_px(b.box_px) - shared)
+    """Intersection over union of two faces' boxes."""
+    return box_overlap(a.box_px, b.box_px)
+
+
+def box_overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """Intersection over union of two boxes: left, top, right and bottom of each."""
+    shared = _shared_px(a, b)
+    return shared / (_area_px(a) + _area_px(b) - shared)
 
 
 def same_place(a: DetectedFace, b: DetectedFace) -> bool:

@@ -1,7 +1,9 @@
 """What was seen of one face: pixels, points and the camera's own account. Never changed."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,10 +13,10 @@ from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.colour import linear_to_srgb
 from fit3dmm.geometry.transform import Similarity
-from fit3dmm.observe.choice import FaceChoice, choose_faces
+from fit3dmm.observe.choice import Box, FaceChoice, check_box, choose_faces
 from fit3dmm.observe.crop import crop_around, extract_crop
 from fit3dmm.observe.detect import FaceDetector
-from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS, Detection
+from fit3dmm.observe.detection import GIVEN_BOX, MEDIAPIPE, MEDIAPIPE_POINTS, Detection
 from fit3dmm.observe.face import DetectedFace, Turn, turn_to_upright
 from fit3dmm.observe.photo import Photo
 from fit3dmm.observe.predicted import Predicted
@@ -51,7 +53,7 @@ class Observation(TensorRecord):
     """Scores 0..1 of `blendshape_names` by MediaPipe."""
     blendshape_names: tuple[str, ...]
     T_cam_canonical: Float[Tensor, "4 4"]
-    """MediaPipe's head pose (cm)."""
+    """MediaPipe's head pose (cm); no turn where it saw no face."""
     predicted: Predicted | None = None
     """What the network says of the face, where it was asked."""
 
@@ -109,35 +111,42 @@ def observe(
         photo: where to look.
         size_px: side of the square crop that is fitted, 224 to 512 for faces of that size.
         face: which of several faces; with `largest` those count too that the border cuts, and
-            `all` also looks for small ones beside large ones.
+            `all` also looks for small ones beside large ones. A box (left, top, right and bottom of
+            the face in px) says where it is; what MediaPipe can't see there is left to a network.
         detector: one that is open already; else one is opened and closed.
 
     Raises:
         InputError: no face, no such face, several where one was meant, or the size is out of range.
     """
+    if isinstance(face, tuple):
+        check_box(face, photo.width_px, photo.height_px)
     small = face == "all" or (isinstance(face, int) and face > 1)
-    if detector is None:
-        with FaceDetector() as own:
-            faces = own.detect(photo, small, several=face != "only")
-    else:
-        faces = detector.detect(photo, small, several=face != "only")
+    with nullcontext(detector) if detector is not None else FaceDetector() as opened:
+        if isinstance(face, tuple):
+            there = opened.look_in_box(photo, face)
+            return (observe_face(photo, there or face, size_px),)
+        faces = opened.detect(photo, small, several=face != "only")
     searched = describe_search(photo.width_px, photo.height_px)
     chosen = choose_faces(faces, face, f"the photo {photo.name}", searched)
     return tuple(observe_face(photo, one, size_px) for one in chosen)
 
 
 def observe_face(
-    photo: Photo, face: DetectedFace, size_px: int = DEFAULT_SIZE_PX, margin: float = CROP_MARGIN
+    photo: Photo,
+    face: DetectedFace | Box,
+    size_px: int = DEFAULT_SIZE_PX,
+    margin: float = CROP_MARGIN,
 ) -> Observation:
-    """The observation of a face that has been detected.
+    """The observation of a face that has been detected, or of what lies in a box.
 
     Args:
         photo: where it was found.
-        face: as the detector sees it.
+        face: as the detector sees it; of a box nothing is known but where it is.
         size_px: side of the square crop that is fitted.
         margin: side of the crop in units of the longer side of the points' box.
     """
-    crop = extract_crop(photo, crop_around(face.points_px, size_px, margin), size_px)
+    seen = Detection(*GIVEN_BOX, _corners(face)) if isinstance(face, tuple) else _seen(face)
+    crop = extract_crop(photo, crop_around(seen.points_px, size_px, margin), size_px)
     skin = skin_probability(linear_to_srgb(crop.image_linear))
     return Observation(
         name=photo.name,
@@ -148,8 +157,26 @@ def observe_face(
         image_linear=crop.image_linear,
         inside=crop.inside,
         skin=torch.where(crop.inside, skin, torch.zeros_like(skin)),
-        detections={MEDIAPIPE: Detection(MEDIAPIPE, MEDIAPIPE_POINTS, face.points_px)},
-        blendshapes=face.blendshapes,
-        blendshape_names=face.blendshape_names,
-        T_cam_canonical=face.T_cam_canonical,
+        detections={seen.source: seen},
+        **_scores(face),
     )
+
+
+def _seen(face: DetectedFace) -> Detection:
+    return Detection(MEDIAPIPE, MEDIAPIPE_POINTS, face.points_px)
+
+
+def _corners(box: Box) -> Float[Tensor, "2 2"]:
+    return torch.tensor(box).reshape(2, 2)
+
+
+def _scores(face: DetectedFace | Box) -> dict[str, Any]:
+    """Of the expression and the pose, where MediaPipe saw a face."""
+    if isinstance(face, tuple):
+        return {
+            "blendshapes": torch.zeros(0),
+            "blendshape_names": (),
+            "T_cam_canonical": torch.eye(4),
+        }
+    names = ("blendshapes", "blendshape_names", "T_cam_canonical")
+    return {name: getattr(face, name) for name in names}

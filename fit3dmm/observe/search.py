@@ -12,7 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from fit3dmm.observe.consistency import mesh_misfit
-from fit3dmm.observe.face import TURNS, DetectedFace, Turn, overlap, same_place, without_repetitions
+from fit3dmm.observe.face import (
+    TURNS,
+    DetectedFace,
+    Turn,
+    box_overlap,
+    overlap,
+    same_place,
+    without_repetitions,
+)
 from fit3dmm.observe.window import Window, square, squares, view, whole
 
 Look = Callable[[np.ndarray], list[DetectedFace]]
@@ -79,18 +87,21 @@ class _Searcher:
 
     def _turned(self, face: DetectedFace, turns: tuple[Turn, ...]) -> list[DetectedFace]:
         """What is where a face is, by close looks in some turns, the best of each."""
-        left, top, right, bottom = face.box_px
-        side = max(32, int(_CLOSE_SIDE * face.size_px))
-        window = square((left + right) / 2, (top + bottom) / 2, side)
         found = []
         for turn_deg in turns:
-            here = [
-                one
-                for one in self._faces_of(window, _CLOSE_PX, turn_deg)
-                if overlap(one, face) > _STILL_THERE
-            ]
+            looked = self.close_look(face.box_px, turn_deg)
+            here = [one for one in looked if overlap(one, face) > _STILL_THERE]
             found += sorted(here, key=lambda one: -overlap(one, face))[:1]
         return found
+
+    def close_look(
+        self, box_px: tuple[float, float, float, float], turn_deg: Turn
+    ) -> list[DetectedFace]:
+        """Faces in a square about a box."""
+        left, top, right, bottom = box_px
+        side = max(32, int(_CLOSE_SIDE * max(right - left, bottom - top)))
+        window = square((left + right) / 2, (top + bottom) / 2, side)
+        return self._faces_of(window, _CLOSE_PX, turn_deg)
 
     def _faces_of(self, window: Window, longest_px: int, turn_deg: Turn) -> list[DetectedFace]:
         seen = view(self.pixels, window, longest_px, turn_deg)
@@ -129,6 +140,27 @@ def search(
 def first_look(pixels: np.ndarray, look: Look) -> tuple[DetectedFace, ...]:
     """What a single look at the whole picture shows, as it comes."""
     return tuple(without_repetitions(_Searcher(pixels, look).first_look()))
+
+
+def look_in_box(
+    pixels: np.ndarray, look: Look, box_px: tuple[float, float, float, float]
+) -> DetectedFace | None:
+    """The face in a box, by close looks in all four turns, where the detector is sure of one.
+
+    Args:
+        pixels: (height, width, 3) bytes.
+        look: gives the faces that the detector sees in a picture.
+        box_px: left, top, right and bottom of the face.
+    """
+    searcher = _Searcher(pixels, look)
+    faces = [
+        face
+        for turn_deg in TURNS
+        for face in searcher.close_look(box_px, turn_deg)
+        if box_overlap(face.box_px, box_px) > _STILL_THERE
+    ]
+    sure = [face for face in faces if mesh_misfit(face) <= _FACE_MISFIT]
+    return min(sure, key=mesh_misfit, default=None)
 
 
 def describe_search(width: int, height: int) -> str:

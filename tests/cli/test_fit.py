@@ -223,12 +223,23 @@ def test_one_bad_photo_does_not_stop_the_others(tmp_path, quick, capfd):
         (("--focal", "nan"), "focal length must be a number of px"),
         (("--texture-size", "8"), "texture must be 64..8192 px, got 8"),
         (("--face", "0"), "there is no face 0"),
+        (("--box", "90", "10", "20", "80"), "right must be more than left"),
+        (("--box", "9", "10", "20", "80", "--face", "2"), "not both"),
     ],
 )
 def test_bad_settings_get_a_sentence(arguments, sentence, tmp_path, capfd):
     out = tmp_path / "out"
     assert main(["fit", PORTRAIT, "--out", str(out), *arguments]) == 2
     assert sentence in capfd.readouterr().err
+    assert not out.exists()
+
+
+def test_a_box_is_for_one_photo(tmp_path, capfd):
+    other = shutil.copy(PORTRAIT, tmp_path / "other.png")
+    out = tmp_path / "out"
+    box = ("--box", "160", "50", "290", "190")
+    assert main(["fit", PORTRAIT, str(other), "--out", str(out), *box]) == 2
+    assert "A box is for one photo" in capfd.readouterr().err
     assert not out.exists()
 
 

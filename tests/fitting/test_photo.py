@@ -1,14 +1,19 @@
 """A real photo with the model that ships: what a stranger's first run gives."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
-from fit3dmm.fitting import FitConfig, fit, fit_faces, prepare
+from fit3dmm.fitting import FitConfig, fit, fit_faces, fit_observation, prepare
+from fit3dmm.fitting.look import seen_by_network
+from fit3dmm.fitting.pipeline import as_prepared
+from fit3dmm.geometry.rotation import rotation_matrix, rotation_vector
 from fit3dmm.model.files import load_model
-from fit3dmm.observe import FaceDetector, photo_from_array, read_photo
+from fit3dmm.observe import FaceDetector, observe_face, photo_from_array, read_photo
 from tests.shared_data import shared
 
 FLIP = torch.tensor([-1.0, 1.0, 1.0])
@@ -97,6 +102,33 @@ def test_given_focal_length_is_kept(prepared, detector, astronaut):
     result = fit(astronaut, prepared, FitConfig(focal_px=900.0), detector=detector)
     assert result.focal_px == pytest.approx(900)
     assert result.focal_sigma_px == 0
+
+
+def test_the_network_sees_a_face_that_only_a_box_tells_of(result, astronaut):
+    prepared = as_prepared("commons", FitConfig())
+    left, top, right, bottom = (160.0, 50.0, 290.0, 190.0)
+    told = observe_face(astronaut, (left, top, right, bottom))
+    seen = seen_by_network(told, astronaut, prepared, FitConfig())
+    alone = fit_observation(seen, prepared, FitConfig())
+    assert alone.quality.verdict == "good"
+    apart = rotation_matrix(alone.scene.pose.rotation_rad).mT @ rotation_matrix(
+        result.scene.pose.rotation_rad
+    )
+    assert rotation_vector(apart).norm() < 0.18
+    a, b = (
+        one.scene.camera.project(
+            one.scene.pose.T_cam_model
+            @ prepared.model.landmarks_mm("ibug68", one.scene.coefficients)
+        )
+        for one in (alone, result)
+    )
+    assert (a - b).norm(dim=1).mean() < 2.5  # of 130 px
+
+
+def test_a_box_without_a_face_needs_a_network(prepared, detector, astronaut):
+    blind = replace(prepared, regressor=None)
+    with pytest.raises(InputError, match=r"no face in the given box .* has none"):
+        fit(astronaut, blind, face=(10.0, 300.0, 120.0, 420.0), detector=detector)
 
 
 def test_several_faces_are_fitted_each(prepared, detector, astronaut):

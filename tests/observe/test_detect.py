@@ -74,6 +74,39 @@ def test_several_faces_are_listed_and_chosen(detector, astronaut):
         choose_faces(faces, 3, "it")
 
 
+def test_a_box_says_which_face_and_where_it_is(detector, astronaut):
+    picture = _canvas(astronaut, [(40, 60, 360), (480, 300, 300)])
+    photo = photo_from_array(picture)
+    second = detector.detect(photo)[1]
+    left, top, right, bottom = second.box_px
+    (seen,) = observe(photo, face=(left, top, right, bottom), detector=detector)
+    assert (seen.detection().points_px - second.points_px).norm(dim=1).mean() < 3
+    # With the picture on its side, by a quarter turn from x to -y.
+    turned = photo_from_array(np.ascontiguousarray(np.rot90(picture)))
+    (seen,) = observe(turned, face=(top, 900 - right, bottom, 900 - left), detector=detector)
+    x, y = second.points_px.unbind(1)
+    wanted = torch.stack([y, 900 - x], 1)
+    assert (seen.detection().points_px - wanted).norm(dim=1).mean() < 3
+    # Where no face is seen the box is all that is known.
+    (unseen,) = observe(photo, face=(600.0, 20.0, 700.0, 130.0), detector=detector)
+    assert list(unseen.detections) == ["box"]
+    middle = unseen.T_crop_photo @ torch.tensor([[650.0, 75.0]])
+    assert torch.allclose(middle, torch.full((1, 2), 112.0), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("box", "sentence"),
+    [
+        ((300.0, 10.0, 200.0, 90.0), "right must be more than left"),
+        ((10.0, 10.0, float("nan"), 90.0), "left, top, right and bottom of a face in px"),
+        ((900.0, 10.0, 990.0, 90.0), "does not lie in the photo, which has 512 x 512 px"),
+    ],
+)
+def test_a_box_that_holds_no_face_ends_with_a_sentence(box, sentence, detector, astronaut):
+    with pytest.raises(InputError, match=sentence):
+        observe(astronaut, face=box, detector=detector)
+
+
 def test_no_face_ends_with_a_sentence_that_says_what_was_searched(detector):
     noise = np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8)
     sentence = r"No face was found in the photo noise \(400 x 300 px, .* down to 300 px, .* 48 px"
