@@ -13,6 +13,7 @@ from fit3dmm.export.depth import DepthMap
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.geometry.rotation import angles_of_rotation, rotation_matrix
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.detection import GIVEN_BOX
 
 FORMAT = "fit3dmm-summary"
 FORMAT_VERSION = 1
@@ -37,6 +38,7 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
             "width_px": result.observation.photo_width_px,
             "height_px": result.observation.photo_height_px,
             "upright_turn_deg": result.observation.upright_turn_deg,
+            "seen_by": [name for name in result.observation.detections if name != GIVEN_BOX[0]],
         },
         "model": {
             "name": result.model.name,

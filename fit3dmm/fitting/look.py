@@ -1,19 +1,26 @@
 """What a photo shows: MediaPipe finds the face, and the model's own network looks at it again."""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.prepared import PreparedModel
-from fit3dmm.observe.choice import FaceChoice
+from fit3dmm.observe.choice import Box, FaceChoice
 from fit3dmm.observe.detect import FaceDetector
 from fit3dmm.observe.detection import MEDIAPIPE, NETWORK, Detection
-from fit3dmm.observe.observation import Observation, observe
+from fit3dmm.observe.observation import Observation, observe, observe_face
 from fit3dmm.observe.photo import Photo
 from fit3dmm.observe.predicted import Predicted
 from fit3dmm.regress.network import SIGMAS
-from fit3dmm.regress.prediction import Prediction, predict
+from fit3dmm.regress.prediction import FACE_POINTS, Prediction, predict
 from fit3dmm.unknowns import values_of
+
+_USUAL_ERROR = 0.015
+"""Of MediaPipe's points, in units of the face's longer side."""
+_MOST_APART = 3.0
+"""Mean squared distance of two detectors' points, in sigmas of both, beyond which one is wrong."""
 
 
 def look(
@@ -52,6 +59,9 @@ def seen_by_network(
 ) -> Observation:
     """The observation with what the model's network sees; as it is where there is none.
 
+    Where MediaPipe saw no face, or sees it clearly elsewhere, the network alone counts, and the
+    crop is taken anew around its points.
+
     Args:
         observation: of a face that was found.
         photo: where it was found.
@@ -70,7 +80,39 @@ def seen_by_network(
     )
     point_set = "+".join(regressor.info.point_sets)
     seen = Detection(NETWORK, point_set, prediction.points_px, prediction.covariance_px2)
+    known = NETWORK in prepared.detectors and seen.has_mediapipe_points
+    if known and not _agree(observation.detections.get(MEDIAPIPE), seen):
+        observation = observe_face(photo, _box(_face_of(seen)), observation.size_px)
     return observation.seen_by(seen).replace(predicted=_predicted(prediction))
+
+
+def _agree(other: Detection | None, network: Detection) -> bool:
+    """Whether another detector sees the face about where the network does.
+
+    In near profiles, and where a cheek looks like a face to it, MediaPipe's points lie anywhere.
+    The mean squared distance in sigmas tells: on 232 upright portraits it was 2.1 at most, and in
+    the five photos beyond 3 that were looked at, turned by 50 degrees and more, the network was
+    right.
+    """
+    if other is None:
+        return False
+    face_px = _face_of(network)
+    apart_px = other.points_px[: len(face_px)] - face_px
+    size_px = (face_px.amax(0) - face_px.amin(0)).max()
+    usual_px2 = (_USUAL_ERROR * size_px) ** 2 * torch.eye(2).to(face_px)
+    assert network.covariance_px2 is not None
+    covariance_px2 = network.covariance_px2[: len(face_px)] + usual_px2
+    weighed = torch.linalg.solve(covariance_px2, apart_px[..., None])[..., 0]
+    return bool((apart_px * weighed).sum(-1).mean() < _MOST_APART)
+
+
+def _face_of(network: Detection) -> Float[Tensor, "468 2"]:
+    return network.points_px[:FACE_POINTS]
+
+
+def _box(points_px: Float[Tensor, "points 2"]) -> Box:
+    left, top, right, bottom = torch.cat([points_px.amin(0), points_px.amax(0)]).tolist()
+    return left, top, right, bottom
 
 
 def _predicted(prediction: Prediction) -> Predicted:

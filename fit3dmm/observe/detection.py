@@ -33,6 +33,11 @@ class Detection(TensorRecord):
     covariance_px2: Float[Tensor, "points 2 2"] | None = None
     """Of each point's error, where the detector tells of it."""
 
+    @property
+    def has_mediapipe_points(self) -> bool:
+        """Whether the first points are MediaPipe's."""
+        return self.point_set.split("+")[0] == MEDIAPIPE_POINTS
+
     def __post_init__(self) -> None:
         if not self.source or "/" in self.source:
             raise InputError(

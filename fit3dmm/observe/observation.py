@@ -16,8 +16,8 @@ from fit3dmm.geometry.transform import Similarity
 from fit3dmm.observe.choice import Box, FaceChoice, check_box, choose_faces
 from fit3dmm.observe.crop import crop_around, extract_crop
 from fit3dmm.observe.detect import FaceDetector
-from fit3dmm.observe.detection import GIVEN_BOX, MEDIAPIPE, MEDIAPIPE_POINTS, Detection
-from fit3dmm.observe.face import DetectedFace, Turn, turn_to_upright
+from fit3dmm.observe.detection import GIVEN_BOX, MEDIAPIPE, MEDIAPIPE_POINTS, NETWORK, Detection
+from fit3dmm.observe.face import N_POINTS, DetectedFace, Turn, turn_to_upright
 from fit3dmm.observe.photo import Photo
 from fit3dmm.observe.predicted import Predicted
 from fit3dmm.observe.search import describe_search
@@ -70,15 +70,18 @@ class Observation(TensorRecord):
     @property
     def upright_turn_deg(self) -> Turn:
         """The quarter turn of the photo, clockwise, that brings the face nearest to upright, as far
-        as MediaPipe saw it."""
-        seen = self.detections.get(MEDIAPIPE)
-        return 0 if seen is None else turn_to_upright(seen.points_px)
+        as points were seen."""
+        points_px = self.face_points_px
+        return turn_to_upright(points_px) if len(points_px) == N_POINTS else 0
 
     @property
     def face_points_px(self) -> Float[Tensor, "points 2"]:
-        """Those of MediaPipe, or else of the first other detector, in `photo` pixels."""
+        """MediaPipe's, as it saw them or else as the network did, or else those of the first other
+        detector, in `photo` pixels."""
         first = next(iter(self.detections.values()))
-        return self.detections.get(MEDIAPIPE, first).points_px
+        network = self.detections.get(NETWORK, first)
+        seen = self.detections.get(MEDIAPIPE, network)
+        return seen.points_px[:N_POINTS] if seen.has_mediapipe_points else seen.points_px
 
     def detection(self, source: str = MEDIAPIPE) -> Detection:
         """What a detector saw.

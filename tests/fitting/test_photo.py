@@ -13,7 +13,8 @@ from fit3dmm.fitting.look import seen_by_network
 from fit3dmm.fitting.pipeline import as_prepared
 from fit3dmm.geometry.rotation import rotation_matrix, rotation_vector
 from fit3dmm.model.files import load_model
-from fit3dmm.observe import FaceDetector, observe_face, photo_from_array, read_photo
+from fit3dmm.observe import FaceDetector, detect_faces, observe_face, photo_from_array, read_photo
+from fit3dmm.observe.detection import MEDIAPIPE, NETWORK
 from tests.shared_data import shared
 
 FLIP = torch.tensor([-1.0, 1.0, 1.0])
@@ -123,6 +124,20 @@ def test_the_network_sees_a_face_that_only_a_box_tells_of(result, astronaut):
         for one in (alone, result)
     )
     assert (a - b).norm(dim=1).mean() < 2.5  # of 130 px
+
+
+def test_a_detector_that_looked_elsewhere_is_left_out(result, astronaut):
+    prepared = as_prepared("commons", FitConfig())
+    (face,) = detect_faces(astronaut)
+    kept = seen_by_network(observe_face(astronaut, face), astronaut, prepared, FitConfig())
+    assert list(kept.detections) == [MEDIAPIPE, NETWORK]
+    astray = observe_face(astronaut, face.placed(0.8, 90.0, 40.0))
+    alone = seen_by_network(astray, astronaut, prepared, FitConfig())
+    assert MEDIAPIPE not in alone.detections
+    assert alone.upright_turn_deg == kept.upright_turn_deg == 0
+    # The crop is about the face again.
+    a, b = (one.T_crop_photo @ face.points_px for one in (alone, kept))
+    assert (a - b).norm(dim=1).mean() < 0.05 * 224
 
 
 def test_a_box_without_a_face_needs_a_network(prepared, detector, astronaut):
