@@ -7,18 +7,20 @@ from torch import Tensor
 from fit3dmm._errors import InputError
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.prepared import PreparedModel
-from fit3dmm.observe.choice import Box, FaceChoice
+from fit3dmm.observe.choice import FaceChoice, NoFaceError
 from fit3dmm.observe.detect import FaceDetector
-from fit3dmm.observe.detection import MEDIAPIPE, NETWORK, Detection
+from fit3dmm.observe.detection import GIVEN_BOX, MEDIAPIPE, NETWORK, Detection
 from fit3dmm.observe.observation import Observation, observe, observe_face
 from fit3dmm.observe.photo import Photo
 from fit3dmm.observe.predicted import Predicted
 from fit3dmm.regress.network import SIGMAS
 from fit3dmm.regress.prediction import FACE_POINTS, Prediction, predict
+from fit3dmm.regress.search import MOST_DOUBT, doubt, face_box, find_face
 from fit3dmm.unknowns import values_of
 
 _USUAL_ERROR = 0.015
 """Of MediaPipe's points, in units of the face's longer side."""
+_THE_FIRST: tuple[FaceChoice, ...] = ("only", "largest", "all", 1)
 _MOST_APART = 3.0
 """Mean squared distance of two detectors' points, in sigmas of both, beyond which one is wrong."""
 
@@ -32,6 +34,8 @@ def look(
 ) -> tuple[Observation, ...]:
     """Find faces in a photo, as `observe` does, and show them to the network if there is one.
 
+    Where MediaPipe sees no face the network looks for one, too: it knows profiles.
+
     Args:
         photo: where to look.
         prepared: the model, with its network.
@@ -43,9 +47,17 @@ def look(
     Raises:
         InputError: no face, no such face, or several where one was meant.
     """
-    found = observe(photo, config.size_px, face, detector)
-    sighted = prepared.regressor is not None and config.uses_network
-    if not sighted and any(MEDIAPIPE not in one.detections for one in found):
+    regressor = prepared.regressor if config.uses_network else None
+    try:
+        found = observe(photo, config.size_px, face, detector)
+    except NoFaceError:
+        if regressor is None or face not in _THE_FIRST:
+            raise
+        box = find_face(regressor.network, photo, regressor.info.size_px)
+        if box is None:
+            raise
+        found = (observe_face(photo, box, config.size_px),)
+    if regressor is None and any(MEDIAPIPE not in one.detections for one in found):
         raise InputError(
             f"MediaPipe sees no face in the given box of {photo.name}, and no network looks there: "
             f"the model {prepared.model.info.name} has none or the settings leave it out. Give the "
@@ -78,11 +90,16 @@ def seen_by_network(
         regressor.info.size_px,
         config.focal_px or observation.exif_focal_px,
     )
+    if not observation.detections.keys() - {GIVEN_BOX[0]} and doubt(prediction) > MOST_DOUBT:
+        raise InputError(
+            f"No face was found in the given box of {photo.name}: give the left, top, right and "
+            "bottom of a face from brows to chin in px of the upright photo."
+        )
     point_set = "+".join(regressor.info.point_sets)
     seen = Detection(NETWORK, point_set, prediction.points_px, prediction.covariance_px2)
     known = NETWORK in prepared.detectors and seen.has_mediapipe_points
     if known and not _agree(observation.detections.get(MEDIAPIPE), seen):
-        observation = observe_face(photo, _box(_face_of(seen)), observation.size_px)
+        observation = observe_face(photo, face_box(prediction), observation.size_px)
     return observation.seen_by(seen).replace(predicted=_predicted(prediction))
 
 
@@ -108,11 +125,6 @@ def _agree(other: Detection | None, network: Detection) -> bool:
 
 def _face_of(network: Detection) -> Float[Tensor, "468 2"]:
     return network.points_px[:FACE_POINTS]
-
-
-def _box(points_px: Float[Tensor, "points 2"]) -> Box:
-    left, top, right, bottom = torch.cat([points_px.amin(0), points_px.amax(0)]).tolist()
-    return left, top, right, bottom
 
 
 def _predicted(prediction: Prediction) -> Predicted:

@@ -11,6 +11,10 @@ Box = tuple[float, float, float, float]
 FaceChoice = Literal["only", "largest", "all"] | int | Box
 
 
+class NoFaceError(InputError):
+    """A photo shows no face that MediaPipe sees."""
+
+
 def choose_faces(
     faces: tuple[DetectedFace, ...], choice: FaceChoice, label: str, searched: str = ""
 ) -> tuple[DetectedFace, ...]:
@@ -28,7 +32,7 @@ def choose_faces(
     """
     if not faces:
         how = f" {searched}" if searched else ""
-        raise InputError(
+        raise NoFaceError(
             f"No face was found in {label}{how}: give a photo in which eyes, nose and mouth are "
             "seen and the head is not turned beyond a profile, or say where the face is with a box."
         )

@@ -9,12 +9,14 @@ import torch
 from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
 from fit3dmm.fitting import FitConfig, fit, fit_faces, fit_observation, prepare
-from fit3dmm.fitting.look import seen_by_network
+from fit3dmm.fitting.look import look, seen_by_network
 from fit3dmm.fitting.pipeline import as_prepared
 from fit3dmm.geometry.rotation import rotation_matrix, rotation_vector
 from fit3dmm.model.files import load_model
 from fit3dmm.observe import FaceDetector, detect_faces, observe_face, photo_from_array, read_photo
 from fit3dmm.observe.detection import MEDIAPIPE, NETWORK
+from fit3dmm.observe.face import box_overlap
+from fit3dmm.regress.search import find_face
 from tests.shared_data import shared
 
 FLIP = torch.tensor([-1.0, 1.0, 1.0])
@@ -138,6 +140,28 @@ def test_a_detector_that_looked_elsewhere_is_left_out(result, astronaut):
     # The crop is about the face again.
     a, b = (one.T_crop_photo @ face.points_px for one in (alone, kept))
     assert (a - b).norm(dim=1).mean() < 0.05 * 224
+
+
+def test_the_network_finds_what_it_is_sure_of(astronaut):
+    prepared = as_prepared("commons", FitConfig())
+    assert prepared.regressor is not None
+    network, size_px = prepared.regressor.network, prepared.regressor.info.size_px
+    around = np.ascontiguousarray(astronaut.pixels_srgb[:250, 100:350].numpy())
+    box = find_face(network, photo_from_array(around), size_px)
+    assert box is not None
+    (face,) = detect_faces(astronaut)
+    assert box_overlap(tuple(x + 100 * (k % 2 == 0) for k, x in enumerate(box)), face.box_px) > 0.7
+    with pytest.raises(InputError, match="No face was found in the given box"):
+        look(astronaut, prepared, FitConfig(), face=(10.0, 300.0, 120.0, 420.0))
+
+
+def test_a_profile_that_mediapipe_does_not_see_is_found():
+    photo = read_photo(shared("lee_perry_smith") / "lps_f700_yaw-60_light0.png")
+    (seen,) = look(photo, as_prepared("commons", FitConfig()), FitConfig())
+    assert seen.detections.keys() == {"box", NETWORK}
+    # The tip of the nose and the outer corner of the eye, read off the picture.
+    wanted = torch.tensor([[129.0, 330.0], [254.0, 270.0]])
+    assert (seen.face_points_px[[4, 263]] - wanted).norm(dim=1).max() < 12  # of 350 px
 
 
 def test_a_box_without_a_face_needs_a_network(prepared, detector, astronaut):
