@@ -9,7 +9,7 @@ import torch
 
 from fit3dmm._threads import torch_threads
 from fit3dmm.export.depth import depth_map, write_depth
-from fit3dmm.export.glb import write_glb
+from fit3dmm.export.glb import face_glb
 from fit3dmm.export.mark import PhotoIdentity, place_digest, same_in_any_locale
 from fit3dmm.export.mesh import neutral_mesh, posed_mesh, write_material, write_textured_obj
 from fit3dmm.export.outputs import ALL, OUTPUTS
@@ -173,9 +173,8 @@ def _write_textured(
         return
     fitted = result.scene.coefficients
     shown = fitted if expression == "fitted" else fitted.neutral()
-    write_glb(model, shown, png, folder / GLB)
+    glb = face_glb(model, shown, png)
+    if GLB in files:
+        write_bytes(glb, folder / GLB)
     if REPORT in files:
-        glb = (folder / GLB).read_bytes()
         write_report(result, model, photo, baked, glb, folder / REPORT)
-    if GLB not in files:
-        (folder / GLB).unlink()

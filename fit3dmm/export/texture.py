@@ -20,14 +20,16 @@ from fit3dmm.export.iris import IrisSettings, iris_change
 from fit3dmm.export.occlusion import OcclusionSettings, beside_lips, occluded
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.smoothing import feathered, ramp
-from fit3dmm.export.texels import in_texels, padded, texel_fragments
+from fit3dmm.export.texels import in_texels, padded, texel_bands
 from fit3dmm.export.tint import TintSettings, smooth_tint
 from fit3dmm.export.view import PhotoView, view_of_face
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.model.surface import Surface
 from fit3dmm.observe.photo import Photo
 from fit3dmm.render.backend import choose_backend
 from fit3dmm.render.depth import posed
+from fit3dmm.render.fragments import Fragments
 from fit3dmm.scene import Scene
 
 MIN_SIZE_PX, MAX_SIZE_PX = 64, 8192
@@ -121,15 +123,31 @@ def bake_texture(
         expected = albedo * layer.tint.exp() * layer.light_linear
         change = iris_change(model, view, points_px, layer.points_cam_mm, expected, settings.iris)
         albedo = albedo * change.exp()
-    mirrored = _mirrored(layer, model.surface.mirror)
-    fragments = texel_fragments(model.surface, size_px)
+    layers = (_mirrored(layer, model.surface.mirror), layer)
+    pixels = np.zeros((size_px, size_px, 3), np.uint8)
+    covered = np.zeros((size_px, size_px), bool)
+    for band in texel_bands(model.surface, size_px):
+        colours = _texels(band.fragments, model.surface, view, albedo, layers)
+        pixels[band.rows] = srgb_bytes(colours)
+        covered[band.rows] = band.fragments.covered[0].cpu().numpy()
+    return padded(pixels, covered)
+
+
+def _texels(
+    fragments: Fragments,
+    surface: Surface,
+    view: PhotoView,
+    albedo: Float[Tensor, "vertices 3"],
+    layers: tuple[Layer, Layer],
+) -> Float[Tensor, "rows columns 3"]:
+    """Linear colours of the texels that show the fragments; the last layer lies on top."""
 
     def flat(values: Tensor) -> Tensor:
-        return in_texels(values, model.surface, fragments)
+        return in_texels(values, surface, fragments)
 
-    tint = flat(layer.tint)
+    tint = flat(layers[-1].tint)
     texture = flat(albedo) * tint.exp()
-    for one in (mirrored, layer):
+    for one in layers:
         values = torch.cat([one.points_cam_mm, one.light_linear, one.tint, one.weight[:, None]], 1)
         points, light, own_tint, weight = flat(values).split([3, 3, 3, 1], -1)
         # Texels without surface have no depth to project with.
@@ -138,9 +156,7 @@ def bake_texture(
             _BLACK_LINEAR
         )
         texture = texture + weight * (colour * (tint - own_tint).exp() - texture)
-    covered = fragments.covered[0].cpu().numpy()
-    filled = padded(texture.detach().cpu().numpy(), covered)
-    return srgb_bytes(torch.from_numpy(filled))
+    return texture
 
 
 def _seen(
