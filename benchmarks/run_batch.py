@@ -76,9 +76,7 @@ def _batch(photos: Sequence[Path], place: Path, jobs: int) -> Iterator[Metric]:
     fit = [*_COMMAND, "fit", *map(str, photos), "--out", str(place / "many"), "--jobs", str(jobs)]
     wall, processor = _seconds(fit)
     yield time_metric(f"batch of {len(photos)}, a photo", [wall / len(photos)])
-    yield time_metric(
-        f"batch of {len(photos)}, a photo, processor", [processor / len(photos)]
-    )
+    yield time_metric(f"batch of {len(photos)}, a photo, processor", [processor / len(photos)])
 
 
 def _large_texture(result: Path, photo: Path) -> Iterator[Metric]:

@@ -36,3 +36,23 @@ def face_glb(model: MorphableModel, coefficients: Coefficients, texture_png: byt
     from fit3dmm.export.gltf.document import gltf_document
 
     return b"".join(gltf_document(make_avatar(model, coefficients), texture_png).save_to_bytes())
+
+
+def write_vrm(
+    model: MorphableModel, coefficients: Coefficients, texture_png: bytes, path: Path
+) -> None:
+    """Write the face of one person as VRM 1.0, on the joints of a body.
+
+    Args:
+        model: the one that was fitted.
+        coefficients: the person's; the expression becomes the weights of the morph targets.
+        texture_png: the base colour, an encoded sRGB picture.
+        path: of the file.
+
+    Raises:
+        InputError: the folder can't be written to.
+    """
+    from fit3dmm.export.gltf.vrm import vrm_document
+
+    document = vrm_document(make_avatar(model, coefficients), texture_png)
+    write_bytes(b"".join(document.save_to_bytes()), Path(path))
