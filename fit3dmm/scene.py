@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -103,13 +104,17 @@ class Scene(TensorRecord):
     def batch_shape(self) -> torch.Size:
         """The leading axes of the pictures that the scene makes."""
         c = self.coefficients
-        return torch.broadcast_shapes(
-            *(part.shape[:-1] for part in (c.identity, c.detail, c.expression, c.albedo)),
-            self.pose.rotation_rad.shape[:-1],
-            self.pose.translation_mm.shape[:-1],
-            self.camera.focal_px.shape,
-            self.camera.principal_point_px.shape[:-1],
-            self.lighting.irradiance_sh.shape[:-2],
+        parts = (c.identity, c.detail, c.expression, c.albedo)
+        # NumPy's, because torch's function of this name has its first user wait for all of SymPy.
+        return torch.Size(
+            np.broadcast_shapes(
+                *(part.shape[:-1] for part in parts),
+                self.pose.rotation_rad.shape[:-1],
+                self.pose.translation_mm.shape[:-1],
+                self.camera.focal_px.shape,
+                self.camera.principal_point_px.shape[:-1],
+                self.lighting.irradiance_sh.shape[:-2],
+            )
         )
 
     @classmethod

@@ -96,7 +96,7 @@ def test_parts_of_a_scene_broadcast() -> None:
 
 def test_parts_that_do_not_fit_are_an_error() -> None:
     scene = Scene.portrait(coefficients(5), 200, 300)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match="broadcast"):
         scene.replace(pose=Pose(torch.zeros(2, 3), torch.zeros(2, 3))).batch_shape  # noqa: B018
 
 

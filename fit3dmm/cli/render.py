@@ -52,7 +52,7 @@ class Render:
 
     What is not given is taken from the scene; a fit's has the size of its photo. For a model it is
     the mean face, frontal, at 600 mm, in studio light. The folder of a result gives its textured
-    head, frontal and square: as a PNG, or turning if the output is called .gif.
+    head, frontal and square: as a PNG, or turning if the output is called .gif or .mp4.
     """
 
     source: Annotated[str, tyro.conf.Positional] = SHIPPED

@@ -32,7 +32,7 @@ def render_face(command: "Render") -> None:
     red, green, blue = (round(255 * part) for part in command.background)
     background = f"rgb({red}, {green}, {blue})"
     size_px = _side(command.size_px)
-    if output.suffix.lower() == ".gif":
+    if output.suffix.lower() in (".gif", ".mp4"):
         if command.photo is not None:
             raise InputError("A turntable is of the head alone: leave out --photo, or name a .png.")
         face.turntable(output, size_px, background=background, pitch_deg=command.pitch_deg)

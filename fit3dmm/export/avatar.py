@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from fit3dmm._kept import kept
 from fit3dmm.export.morphs import MorphTarget, Movement, morph_target, movements, vertex_normals
 from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
 from fit3dmm.export.skeleton import Bone, bone_weights, bones
@@ -85,7 +86,7 @@ def make_avatar(model: MorphableModel, coefficients: Coefficients) -> Avatar:
         bone_weights=bone_weights(model, tuple(bone.name for bone in skeleton))[:n],
         movements=tuple(movements(model, coefficients, neutral_mm, n)),
     )
-    things = split_things(model, surface)
+    things = _things(model)
     return Avatar(
         info=model.info,
         parts=tuple(drawn.part(name, split) for name, split in things.items()),
@@ -93,6 +94,12 @@ def make_avatar(model: MorphableModel, coefficients: Coefficients) -> Avatar:
         visemes=visemes_of(model.expression_names),
         occlusion_roughness_png=occlusion_roughness_png(model),
     )
+
+
+@kept()
+def _things(model: MorphableModel) -> dict[str, SplitVertices]:
+    """The same for all people."""
+    return split_things(model, drawn_surface(model))
 
 
 def _unit(vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:

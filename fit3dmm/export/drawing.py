@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -49,10 +49,19 @@ class Drawing:
         return background_linear + self.face * (colour - background_linear)
 
 
-def draw(
-    model: MorphableModel, scene: Scene, texture: UInt8[np.ndarray, "size size 3"] | None
-) -> Drawing:
-    """Draw a scene with a texture in place of the model's albedo, or as clay without one."""
+@dataclass(frozen=True)
+class Sight:
+    """What each sample of a picture shows of a head, whatever its colours and its light."""
+
+    covered: Bool[Tensor, "fine_h fine_w"]
+    """Samples that show the head; what follows is of these alone."""
+    normals: Float[Tensor, "seen 3"]
+    face: Float[Tensor, "seen 1"]
+    uv: Float[Tensor, "seen 2"]
+
+
+def sight(model: MorphableModel, scene: Scene) -> Sight:
+    """What is seen of a scene's head."""
     points = posed(model, scene)
     wide = _scaled(scene.camera, float(_OVERSAMPLING))
     surface, backend = model.surface, choose_backend("auto", points.device)
@@ -60,16 +69,35 @@ def draw(
     fragments = backend.rasterise(clip, surface.triangles, wide.height_px, wide.width_px)
     vertices = torch.cat([backend.vertex_normals(points, surface.topology), _face(model)], 1)
     at_pixels = backend.interpolate(vertices[None], surface.triangles, fragments)[0]
-    normals, face = at_pixels.split([3, 1], -1)
+    uv = backend.interpolate(surface.uv[None], surface.uv_triangles, fragments)[0]
+    covered = fragments.covered[0]
+    normals, face = at_pixels[covered].split([3, 1], -1)
+    return Sight(covered, unit(normals), face, uv[covered])
+
+
+def draw(
+    model: MorphableModel,
+    scene: Scene,
+    texture: UInt8[np.ndarray, "size size 3"] | None,
+    seen: Sight | None = None,
+) -> Drawing:
+    """Draw a scene with a texture in place of the model's albedo, or as clay without one.
+
+    Args:
+        model: whose head it is.
+        scene: whose light it is in.
+        texture: base colour, sRGB.
+        seen: of the scene; worked out if left out.
+    """
+    seen = seen or sight(model, scene)
     if texture is None:
-        albedo = torch.full_like(normals, _CLAY_LINEAR)
+        albedo = torch.full_like(seen.normals, _CLAY_LINEAR)
     else:
-        uv = backend.interpolate(surface.uv[None], surface.uv_triangles, fragments)[0]
-        albedo = _sampled(srgb_to_linear(_tensor(texture)), uv) * _openness(model, uv)
-    irradiance = scene.lighting.irradiance_sh
-    lit = shade(albedo.flatten(0, 1), unit(normals).flatten(0, 1), irradiance).reshape(albedo.shape)
-    covered = fragments.covered[0][..., None].to(lit)
-    return Drawing(*(_averaged(values * covered) for values in (lit, torch.ones_like(face), face)))
+        albedo = _sampled(srgb_to_linear(_tensor(texture)), seen.uv) * _openness(model, seen.uv)
+    lit = shade(albedo, seen.normals, scene.lighting.irradiance_sh)
+    samples = lit.new_zeros(*seen.covered.shape, 5)
+    samples[seen.covered] = torch.cat([lit, torch.ones_like(seen.face), seen.face], 1)
+    return Drawing(*_averaged(samples).split([3, 1, 1], -1))
 
 
 def framed(
@@ -121,9 +149,7 @@ def _face(model: MorphableModel) -> Float[Tensor, "vertices 1"]:
     return model.regions["face"][:, None]
 
 
-def _openness(
-    model: MorphableModel, uv: Float[Tensor, "height width 2"]
-) -> Float[Tensor, "height width 1"]:
+def _openness(model: MorphableModel, uv: Float[Tensor, "seen 2"]) -> Float[Tensor, "seen 1"]:
     """How much of the light around reaches a place: little in the mouth."""
     with Image.open(io.BytesIO(occlusion_roughness_png(model))) as picture:
         shares = _tensor(np.asarray(picture.convert("RGB")))
@@ -131,19 +157,20 @@ def _openness(
 
 
 def _sampled(
-    texture: Float[Tensor, "size size 3"], uv: Float[Tensor, "height width 2"]
-) -> Float[Tensor, "height width 3"]:
+    texture: Float[Tensor, "size size 3"], uv: Float[Tensor, "seen 2"]
+) -> Float[Tensor, "seen 3"]:
     grid = (uv * 2 - 1) * uv.new_tensor([1.0, -1.0])
     picture = texture.permute(2, 0, 1)[None]
     seen = torch.nn.functional.grid_sample(
-        picture, grid[None], padding_mode="border", align_corners=False
+        picture, grid[None, None], padding_mode="border", align_corners=False
     )
-    return seen[0].permute(1, 2, 0)
+    return seen[0, :, 0].T
 
 
 def _averaged(values: Float[Tensor, "fine_h fine_w c"]) -> Float[Tensor, "h w c"]:
-    picture = values.permute(2, 0, 1)[None]
-    return torch.nn.functional.avg_pool2d(picture, _OVERSAMPLING)[0].permute(1, 2, 0)
+    n = _OVERSAMPLING
+    total = sum((values[k // n :: n, k % n :: n] for k in range(1, n * n)), start=values[::n, ::n])
+    return total / n**2
 
 
 def _tensor(pixels: UInt8[np.ndarray, "height width 3"]) -> Float[Tensor, "height width 3"]:

@@ -9,7 +9,7 @@ import torch
 
 from fit3dmm._threads import torch_threads
 from fit3dmm.export.depth import depth_map, write_depth
-from fit3dmm.export.glb import write_glb
+from fit3dmm.export.glb import face_glb, write_vrm
 from fit3dmm.export.mark import PhotoIdentity, place_digest, same_in_any_locale
 from fit3dmm.export.mesh import neutral_mesh, posed_mesh, write_material, write_textured_obj
 from fit3dmm.export.outputs import ALL, OUTPUTS
@@ -27,8 +27,9 @@ from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detection import MEDIAPIPE
 from fit3dmm.observe.photo import Photo, read_photo
 
-RECORD, SUMMARY, GLB, REPORT = "fit.h5", "fit.json", "face.glb", "report.html"
-_TEXTURED = frozenset({"texture.png", GLB, REPORT})
+RECORD, SUMMARY, REPORT = "fit.h5", "fit.json", "report.html"
+GLB, VRM = "face.glb", "face.vrm"
+_TEXTURED = frozenset({"texture.png", GLB, VRM, REPORT})
 AvatarExpression = Literal["neutral", "fitted"]
 """How an avatar looks when it is loaded: at rest, or as in the photo."""
 
@@ -169,13 +170,14 @@ def _write_textured(
     png = png_bytes(baked)
     if "texture.png" in files:
         write_bytes(png, folder / "texture.png")
-    if not files & {GLB, REPORT}:
-        return
     fitted = result.scene.coefficients
     shown = fitted if expression == "fitted" else fitted.neutral()
-    write_glb(model, shown, png, folder / GLB)
+    if VRM in files:
+        write_vrm(model, shown, png, folder / VRM)
+    if not files & {GLB, REPORT}:
+        return
+    glb = face_glb(model, shown, png)
+    if GLB in files:
+        write_bytes(glb, folder / GLB)
     if REPORT in files:
-        glb = (folder / GLB).read_bytes()
         write_report(result, model, photo, baked, glb, folder / REPORT)
-    if GLB not in files:
-        (folder / GLB).unlink()

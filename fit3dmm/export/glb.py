@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fit3dmm._files import atomic_path
 from fit3dmm.export.avatar import make_avatar
+from fit3dmm.export.picture import write_bytes
 from fit3dmm.model.morphable import Coefficients, MorphableModel
 
 
@@ -21,9 +21,38 @@ def write_glb(
     Raises:
         InputError: the folder can't be written to.
     """
+    write_bytes(face_glb(model, coefficients, texture_png), Path(path))
+
+
+def face_glb(model: MorphableModel, coefficients: Coefficients, texture_png: bytes) -> bytes:
+    """What `write_glb` writes.
+
+    Args:
+        model: the one that was fitted.
+        coefficients: the person's; the expression becomes the weights of the morph targets.
+        texture_png: the base colour, an encoded sRGB picture.
+    """
     # pygltflib takes a moment to load, and only who writes needs it.
     from fit3dmm.export.gltf.document import gltf_document
 
-    document = gltf_document(make_avatar(model, coefficients), texture_png)
-    with atomic_path(Path(path)) as temporary:
-        document.save_binary(str(temporary))
+    return b"".join(gltf_document(make_avatar(model, coefficients), texture_png).save_to_bytes())
+
+
+def write_vrm(
+    model: MorphableModel, coefficients: Coefficients, texture_png: bytes, path: Path
+) -> None:
+    """Write the face of one person as VRM 1.0, on the joints of a body.
+
+    Args:
+        model: the one that was fitted.
+        coefficients: the person's; the expression becomes the weights of the morph targets.
+        texture_png: the base colour, an encoded sRGB picture.
+        path: of the file.
+
+    Raises:
+        InputError: the folder can't be written to.
+    """
+    from fit3dmm.export.gltf.vrm import vrm_document
+
+    document = vrm_document(make_avatar(model, coefficients), texture_png)
+    write_bytes(b"".join(document.save_to_bytes()), Path(path))

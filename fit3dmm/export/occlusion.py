@@ -7,16 +7,31 @@ grey hair on dark skin, blond hair on fair skin and a bald head are told by the 
 A place is judged with its surroundings.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.distributions import MultivariateNormal
 
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.export.smoothing import averaged, ramp
 from fit3dmm.model.morphable import MorphableModel
+
+
+@dataclass(frozen=True)
+class _Normal:
+    """A normal distribution. torch's own has its first user wait for all of SymPy."""
+
+    mean: Float[Tensor, "k"]
+    factor: Float[Tensor, "k k"]
+    """Lower Cholesky factor of the covariance."""
+
+    def log_prob(self, values: Float[Tensor, "n k"]) -> Float[Tensor, "n"]:
+        """Logarithm of the density at each row."""
+        away = torch.linalg.solve_triangular(self.factor, (values - self.mean).T, upper=False)
+        size = len(self.mean) * math.log(2 * math.pi)
+        return -0.5 * (size + away.square().sum(0)) - self.factor.diagonal().log().sum()
 
 
 @dataclass(frozen=True)
@@ -153,7 +168,7 @@ def _typical_spread(
 
 def _kinds(
     skin: Float[Tensor, "n 3"], hair: Float[Tensor, "m 3"], settings: OcclusionSettings
-) -> tuple[MultivariateNormal, MultivariateNormal, MultivariateNormal]:
+) -> tuple[_Normal, _Normal, _Normal]:
     """The distributions of skin, hair and all else, from colours of the first two."""
     middle = skin.median(0).values
     spread = _typical_spread(skin, middle, settings)
@@ -169,9 +184,9 @@ def _kinds(
 
 def _normal(
     mean: Float[Tensor, "3"], covariance: Float[Tensor, "3 3"], least: tuple[float, float, float]
-) -> MultivariateNormal:
+) -> _Normal:
     floor = torch.diag(mean.new_tensor(least) ** 2)
-    return MultivariateNormal(mean, covariance + floor, validate_args=False)
+    return _Normal(mean, torch.linalg.cholesky(covariance + floor))
 
 
 def _opponent(log_rgb: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:

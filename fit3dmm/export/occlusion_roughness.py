@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from fit3dmm._kept import kept
 from fit3dmm.export.texels import in_texels, padded, texel_fragments
 from fit3dmm.model.morphable import MorphableModel
 
@@ -24,6 +25,7 @@ _TEETH_OPENNESS, _TEETH_ROUGHNESS = 0.6, 0.2
 _TONGUE_OPENNESS, _TONGUE_ROUGHNESS = 0.4, 0.3
 
 
+@kept()
 def occlusion_roughness_png(model: MorphableModel) -> bytes:
     """A texture as glTF has it: red for occlusion, green for roughness, on the model's UV map."""
     none = torch.zeros_like(model.regions["face"])

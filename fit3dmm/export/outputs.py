@@ -15,22 +15,25 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "overlay": ("overlay.png",),
     "depth": ("depth.npy", "face_mask.png"),
     "report": ("report.html",),
+    "vrm": ("face.vrm",),
 }
 """Files by the name of what they are."""
-ALL = tuple(OUTPUTS)
-FILES = tuple(dict.fromkeys(file for files in OUTPUTS.values() for file in files))
-"""Every file of a result."""
+_ASKED_FOR = ("vrm",)
+"""What few want, and large: `all` is without it."""
+ALL = tuple(name for name in OUTPUTS if name not in _ASKED_FOR)
+FILES = tuple(dict.fromkeys(file for name in ALL for file in OUTPUTS[name]))
+"""The files of a result where nobody says which."""
 
 
 def parse_outputs(text: str) -> tuple[str, ...]:
-    """Names of outputs, each once and in their own order, from `glb,json` or `all`.
+    """Names of outputs, each once and in their own order, from `glb,json`, `all` or `all,vrm`.
 
     Raises:
         InputError: there is no such output, or none is named.
     """
-    names = [name for name in text.replace(",", " ").split() if name]
-    if names == ["all"]:
-        return ALL
+    names = text.replace(",", " ").split()
+    if "all" in names:
+        names = [*ALL, *(name for name in names if name != "all")]
     for name in names:
         if name not in OUTPUTS:
             near = difflib.get_close_matches(name, OUTPUTS, n=1)

@@ -22,7 +22,7 @@ from fit3dmm._files import atomic_path, data_path
 from fit3dmm._version import __version__
 from fit3dmm.colour import srgb_to_linear
 from fit3dmm.export.depth import depth_map
-from fit3dmm.export.drawing import Drawing, draw
+from fit3dmm.export.drawing import Drawing, draw, sight
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.geometry.transform import Similarity
@@ -104,8 +104,9 @@ def _pictures(
     behind = extract_crop(photo, T_view_photo, _SIDE_PX).image_linear
     camera = result.scene.camera.cropped(T_view_photo, _SIDE_PX, _SIDE_PX)
     scene = result.scene.replace(camera=camera)
-    clay = draw(model, scene.replace(lighting=named_lights()["studio"]), None)
-    worn = draw(model, scene, texture)
+    seen = sight(model, scene)
+    clay = draw(model, scene.replace(lighting=named_lights()["studio"]), None, seen)
+    worn = draw(model, scene, texture, seen)
     light = {
         "photo": behind,
         "avatar": worn.face_over(behind),

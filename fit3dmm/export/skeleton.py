@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial import KDTree
 
+from fit3dmm._kept import kept
 from fit3dmm.model.morphable import Coefficients, MorphableModel
 
 _EYES = ("eye_left", "eye_right")
@@ -51,6 +52,7 @@ def bones(model: MorphableModel, coefficients: Coefficients) -> tuple[Bone, ...]
     return tuple(found)
 
 
+@kept()
 def bone_weights(
     model: MorphableModel, names: tuple[str, ...]
 ) -> Float[np.ndarray, "vertices bones"]:

@@ -4,7 +4,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fit3dmm._kept import kept
 from fit3dmm.geometry.smoothstep import smoothstep
+from fit3dmm.geometry.sparse import apply_sparse, sparse_matrix
 
 
 def ramp(values: Tensor, ends: tuple[float, float]) -> Tensor:
@@ -16,12 +18,23 @@ def averaged(
     values: Float[Tensor, "vertices c"], edges: Int[Tensor, "edges 2"], rounds: int
 ) -> Float[Tensor, "vertices c"]:
     """Each vertex takes the mean of its neighbours and itself, some times over."""
-    a, b = edges.long().unbind(-1)
-    one = torch.ones_like(values[:, :1])
-    count = one.index_add(0, a, one[b]).index_add(0, b, one[a])
+    sums, count = _sums(edges, len(values))
     for _ in range(rounds):
-        values = values.index_add(0, a, values[b]).index_add(0, b, values[a]) / count
+        values = apply_sparse(sums, values) / count
     return values
+
+
+@kept(most=1)
+def _sums(edges: Int[Tensor, "edges 2"], n: int) -> tuple[Tensor, Float[Tensor, "vertices 1"]]:
+    """The matrix that adds neighbours and self, and how many these are."""
+    here = torch.arange(n, device=edges.device)
+    a, b = edges.long().unbind(-1)
+    row, column = torch.cat([here, a, b]), torch.cat([here, b, a])
+    order = row.argsort(stable=True)
+    count = torch.bincount(row, minlength=n)
+    starts = torch.nn.functional.pad(count.cumsum(0), (1, 0))
+    ones = torch.ones(len(row), device=edges.device)
+    return sparse_matrix(starts, column[order], ones, (n, n)), count[:, None].float()
 
 
 def feathered(

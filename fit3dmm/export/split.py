@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int
 
+from fit3dmm._kept import kept
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.model.surface import Surface, build_surface
 
@@ -37,6 +38,7 @@ class SplitVertices:
     triangles: Int[np.ndarray, "triangles 3"]
 
 
+@kept()
 def drawn_surface(model: MorphableModel, level: int = LEVEL) -> Surface:
     """The model's surface, or a coarser one whose vertices are its first."""
     fine = model.surface

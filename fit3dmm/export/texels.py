@@ -1,42 +1,105 @@
 """Texture space: which point of the surface each texel shows, and colour beyond the islands."""
 
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int, Shaped
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
+from fit3dmm._kept import kept
 from fit3dmm.model.surface import Surface
 from fit3dmm.render.backend import choose_backend
 from fit3dmm.render.fragments import Fragments
 
+# A large texture is made in bands of rows, so that memory doesn't grow with it.
+_BAND_TEXELS = 2**20
+
+
+@dataclass(frozen=True)
+class Band:
+    """Some rows of a texture."""
+
+    rows: slice
+    fragments: Fragments
+    """What their texels show of the surface."""
+
 
 def texel_fragments(surface: Surface, size_px: int) -> Fragments:
     """The triangle and barycentrics at the centre of each texel; row 0 is the top, v = 1."""
+    return _fragments(surface, size_px, 0, size_px)
+
+
+def texel_bands(surface: Surface, size_px: int) -> Iterator[Band]:
+    """The rows of a texture from top to bottom, as many at a time as make a million texels.
+
+    What textures of up to 1024 px show is kept for the next.
+    """
+    if size_px**2 <= _BAND_TEXELS:
+        yield Band(slice(0, size_px), _kept_fragments(surface, size_px))
+        return
+    n_rows = _BAND_TEXELS // size_px
+    for first in range(0, size_px, n_rows):
+        last = min(first + n_rows, size_px)
+        yield Band(slice(first, last), _fragments(surface, size_px, first, last))
+
+
+@kept(most=2)
+def _kept_fragments(surface: Surface, size_px: int) -> Fragments:
+    return texel_fragments(surface, size_px)
+
+
+def _fragments(surface: Surface, size_px: int, first: int, last: int) -> Fragments:
+    """Rows `first` to `last - 1` of a texture."""
     u, v = surface.uv.unbind(-1)
     # A texture is a picture of the mesh laid flat: clip space with y down, w = 1 and no depth.
-    flat = torch.stack([2 * u - 1, 1 - 2 * v, torch.zeros_like(u), torch.ones_like(u)], -1)
+    y = 1 - 2 * v
+    if last - first < size_px:
+        y = (y + 1) * (size_px / (last - first)) - (2 * first / (last - first) + 1)
+    flat = torch.stack([2 * u - 1, y, torch.zeros_like(u), torch.ones_like(u)], -1)
     backend = choose_backend("auto", flat.device)
-    return backend.rasterise(flat[None], surface.uv_triangles, size_px, size_px)
+    return backend.rasterise(flat[None], surface.uv_triangles, last - first, size_px)
 
 
 def in_texels(
     values: Float[Tensor, "vertices c"], surface: Surface, fragments: Fragments
-) -> Float[Tensor, "size size c"]:
+) -> Float[Tensor, "rows columns c"]:
     """Vertex values at the texels, 0 where a texel shows no surface."""
     backend = choose_backend("auto", values.device)
     return backend.interpolate(values[None], surface.triangles, fragments)[0]
 
 
 def padded(
-    texture: Float[np.ndarray, "size size c"], covered: Bool[np.ndarray, "size size"]
-) -> Float[np.ndarray, "size size c"]:
+    texture: Shaped[np.ndarray, "size size c"], covered: Bool[np.ndarray, "size size"]
+) -> Shaped[np.ndarray, "size size c"]:
     """Every texel off the islands takes the colour of the nearest one on them.
 
     Otherwise a renderer that reads between texels, or at a smaller scale, draws dark seams.
     """
     if not covered.any():
         return texture
-    nearest = distance_transform_edt(~covered, return_distances=False, return_indices=True)
-    rows, columns = np.asarray(nearest)
-    return texture[rows, columns]
+    packed = np.packbits(covered).tobytes()
+    find = _nearest if covered.size > _BAND_TEXELS else _kept_nearest
+    rows, columns = find(packed, covered.shape)
+    filled = texture.copy()
+    filled[~covered] = texture[rows, columns]
+    return filled
+
+
+def _nearest(packed: bytes, shape: tuple[int, int]) -> Int[np.ndarray, "2 off"]:
+    """Row and column of the covered texel nearest to each that is not.
+
+    Args:
+        packed: a bit a texel, 1 where it is covered.
+        shape: rows and columns.
+    """
+    bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=shape[0] * shape[1])
+    off = bits.reshape(shape) == 0
+    nearest = distance_transform_edt(off, return_distances=False, return_indices=True)
+    return np.asarray(nearest)[:, off]
+
+
+_kept_nearest = functools.lru_cache(maxsize=2)(_nearest)

@@ -23,12 +23,13 @@ from fit3dmm._errors import InputError
 from fit3dmm.export.iris import IrisSettings, iris_change
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.smoothing import averaged
-from fit3dmm.export.texels import in_texels, padded, texel_fragments
+from fit3dmm.export.texels import in_texels, padded, texel_bands
 from fit3dmm.export.texture_layer import BLACK_LINEAR, Layer, layer_of, mirrored
 from fit3dmm.export.texture_layer import TextureSettings as TextureSettings
 from fit3dmm.export.view import PhotoView
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo
+from fit3dmm.render.fragments import Fragments
 from fit3dmm.scene import Scene
 
 MIN_SIZE_PX, MAX_SIZE_PX = 64, 8192
@@ -109,24 +110,50 @@ def bake_together(
     views, layers = [view for view, _ in seen], [layer for _, layer in seen]
     albedo = albedo * _iris_change(model, shown, seen, albedo, settings.iris).exp()
     tint = _common_tint(layers)
-    fragments = texel_fragments(model.surface, size_px)
+    mirror, edges = model.surface.mirror, model.surface.topology.edges
+    sides = [
+        _Side(
+            views, every, _shares(every, edges), torch.stack([one.weight for one in every]).amax(0)
+        )
+        for every in ([mirrored(layer, mirror) for layer in layers], layers)
+    ]
+    pixels = np.zeros((size_px, size_px, 3), np.uint8)
+    covered = np.zeros((size_px, size_px), bool)
+    for band in texel_bands(model.surface, size_px):
 
-    def flat(values: Tensor) -> Tensor:
-        return in_texels(values, model.surface, fragments)
+        def flat(values: Tensor, fragments: Fragments = band.fragments) -> Tensor:
+            return in_texels(values, model.surface, fragments)
 
-    flat_tint = flat(tint)
-    texture = flat(albedo) * flat_tint.exp()
-    mirror = model.surface.mirror
-    for every in ([mirrored(layer, mirror) for layer in layers], layers):
-        shares = _shares(every, model.surface.topology.edges)
-        weight = torch.stack([layer.weight for layer in every]).amax(0)
+        flat_tint = flat(tint)
+        colours = flat(albedo) * flat_tint.exp()
+        for side in sides:
+            colours = side.laid_over(colours, flat, flat_tint)
+        pixels[band.rows] = srgb_bytes(colours)
+        covered[band.rows] = band.fragments.covered[0].cpu().numpy()
+    return padded(pixels, covered)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """What the photos show of the vertices, or of their mirror images."""
+
+    views: Sequence[PhotoView]
+    layers: Sequence[Layer]
+    shares: Float[Tensor, "photos vertices"]
+    weight: Float[Tensor, "vertices"]
+    """How much of a vertex is seen at all."""
+
+    def laid_over(
+        self,
+        texture: Float[Tensor, "rows columns 3"],
+        flat: Callable[[Tensor], Tensor],
+        tint: Float[Tensor, "rows columns 3"],
+    ) -> Float[Tensor, "rows columns 3"]:
+        """The texture with what is seen in its place."""
         colour = torch.zeros_like(texture)
-        for view, layer, share in zip(views, every, shares, strict=True):
-            colour = colour + _colour(view, layer, share, flat, flat_tint)
-        texture = texture + flat(weight[:, None]) * (colour - texture)
-    covered = fragments.covered[0].cpu().numpy()
-    filled = padded(texture.detach().cpu().numpy(), covered)
-    return srgb_bytes(torch.from_numpy(filled))
+        for view, layer, share in zip(self.views, self.layers, self.shares, strict=True):
+            colour = colour + _colour(view, layer, share, flat, tint)
+        return texture + flat(self.weight[:, None]) * (colour - texture)
 
 
 def _colour(
@@ -134,8 +161,8 @@ def _colour(
     layer: Layer,
     share: Float[Tensor, "vertices"],
     flat: Callable[[Tensor], Tensor],
-    tint: Float[Tensor, "size size 3"],
-) -> Float[Tensor, "size size 3"]:
+    tint: Float[Tensor, "rows columns 3"],
+) -> Float[Tensor, "rows columns 3"]:
     """What a photo gives to each texel: its colour without its light, brought to the tint of all,
     times its share."""
     values = torch.cat([layer.points_cam_mm, layer.light_linear, layer.tint, share[:, None]], 1)

@@ -225,16 +225,18 @@ class Face(FitResult):
     def turntable(
         self, path: str | Path, size_px: int = 320, n_frames: int | None = None, **how: Any
     ) -> Path:
-        """Write the head from all around: `.gif` turns, `.png` is a sheet of views.
+        """Write the head from all around: `.gif` and `.mp4` turn, `.png` is a sheet of views.
 
         Args:
             path: of the file.
             size_px: side of a view.
-            n_frames: views; by default 36 of a GIF and 8 of a PNG.
+            n_frames: views; by default 36 of a GIF, 96 of an MP4 (a round takes four seconds) and 8 of a
+                PNG.
             how: what `render` takes besides.
 
         Raises:
-            InputError: the name ends otherwise, or the folder can't be written to.
+            InputError: the name ends otherwise, a video is asked for without PyAV, or the folder
+                can't be written to.
         """
         path = Path(path)
         check_turntable(path)

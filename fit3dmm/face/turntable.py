@@ -1,34 +1,42 @@
-"""A head from all around: an animation, or a sheet of views."""
+"""A head from all around: an animation, a video, or a sheet of views."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from PIL import Image
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
+from fit3dmm.face.video import check_video, write_mp4
 
-N_FRAMES = {".gif": 36, ".png": 8}
+N_FRAMES = {".gif": 36, ".mp4": 96, ".png": 8}
 """Views by kind of file, where nobody says how many."""
-_COLUMNS, _ROUND_MS = 8, 4000
+_COLUMNS, _ROUND_S = 8, 4
 
 
 def check_turntable(path: Path) -> None:
     """Say so before anything is drawn where the file's name doesn't tell its kind.
 
     Raises:
-        InputError: it ends neither in .gif nor in .png.
+        InputError: it ends neither in .gif, in .mp4 nor in .png; or there is nothing that writes
+            videos.
     """
     if path.suffix.lower() not in N_FRAMES:
-        raise InputError(f"A turntable is a .gif or a .png, got {path.name!r}: name it so.")
+        raise InputError(f"A turntable is a .gif, .mp4 or .png, got {path.name!r}: name it so.")
+    if path.suffix.lower() == ".mp4":
+        check_video()
 
 
 def write_turntable(views: Sequence[Image.Image], path: Path) -> None:
-    """Write views of equal size: a GIF that turns for ever, or a PNG with eight in a row.
+    """Write views of equal size: a GIF that turns for ever, an MP4, or a PNG with eight in a row.
 
     Raises:
         InputError: the folder can't be written to.
     """
+    if path.suffix.lower() == ".mp4":
+        write_mp4(views, path, Fraction(len(views), _ROUND_S))
+        return
     if path.suffix.lower() == ".gif":
         # One palette for all, that of the first, so that colours don't flicker.
         first = views[0].quantize(255)
@@ -39,7 +47,7 @@ def write_turntable(views: Sequence[Image.Image], path: Path) -> None:
                 format="GIF",
                 save_all=True,
                 append_images=frames[1:],
-                duration=max(_ROUND_MS // len(views), 20),
+                duration=max(1000 * _ROUND_S // len(views), 20),
                 loop=0,
             )
         return

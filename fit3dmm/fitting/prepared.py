@@ -11,8 +11,9 @@ from torch import Tensor
 from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.energy.points import LinearPoints, Points, model_points
-from fit3dmm.energy.surface_samples import SurfaceSamples, surface_samples
+from fit3dmm.energy.surface_samples import SurfaceSamples
 from fit3dmm.fitting.detector_errors import LandmarkErrorModel, landmark_error_model
+from fit3dmm.fitting.sample_cache import kept_samples
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS, NETWORK
 from fit3dmm.observe.detector_errors import DetectorErrors, detector_errors
@@ -81,7 +82,7 @@ def prepare(
             "`fit3dmm model convert`."
         )
     points = {name: _joined_points(model, name) for name in point_sets}
-    samples = surface_samples(model, n_colour_samples)
+    samples = kept_samples(model, n_colour_samples)
     rest_mm = samples.points.at(starts(model)).mm
     return PreparedModel(
         model,

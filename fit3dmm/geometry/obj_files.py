@@ -4,6 +4,7 @@ Order and number of the vertices are the file's own. Libraries that part vertice
 texture, or merge equal ones, can't be used where points are matched by their number.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,10 +107,10 @@ def write_obj(
         parts.append(f"mtllib {texture.material_file}\nusemtl {texture.material}\n")
     parts.append(_lines("v" + 3 * f" %.{decimals}f" + "\n", mesh.vertices))
     if texture is not None:
-        parts.append(_lines("vt %.6f %.6f\n", texture.uv))
+        parts.append(_shared_lines("vt %.6f %.6f\n", texture.uv))
         corners = np.stack([mesh.triangles, texture.triangles], axis=-1).reshape(-1, 6) + 1
         pattern = "f %d/%d %d/%d %d/%d\n"
-    parts.append(_lines(pattern, corners))
+    parts.append(_shared_lines(pattern, corners))
     with atomic_path(Path(path)) as temporary:
         temporary.write_text("".join(parts), encoding="ascii")
 
@@ -117,6 +118,16 @@ def write_obj(
 def _lines(pattern: str, rows: np.ndarray) -> str:
     # One formatting operation for all rows is ten times faster than one a row.
     return (pattern * len(rows)) % tuple(rows.ravel().tolist())
+
+
+def _shared_lines(pattern: str, rows: np.ndarray) -> str:
+    """`_lines`, kept for the next file: all faces of a model have its triangles and its UV map."""
+    return _kept_lines(pattern, rows.dtype.str, rows.shape, rows.tobytes())
+
+
+@functools.lru_cache(maxsize=2)
+def _kept_lines(pattern: str, kind: str, shape: tuple[int, ...], content: bytes) -> str:
+    return _lines(pattern, np.frombuffer(content, kind).reshape(shape))
 
 
 def _parse(text: bytes) -> ObjMesh:

@@ -34,6 +34,22 @@ def user_folder() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "fit3dmm"
 
 
+def cache_folder() -> Path | None:
+    """Where things lie that can be made again: `$FIT3DMM_HOME/cache`, else the platform's place for
+    them; None for a user without a home folder."""
+    if os.environ.get("FIT3DMM_HOME"):
+        return user_folder() / "cache"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "fit3dmm"
+    if sys.platform == "win32":
+        return user_folder() / "cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "fit3dmm"
+
+
 def models_folder() -> Path:
     """Where downloaded and converted models lie; a file `NAME.h5` there is the model NAME.
 

@@ -25,7 +25,7 @@ class ReadAvatar:
     """A GLB file, posed by activations of blendshapes and by turns of bones."""
 
     def __init__(self, path: Path) -> None:
-        self.gltf = pygltflib.GLTF2().load(str(path))
+        self.gltf = pygltflib.GLTF2().load_binary(str(path))
         self.meshes = {mesh.name: mesh for mesh in self.gltf.meshes}
         self.nodes = {node.name: node for node in self.gltf.nodes}
 

@@ -120,7 +120,7 @@ def test_outputs_are_chosen_by_name(known, tmp_path):
         parse_outputs("glbs")
     with pytest.raises(ValueError, match="No output is named"):
         parse_outputs(" , ")
-    assert set(FILES) == {file for files in OUTPUTS.values() for file in files}
+    assert set(FILES) == {file for name in ALL for file in OUTPUTS[name]}
 
 
 @pytest.mark.parametrize("name", OUTPUTS)

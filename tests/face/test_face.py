@@ -150,6 +150,39 @@ def test_make_up_colours_its_place_alone(face):
     assert red.with_make_up().texture is face.texture
 
 
+def test_a_turntable_is_a_video(face, tmp_path):
+    """What is read back are the views themselves, in order, over four seconds."""
+    av = pytest.importorskip("av", reason="PyAV writes videos")
+    path = face.turntable(tmp_path / "turn.mp4", size_px=63, n_frames=6)
+    with av.open(str(path)) as file:
+        (stream,) = file.streams.video
+        assert stream.codec_context.name == "h264"
+        assert float(stream.duration * stream.time_base) == pytest.approx(4)
+        read = [frame.to_ndarray(format="rgb24").astype(float) for frame in file.decode(stream)]
+    assert len(read) == 6
+    assert read[0].shape == (64, 64, 3)
+    for k in (0, 2):
+        drawn = np.asarray(face.render(63, yaw_deg=60.0 * k)).astype(float)
+        # Lossy, with colours at half the resolution.
+        off = [np.abs(one[:63, :63] - drawn).mean() for one in read]
+        assert np.argmin(off) == k
+        assert off[k] < 6
+
+
+def test_without_pyav_a_video_is_refused_with_a_sentence(face, tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest):
+        if name == "av":
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(InputError, match=r"PyAV: pip install \"fit3dmm\[video\]\""):
+        face.turntable(tmp_path / "turn.mp4")
+    assert not list(tmp_path.iterdir())
+
+
 def test_turntables(face, tmp_path):
     gif = face.turntable(tmp_path / "turn.gif", size_px=32, n_frames=5)
     with Image.open(gif) as picture:
@@ -160,8 +193,8 @@ def test_turntables(face, tmp_path):
         assert picture.size == (8 * 32, 2 * 32)
         first = np.asarray(picture)[:32, :32]
     np.testing.assert_array_equal(first, np.asarray(face.render(32)))
-    with pytest.raises(InputError, match=r"turntable is a .gif or a .png"):
-        face.turntable(tmp_path / "turn.mp4")
+    with pytest.raises(InputError, match=r"turntable is a .gif, .mp4 or .png"):
+        face.turntable(tmp_path / "turn.avi")
     with pytest.raises(InputError, match="one view at least"):
         face.turntable(tmp_path / "turn.gif", n_frames=0)
 
