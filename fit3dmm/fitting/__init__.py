@@ -26,5 +26,8 @@ from fit3dmm.fitting.prepared import prepare as prepare
 from fit3dmm.fitting.result import FitResult as FitResult
 from fit3dmm.fitting.result import Quality as Quality
 from fit3dmm.fitting.result import StageReport as StageReport
+from fit3dmm.fitting.several import SeveralFit as SeveralFit
+from fit3dmm.fitting.several import Together as Together
+from fit3dmm.fitting.several import fit_together as fit_together
 from fit3dmm.fitting.stage import Stage as Stage
 from fit3dmm.fitting.uncertainty import Uncertainty as Uncertainty

@@ -4,7 +4,7 @@ import functools
 import importlib.metadata
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.quality import judge
 from fit3dmm.fitting.result import FitResult, StageReport
 from fit3dmm.fitting.stage import Stage
-from fit3dmm.fitting.uncertainty import laplace
+from fit3dmm.fitting.uncertainty import Uncertainty, laplace
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.choice import FaceChoice
@@ -140,20 +140,44 @@ def fit_observation(
     with torch.no_grad(), torch_threads(config.threads):
         like = prepared.model.mean_mm
         observation = observation.to(device=like.device, dtype=like.dtype)
-        if start is None:
-            beginnings = starting_values(prepared, observation, config)
-        else:
-            beginnings = {"given": values_at(start, prepared)}
-        runs = [_Run(name, values) for name, values in beginnings.items()]
-        for stage in config.stages:
-            if len(runs) > 1 and IDENTITY in stage.free:
-                runs = [_better(runs, stage, prepared, observation, config)]
-            runs = [_advanced(run, stage, prepared, observation, config) for run in runs]
-        return _result(prepared, observation, config, runs[0])
+        run = run_stages(prepared, observation, config, config.stages, start)
+        context = context_at(prepared, observation, config.stages[-1], run.values)
+        return result_of(context, config, run)
+
+
+def run_stages(
+    prepared: PreparedModel,
+    observation: Observation,
+    config: FitConfig,
+    stages: Sequence[Stage],
+    start: Scene | None = None,
+) -> "Run":
+    """Run some stages on one observed face, which must be where the model is.
+
+    Args:
+        prepared: the model.
+        observation: of the face.
+        config: settings, whose stages are left aside.
+        stages: what is run.
+        start: as for `fit_observation`.
+
+    Raises:
+        InputError: as `fit_observation`.
+    """
+    if start is None:
+        beginnings = starting_values(prepared, observation, config)
+    else:
+        beginnings = {"given": values_at(start, prepared)}
+    runs = [Run(name, values) for name, values in beginnings.items()]
+    for stage in stages:
+        if len(runs) > 1 and IDENTITY in stage.free:
+            runs = [_better(runs, stage, prepared, observation, config)]
+        runs = [_advanced(run, stage, prepared, observation, config) for run in runs]
+    return runs[0]
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """How far a fit has come from one start."""
 
     start: str
@@ -162,12 +186,12 @@ class _Run:
 
 
 def _advanced(
-    run: _Run,
+    run: Run,
     stage: Stage,
     prepared: PreparedModel,
     observation: Observation,
     config: FitConfig,
-) -> _Run:
+) -> Run:
     began = time.perf_counter()
     problem = stage_problem(context_at(prepared, observation, stage, run.values), config)
     solution = solve(problem, stage.solver)
@@ -176,12 +200,12 @@ def _advanced(
 
 
 def _better(
-    runs: list[_Run],
+    runs: list[Run],
     stage: Stage,
     prepared: PreparedModel,
     observation: Observation,
     config: FitConfig,
-) -> _Run:
+) -> Run:
     """The start from which a few steps of a stage lead lower; the steps are not kept, so that a fit
     that chose its start is the one that was told it."""
     few = LevenbergMarquardt(max_steps=_STEPS_TO_COMPARE)
@@ -214,24 +238,27 @@ def _report(stage: Stage, solution: Solution, seconds: float) -> StageReport:
     return StageReport(stage.name, solution.reason, solution.energies, solution.history, seconds)
 
 
-def _result(
-    prepared: PreparedModel,
-    observation: Observation,
-    config: FitConfig,
-    run: _Run,
+def result_of(
+    context: Context, config: FitConfig, run: Run, uncertainty: Uncertainty | None = None
 ) -> FitResult:
-    values, reports = run.values, run.reports
-    last = config.stages[-1]
-    context = context_at(prepared, observation, last, values)
+    """Judge where the stages of the settings ended.
+
+    Args:
+        context: of the last stage, at its end.
+        config: settings.
+        run: what the stages found.
+        uncertainty: of it, where more is known than this photo says.
+    """
+    values, reports, prepared = run.values, run.reports, context.prepared
     # The end is judged with what is seen there, which the last stage decided at its start.
     problem = stage_problem(context, config)
     at = problem.evaluate(problem.flat_start())
-    uncertainty = laplace(problem, at)
+    uncertainty = uncertainty or laplace(problem, at)
     depth_mm = float(values[TRANSLATION][..., 2])
     distance_log_sigma = abs(float(uncertainty.sigma(TRANSLATION)[-1]) / depth_mm)
     return FitResult(
         scene=scene_of(values, context.intrinsics),
-        observation=observation,
+        observation=context.observation,
         model=prepared.model.info,
         level=prepared.model.surface.level,
         config=config,

@@ -7,6 +7,7 @@ number of photos (B. Triggs, P. McLauchlan, R. Hartley, A. Fitzgibbon, "Bundle a
 synthesis", 2000, section 6.1).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +50,15 @@ class BlockArrow:
         )
         return BlockArrow(head, self.arms, tuple(tips))
 
+    def scaled(self, scale: Float[Tensor, "n"]) -> "BlockArrow":
+        """With each row and column multiplied by a number."""
+        head, *tips = scale.split(self.sizes)
+        return BlockArrow(
+            head[:, None] * self.head * head,
+            tuple(head[:, None] * arm * tip for arm, tip in zip(self.arms, tips, strict=True)),
+            tuple(tip[:, None] * block * tip for block, tip in zip(self.tips, tips, strict=True)),
+        )
+
     def select(self, rows: Bool[Tensor, "n"]) -> "BlockArrow":
         """The rows and columns that are asked for, of which an arm or a tip may keep none."""
         head, *rest = rows.split(self.sizes)
@@ -85,6 +95,26 @@ class BlockArrow:
             for tip_factor, white_arm, white_part in kept
         ]
         return torch.cat([head, *parts])
+
+    def marginals(
+        self,
+    ) -> Iterator[tuple[Float[Tensor, "h h"], Float[Tensor, "h _"], Float[Tensor, "_ _"]]]:
+        """What a normal distribution with this matrix as its precision says of the head and each
+        tip: covariance of the head, that of the head with the tip, and that of the tip.
+
+        The inverse of the whole would take time with the square of the number of tips.
+        """
+        regressions = [
+            torch.linalg.solve(tip, arm.mT).mT
+            for arm, tip in zip(self.arms, self.tips, strict=True)
+        ]
+        schur = self.head
+        for arm, regression in zip(self.arms, regressions, strict=True):
+            schur = schur - regression @ arm.mT
+        head = torch.linalg.inv(schur)
+        for tip, regression in zip(self.tips, regressions, strict=True):
+            between = -head @ regression
+            yield head, between, torch.linalg.inv(tip) - regression.mT @ between
 
     def dense(self) -> Float[Tensor, "n n"]:
         """All elements."""

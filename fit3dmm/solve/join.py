@@ -1,15 +1,23 @@
 """One problem of several that share unknowns: photos of one person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from fit3dmm.solve.problem import Problem, Residuals, Term, Values
 
+Value = TypeVar("Value")
+"""What stands by a name: the values of unknowns, their places, energies of terms."""
 
-def join(problems: Sequence[Problem], shared: tuple[str, ...]) -> Problem:
+
+def join(
+    problems: Sequence[Problem],
+    shared: tuple[str, ...],
+    by_some: Mapping[str, Sequence[Sequence[int]]] | None = None,
+) -> Problem:
     """Solve them together. The cost of a step grows with their number, and no faster.
 
     Args:
@@ -17,43 +25,64 @@ def join(problems: Sequence[Problem], shared: tuple[str, ...]) -> Problem:
             starts at the mean of its starts; terms of these names are about such unknowns alone and
             count once, as the first problem has them. All others stand for each problem by
             themselves, as `name@0`, `name@1` and so on.
+        by_some: names, again of unknowns and of terms about them alone, with the groups of problems
+            that have them in common, such as a focal length with the photos of one camera:
+            `name@0+2` is what the first and the third share. A problem is in one group at most.
 
     Raises:
         ValueError: a shared unknown is missing, of another shape, or free in some problems only.
     """
-    first = problems[0]
-    common = [name for name in first.start if name in shared]
-    _check_shared(problems, common)
-    start: dict[str, Tensor] = {
-        name: torch.stack([one.start[name] for one in problems]).mean(0) for name in common
-    }
-    bounds = {name: rows for name, rows in first.bounds.items() if name in common}
-    steps = {name: step for name, step in first.steps.items() if name in common}
-    terms = {name: term for name, term in first.terms.items() if name in shared}
+    sharing = {name: (tuple(range(len(problems))),) for name in shared}
+    sharing |= {name: tuple(map(tuple, groups)) for name, groups in (by_some or {}).items()}
+
+    def outer(name: str, k: int) -> str:
+        if name in shared:
+            return name
+        of = next((group for group in sharing.get(name, ()) if k in group), (k,))
+        return f"{name}@{'+'.join(map(str, of))}"
+
+    named = [{name: outer(name, k) for name in one.start} for k, one in enumerate(problems)]
+    owners: dict[str, list[int]] = {}
+    for k, names in enumerate(named):
+        for one in names.values():
+            owners.setdefault(one, []).append(k)
+    in_common = {one for one in owners if len(owners[one]) > 1 or one in shared}
+    for name, groups in sharing.items():
+        for group in groups:
+            if any(name in problems[k].start for k in group):
+                _check_shared(problems, group, name)
+    start: dict[str, Tensor] = {}
+    for one, of in owners.items():
+        inner = one.rpartition("@")[0] or one
+        start[one] = torch.stack([problems[k].start[inner] for k in of]).mean(0)
+    bounds: dict[str, Tensor] = {}
+    steps: dict[str, float] = {}
+    terms: dict[str, Term] = {}
+    head: dict[str, None] = {}
     groups = []
     for k, one in enumerate(problems):
-        names = {name: name if name in common else f"{name}@{k}" for name in one.start}
-        own = {name: outer for name, outer in names.items() if name not in common}
-        start |= {outer: one.start[name] for name, outer in own.items()}
-        bounds |= {names[name]: rows for name, rows in one.bounds.items() if name in own}
-        steps |= {names[name]: step for name, step in one.steps.items() if name in own}
-        groups.append(tuple(own[name] for name in one.free if name in own))
+        names = named[k]
+        for name, rows in one.bounds.items():
+            bounds.setdefault(names[name], rows)
+        for name, step in one.steps.items():
+            steps.setdefault(names[name], step)
+        free = [names[name] for name in one.free]
+        head |= dict.fromkeys(name for name in free if name in in_common)
+        groups.append(tuple(name for name in free if name not in in_common))
         for name, term in one.terms.items():
-            if name not in shared:
-                terms[f"{name}@{k}"] = _named(term, names)
-    free = tuple(name for name in first.free if name in common)
-    free += tuple(name for group in groups for name in group)
-    return Problem(start, free, terms, bounds, steps, tuple(group for group in groups if group))
+            terms.setdefault(outer(name, k), _named(term, names))
+    every = (*head, *(name for group in groups for name in group))
+    return Problem(start, every, terms, bounds, steps, tuple(group for group in groups if group))
 
 
-def member(values: Values, k: int) -> dict[str, Tensor]:
-    """The values of one of the problems that were joined, by its own names."""
-    own = {}
+def member(values: Mapping[str, Value], k: int) -> dict[str, Value]:
+    """What is one of the problems' that were joined, by its own names."""
+    own: dict[str, Value] = {}
     for name, value in values.items():
         inner, joined, of = name.rpartition("@")
         if not joined:
             own[name] = value
-        elif of == str(k):
+        elif str(k) in of.split("+"):
             own[inner] = value
     return own
 
@@ -88,11 +117,12 @@ def _named(term: Term, names: dict[str, str]) -> Term:
     return read
 
 
-def _check_shared(problems: Sequence[Problem], common: Sequence[str]) -> None:
-    first = problems[0]
-    for k, one in enumerate(problems):
-        for name in common:
-            if name not in one.start or one.start[name].shape != first.start[name].shape:
-                raise ValueError(f"Problem {k} has no {name} like that of the first.")
-            if (name in one.free) != (name in first.free):
-                raise ValueError(f"{name} is free in some of the problems only.")
+def _check_shared(problems: Sequence[Problem], of: Sequence[int], name: str) -> None:
+    first = problems[of[0]]
+    for k in of:
+        one = problems[k]
+        lacks = name not in one.start or name not in first.start
+        if lacks or one.start[name].shape != first.start[name].shape:
+            raise ValueError(f"Problem {k} has no {name} like that of problem {of[0]}.")
+        if (name in one.free) != (name in first.free):
+            raise ValueError(f"{name} is free in some of the problems only.")

@@ -7,7 +7,7 @@ a case does not depend on how many there are.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +18,9 @@ from fit3dmm.synthetic.probes import probe_names, turns_by_light
 
 VERSIONS: Mapping[Edition, str] = {"v1": "1", "v2": "2"}
 """Of each edition of the set: raise it when a change of the code changes photos or truths."""
+
+MOST_PHOTOS = 12
+"""Of one person: a dozen covers everything evenly."""
 
 Split = Literal["test", "validation", "all"]
 Kind = Literal["held-out", "in-model"]
@@ -40,6 +43,8 @@ EVEN_TONES = (0.035, 0.52)
 """In the second edition tones are even for the eye (by the cube root of luminance)."""
 
 _DOZEN = 12
+_OF_PERSON = ("identity", "movement", "size", "deformation", "skin", "hair", "eyes", "torso")
+"""Purposes of random numbers that say who somebody is; the others say what a photo shows of it."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,19 @@ class Specification:
     """Whether hard lamps of the probe are spread (`probes.softened`)."""
     edition: Edition = "v1"
     """Of the set; truths of the first do not say it."""
+    sitter: int | None = None
+    """The case whose person is in the photo; None where it is this one's own."""
 
     @property
     def name(self) -> str:
         """Of the case."""
-        return f"{self.index:04d}"
+        own = f"{self.index:04d}"
+        return own if self.sitter is None else f"{self.sitter:04d}-{own}"
 
     def generator(self, purpose: str) -> np.random.Generator:
         """Random numbers of this case for one purpose: a change of one leaves the others alone."""
-        return np.random.default_rng([self.seed, self.index, *purpose.encode()])
+        index = self.sitter if self.sitter is not None and purpose in _OF_PERSON else self.index
+        return np.random.default_rng([self.seed, index, *purpose.encode()])
 
 
 def case_indices(cases: int, split: Split) -> list[int]:
@@ -139,6 +148,41 @@ def specify(
     return Specification(
         seed=seed, index=index, kind=kind, probe=probe, edition=edition, **fields
     )  # fmt: skip
+
+
+def specify_sitting(
+    seed: int,
+    person: int,
+    photos: int,
+    kind: Kind = "held-out",
+    photo_px: int = 640,
+    edition: Edition = LATEST,
+) -> list[Specification]:
+    """Photos of one person, which are as different as those of a dozen of people.
+
+    They are cases of a set of its own (`seed`), of the person's split; the first few do not depend
+    on how many there are.
+
+    Args:
+        seed: of the set.
+        person: the case whose person it is: even ones are for validation, odd ones for tests.
+        photos: how many, up to `MOST_PHOTOS`.
+        kind: whether the person is the model's own.
+        photo_px: longer side of the photos.
+        edition: of the set (`looks`).
+
+    Raises:
+        InputError: there are none or too many photos.
+    """
+    if not 1 <= photos <= MOST_PHOTOS:
+        raise InputError(f"Expected 1 to {MOST_PHOTOS} photos of a person, got {photos}.")
+    tone = specify(seed, person, kind, photo_px, edition).tone
+    first = person // 2 * MOST_PHOTOS
+    cases = (2 * (first + k) + person % 2 for k in range(photos))
+    return [
+        replace(specify(seed, case, kind, photo_px, edition), tone=tone, sitter=person)
+        for case in cases
+    ]
 
 
 def _first_edition(

@@ -1,0 +1,297 @@
+"""Several photos of one person: each alone first, then all together.
+
+Identity, detail and albedo are shared and their priors count once; pose, expression, light, focal
+length and what the detectors make of it are each photo's own. Photos weigh by what they tell, since
+each term has its noise; nothing else says how much a photo counts. What a photo tells of the person
+(`fitting.shape_evidence`) makes the start of the joint problem, finds photos of somebody else
+(`fitting.strangers`), and is what is said of each photo's share.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm._errors import InputError
+from fit3dmm._parallel import Progress
+from fit3dmm._settings import Settings
+from fit3dmm._tensors import TensorRecord
+from fit3dmm._threads import torch_threads
+from fit3dmm.fitting.config import FitConfig
+from fit3dmm.fitting.context import context_at
+from fit3dmm.fitting.joint_uncertainty import joint_uncertainties
+from fit3dmm.fitting.pipeline import Run, result_of, run_stages, stage_problem
+from fit3dmm.fitting.prepared import PreparedModel
+from fit3dmm.fitting.result import FitResult, StageReport
+from fit3dmm.fitting.shape_evidence import (
+    PersonEvidence,
+    PhotoModel,
+    information_shares,
+    photo_model,
+    summed,
+)
+from fit3dmm.fitting.stage import Stage
+from fit3dmm.fitting.strangers import Strangers, verify
+from fit3dmm.model.morphable import Coefficients
+from fit3dmm.observe.observation import Observation
+from fit3dmm.scene import Scene
+from fit3dmm.solve.join import join, member
+from fit3dmm.solve.problem import Problem, Values
+from fit3dmm.solve.solvers import solve
+from fit3dmm.unknowns import ALBEDO, DETAIL, IDENTITY, LOG_FOCAL, bounds_of, coefficients_of
+
+FEWEST, MOST = 2, 50
+"""Photos of a person that are fitted together."""
+_PERSON = (IDENTITY, DETAIL, ALBEDO)
+_FOCAL = "focal"
+"""The evidence on focal lengths alone, which photos of one camera share."""
+
+
+@dataclass(frozen=True)
+class Together(Settings):
+    """How photos of one person are brought together."""
+
+    same_camera: bool = False
+    """Whether all photos of one size are of one camera whose focal length did not change; else
+    those are whose EXIF tells the same focal length."""
+    strangers: Strangers = field(default_factory=Strangers)
+    """When a photo counts as one of somebody else."""
+
+
+@dataclass(frozen=True)
+class SeveralFit(TensorRecord):
+    """One person in several photos, in the order in which they were given."""
+
+    identity: Coefficients
+    """The person at rest: identity, detail and albedo by all photos that count."""
+    fits: tuple[FitResult, ...]
+    """Of each photo. Those that count have the person's coefficients, and uncertainties by all of
+    them; a stranger's is by itself."""
+    information_share: tuple[float, ...]
+    """Of what the photos tell of the shape, beyond what is known of people, how much each does.
+    They add up to 1; a stranger's is 0."""
+    same_person_log_odds: tuple[float, ...]
+    """Of each photo: natural logarithm of how much more likely it is if it shows the same person as
+    the others, than if it shows anybody. Near 0 where it tells too little."""
+    outliers: tuple[int, ...]
+    """Photos that do not fit the others, and do not count. Never one of two, as nothing says which
+    of them is wrong: look at their odds."""
+    contradict: bool
+    """Whether there are two photos that count, and they do not go together."""
+    seconds: float
+
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """Of each photo, in its `photo` frame."""
+        return tuple(one.scene for one in self.fits)
+
+
+def fit_together(
+    prepared: PreparedModel,
+    observations: Sequence[Observation],
+    config: FitConfig | None = None,
+    together: Together | None = None,
+    recognised: Float[Tensor, "photos photos"] | None = None,
+    progress: Progress = lambda doing, done, total: None,
+) -> SeveralFit:
+    """Fit one person in several photos.
+
+    Args:
+        prepared: the model (`prepare`).
+        observations: of the person's face, one a photo (`look`).
+        config: settings of each photo's fit; the default ones if left out. The last stage that
+            moves the shape is the one that all photos take together.
+        together: how the photos are brought together.
+        recognised: what another witness says, such as a network that recognises people: for each
+            pair of photos the natural logarithm of how much more likely they are of one person than
+            of two.
+        progress: called with what is being done, how much of it is done, and of how much.
+
+    Raises:
+        InputError: there are too few or too many photos, the settings move no shape, or as
+            `fit_observation`.
+    """
+    config, together = config or FitConfig(), together or Together()
+    n = len(observations)
+    if not FEWEST <= n <= MOST:
+        raise InputError(f"Expected {FEWEST} to {MOST} photos of one person, got {n}.")
+    if recognised is not None and recognised.shape != (n, n):
+        raise InputError(f"Expected what is recognised for {n} x {n} pairs of photos.")
+    began = time.perf_counter()
+    with torch.no_grad(), torch_threads(config.threads):
+        alone, last = _schedule(config)
+        like = prepared.model.mean_mm
+        seen = [one.to(device=like.device, dtype=like.dtype) for one in observations]
+        runs = []
+        for k, one in enumerate(seen):
+            progress("each alone", k, n)
+            runs.append(run_stages(prepared, one, config, alone))
+        sitting = _Sitting(prepared, seen, config, together)
+        models = sitting.models(runs, alone[-1])
+        prior, n_shape = sitting.prior(runs[0], alone[-1])
+        shape_prior = prior[:n_shape, :n_shape]
+        shapes = [one.of_person.of_first(n_shape, prior) for one in models]
+        who = verify(shapes, shape_prior, together.strangers, recognised)
+        counting = [k for k in range(n) if k not in who.strangers]
+        progress("together", n, n)
+        person = summed([models[k].of_person for k in counting]).mean(prior)
+        runs = [
+            sitting.moved(run, model, person) if k in counting else run
+            for k, (run, model) in enumerate(zip(runs, models, strict=True))
+        ]
+        runs = sitting.solved(runs, counting, last)
+        fits, at_end = sitting.judged(runs, counting, last)
+        shares = dict(
+            zip(
+                counting,
+                information_shares([one.of_first(n_shape, prior) for one in at_end], shape_prior),
+                strict=True,
+            )
+        )
+    found = coefficients_of(runs[counting[0]].values)
+    return SeveralFit(
+        found.neutral(),
+        tuple(fits),
+        tuple(shares.get(k, 0.0) for k in range(n)),
+        who.log_odds,
+        who.strangers,
+        who.contradict,
+        time.perf_counter() - began,
+    )
+
+
+def _schedule(config: FitConfig) -> tuple[tuple[Stage, ...], Stage]:
+    """The stages that each photo runs alone, and that which all run together.
+
+    Raises:
+        InputError: there is none.
+    """
+    moving = [
+        k
+        for k, stage in enumerate(config.stages)
+        if IDENTITY in stage.free and stage.solver.max_steps
+    ]
+    if not moving:
+        raise InputError(
+            f"The settings {config.preset} move no shape, so that photos tell each other nothing: "
+            "choose the preset default, landmarks or fine."
+        )
+    last = moving[-1]
+    # Where one stage alone moves the shape it is run twice.
+    alone = config.stages[: last if len(moving) > 1 else last + 1]
+    return alone, config.stages[last]
+
+
+@dataclass(frozen=True)
+class _Sitting:
+    """What all steps look at."""
+
+    prepared: PreparedModel
+    observations: Sequence[Observation]
+    config: FitConfig
+    together: Together
+
+    def problem(self, k: int, run: Run, stage: Stage) -> Problem:
+        """Of one photo."""
+        context = context_at(self.prepared, self.observations[k], stage, run.values)
+        return stage_problem(context, self.config)
+
+    def models(self, runs: Sequence[Run], stage: Stage) -> list[PhotoModel]:
+        """What each photo tells of the person, at the end of a stage."""
+        return [self._model(self.problem(k, run, stage)) for k, run in enumerate(runs)]
+
+    def _model(self, problem: Problem) -> PhotoModel:
+        shared = self.config.of_person()
+        terms = {name: term for name, term in problem.terms.items() if name not in shared}
+        return photo_model(replace(problem, terms=terms), _of_person(problem.free))
+
+    def prior(self, run: Run, stage: Stage) -> tuple[Float[Tensor, "n n"], int]:
+        """Precision of what is known of people, and how many of the unknowns are of shape."""
+        problem = self.problem(0, run, stage)
+        shared = self.config.of_person()
+        names = _of_person(problem.free)
+        terms = {name: term for name, term in problem.terms.items() if name in shared}
+        priors = Problem(problem.start, names, terms)
+        arrow, _ = priors.normal_equations(priors.evaluate(priors.flat_start()))
+        n_shape = sum(problem.start[name].numel() for name in names if name != ALBEDO)
+        return arrow.dense(), n_shape
+
+    def moved(self, run: Run, model: PhotoModel, person: Float[Tensor, "n"]) -> Run:
+        """The same with another person, to whom the photo's own unknowns follow."""
+        values = dict(run.values)
+        sizes = [values[name].numel() for name in model.names]
+        for name, part in zip(model.names, person.split(sizes), strict=True):
+            values[name] = part.to(values[name])
+        values |= model.own(person, run.values)
+        for name, bounds in bounds_of(values, self.prepared.model).items():
+            values[name] = values[name].clamp(bounds[:, 0], bounds[:, 1])
+        return replace(run, values=values)
+
+    def solved(self, runs: Sequence[Run], counting: Sequence[int], stage: Stage) -> list[Run]:
+        """Those that count together, the others by themselves."""
+        began = time.perf_counter()
+        found = list(runs)
+        problems = [self.problem(k, runs[k], stage) for k in counting]
+        solution = solve(self._joined(problems, counting), stage.solver)
+        seconds = (time.perf_counter() - began) / len(counting)
+        for place, k in enumerate(counting):
+            values = member(solution.values, place)
+            energies = member(solution.energies, place)
+            report = StageReport(stage.name, solution.reason, energies, solution.history, seconds)
+            found[k] = replace(runs[k], values=values, reports=(*runs[k].reports, report))
+        for k in range(len(runs)):
+            if k not in counting:
+                began = time.perf_counter()
+                own = solve(self.problem(k, runs[k], stage), stage.solver)
+                seconds = time.perf_counter() - began
+                report = StageReport(stage.name, own.reason, own.energies, own.history, seconds)
+                found[k] = replace(runs[k], values=own.values, reports=(*runs[k].reports, report))
+        return found
+
+    def judged(
+        self,
+        runs: Sequence[Run],
+        counting: Sequence[int],
+        stage: Stage,
+    ) -> tuple[list[FitResult], list[PersonEvidence]]:
+        """The results, and what each photo that counts tells of the person in the end."""
+        contexts = [
+            context_at(self.prepared, one, stage, run.values)
+            for one, run in zip(self.observations, runs, strict=True)
+        ]
+        problems = [stage_problem(contexts[k], self.config) for k in counting]
+        told = dict(
+            zip(
+                counting,
+                joint_uncertainties(self._joined(problems, counting), problems),
+                strict=True,
+            )
+        )
+        fits = [
+            result_of(context, self.config, run, told.get(k))
+            for k, (context, run) in enumerate(zip(contexts, runs, strict=True))
+        ]
+        return fits, [self._model(problem).of_person for problem in problems]
+
+    def _joined(self, problems: Sequence[Problem], counting: Sequence[int]) -> Problem:
+        groups = _same_cameras([self.observations[k] for k in counting], self.together.same_camera)
+        return join(problems, self.config.of_person(), {LOG_FOCAL: groups, _FOCAL: groups})
+
+
+def _of_person(names: Sequence[str] | Values) -> tuple[str, ...]:
+    """Those of the person, those of shape first."""
+    return tuple(name for name in _PERSON if name in names)
+
+
+def _same_cameras(observations: Sequence[Observation], told: bool) -> tuple[tuple[int, ...], ...]:
+    """Groups of photos with one focal length in px, of two and more."""
+    by_camera: dict[tuple[object, ...], list[int]] = {}
+    for k, one in enumerate(observations):
+        if told or one.exif_focal_px is not None:
+            size = sorted((one.photo_width_px, one.photo_height_px))
+            focal = None if told else one.exif_focal_px
+            by_camera.setdefault((*size, focal), []).append(k)
+    return tuple(tuple(group) for group in by_camera.values() if len(group) > 1)
