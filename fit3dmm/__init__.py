@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fit3dmm.face.fit import fit as fit
     from fit3dmm.face.fit import fit_faces as fit_faces
     from fit3dmm.face.fit import load_face as load_face
+    from fit3dmm.face.person import Person as Person
+    from fit3dmm.face.person import fit_photos as fit_photos
     from fit3dmm.fitting.config import FitConfig as FitConfig
     from fit3dmm.fitting.prepared import prepare as prepare
     from fit3dmm.fitting.result import FitResult as FitResult
@@ -37,10 +39,12 @@ _HOMES = {
     "FitConfig": "fit3dmm.fitting.config",
     "FitResult": "fit3dmm.fitting.result",
     "InputError": "fit3dmm._errors",
+    "Person": "fit3dmm.face.person",
     "Scene": "fit3dmm.scene",
     "export_face": "fit3dmm.export.folder",
     "fit": "fit3dmm.face.fit",
     "fit_faces": "fit3dmm.face.fit",
+    "fit_photos": "fit3dmm.face.person",
     "load_face": "fit3dmm.face.fit",
     "load_model": "fit3dmm.model.files",
     "load_result": "fit3dmm.export.record",

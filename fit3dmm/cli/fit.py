@@ -69,6 +69,13 @@ class Fit:
     that are named, such as `glb,json`; `all,vrm` adds an avatar on a body's joints."""
     jobs: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 1
     """Processes, each with one thread: as many photos are fitted at a time."""
+    same_person: bool = False
+    """The photos, 2 to 50, show one person: they are fitted together, and DIR/person/ (or a folder
+    called as the one that holds them) gets one neutral.obj, face.glb and texture.png made of them
+    all, person.json, and a folder for each photo."""
+    same_camera: bool = False
+    """With --same-person: photos of one size are of one camera that was not zoomed, so that they
+    share a focal length. Those whose EXIF tells the same one do anyway."""
     again: bool = False
     """Fit photos anew whose results by the same settings are there; else these are left as they
     are."""
@@ -77,6 +84,7 @@ class Fit:
 
     def run(self) -> None:
         from fit3dmm.cli.fit_job import Job, read_start
+        from fit3dmm.cli.fit_person import PersonRun
         from fit3dmm.cli.fit_run import Run
         from fit3dmm.export.outputs import parse_outputs
         from fit3dmm.export.texture import check_texture_size
@@ -85,6 +93,10 @@ class Fit:
         if start is not None:
             read_start(start)  # says what is wrong with it before any photo is read
         check_texture_size(self.texture_size)
+        if self.same_camera and not self.same_person:
+            raise InputError(
+                "--same-camera says something of photos of one person: see --same-person."
+            )
         if self.jobs < 1:
             raise InputError(f"The number of jobs must be 1 or more, got {self.jobs}.")
         inputs = self._inputs()
@@ -99,7 +111,13 @@ class Fit:
             write=write,
             expression=self.expression,
         )
-        Run(job, inputs, self.out, self.jobs, self.again, self.json).go()
+        if self.same_person:
+            self._check_together()
+            PersonRun(
+                job, inputs, self.photos, self.out, self.same_camera, self.again, self.json
+            ).go()
+        else:
+            Run(job, inputs, self.out, self.jobs, self.again, self.json).go()
 
     def _config(self) -> "FitConfig":
         from fit3dmm.fitting.config import preset
@@ -114,6 +132,18 @@ class Fit:
                 raise InputError(f"The focal length must be a number of px, got {self.focal}.")
             config = replace(config, focal_px=float(self.focal))
         return config
+
+    def _check_together(self) -> None:
+        if self.face == "all":
+            raise InputError(
+                "Photos of one person show one face that is meant: give --face largest or a number."
+            )
+        if self._start() is not None:
+            raise InputError(
+                "Photos of one person start each by itself: give no file of an earlier fit."
+            )
+        if self.jobs > 1:
+            raise InputError("Photos of one person are fitted in one process: leave out --jobs.")
 
     def _face(self, inputs: Inputs) -> "FaceChoice":
         if self.box is None:

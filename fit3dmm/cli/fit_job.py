@@ -71,7 +71,7 @@ class Worker:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._device = "cpu" if job.device == "auto" else job.device
+        self.device = "cpu" if job.device == "auto" else job.device
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> "Worker":
@@ -102,7 +102,7 @@ class Worker:
         advance()
         picture = read_photo(photo)
         with torch_threads(job.config.threads):
-            seen = look(picture, self._prepared, job.config, job.face, self._detector)
+            seen = look(picture, self.prepared, job.config, job.face, self.detector)
         advance()
         results = [self._fitted(one) for one in seen]
         advance()
@@ -113,7 +113,7 @@ class Worker:
                 folder = temporary / place
                 folder.mkdir(exist_ok=True)
                 content = write_face(
-                    *(result, picture, folder, self._model, job.texture_px),
+                    *(result, picture, folder, self.model, job.texture_px),
                     expression=job.expression,
                     write=job.write,
                 )
@@ -123,37 +123,39 @@ class Worker:
         return {"photo": str(photo), "ok": True, "folder": str(target), "faces": faces}
 
     @functools.cached_property
-    def _detector(self) -> FaceDetector:
+    def detector(self) -> FaceDetector:
+        """One for all photos."""
         return self._open.enter_context(FaceDetector())
 
     @functools.cached_property
-    def _prepared(self) -> PreparedModel:
-        if self._device == "cuda":
+    def prepared(self) -> PreparedModel:
+        """The model, on the device of the fits."""
+        if self.device == "cuda":
             # Says what is missing before anything is moved there.
             choose_backend("nvdiffrast", torch.device("cuda"))
         else:
             compile_once()
         job = self._job
-        return as_prepared(job.model, job.config, job.regressor).to(self._device)
+        return as_prepared(job.model, job.config, job.regressor).to(self.device)
 
     @functools.cached_property
-    def _model(self) -> MorphableModel:
+    def model(self) -> MorphableModel:
         """On the processor, where results are written."""
-        return self._prepared.model.to("cpu")
+        return self.prepared.model.to("cpu")
 
     @functools.cached_property
     def _start(self) -> Scene | None:
         return None if self._job.start is None else read_start(self._job.start)
 
     def _fitted(self, observation: Observation) -> FitResult:
-        prepared = self._prepared  # first, as it says why a device can't be used
+        prepared = self.prepared  # first, as it says why a device can't be used
         start = None if self._start is None else self._checked(self._start, observation)
-        result = fit_observation(observation.to(self._device), prepared, self._job.config, start)
+        result = fit_observation(observation.to(self.device), prepared, self._job.config, start)
         return result.to("cpu")
 
     def _checked(self, start: Scene, observation: Observation) -> Scene:
         """The start, if it can be one of this photo with this model."""
-        camera, model = start.camera, self._prepared.model
+        camera, model = start.camera, self.prepared.model
         size = (observation.photo_width_px, observation.photo_height_px)
         if (camera.width_px, camera.height_px) != size:
             raise InputError(
@@ -168,7 +170,7 @@ class Worker:
                     f"The start has {n_given} {name} coefficients, the model {model.info.name} "
                     f"{n_wanted}: give a fit of the same model."
                 )
-        return start.to(self._device)
+        return start.to(self.device)
 
 
 def read_start(path: Path) -> Scene:

@@ -29,7 +29,7 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
     """What `fit.json` holds; docs/results.md says what each entry means."""
     scene, quality = result.scene, result.quality
     opencv = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
-    T_opencv_model = _rows(opencv @ scene.pose.T_cam_model.matrix().cpu())
+    T_opencv_model = plain_numbers(opencv @ scene.pose.T_cam_model.matrix().cpu())
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -66,7 +66,7 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
             "failure_chance": quality.failure_chance,
         },
         "axes": _AXES,
-        "camera": _rows(scene.camera.opencv_matrix()),
+        "camera": plain_numbers(scene.camera.opencv_matrix()),
         "T_opencv_model": T_opencv_model,
         "T_cam_model": T_opencv_model,  # its former name: these are not the axes of `cam`
         "focal_px": result.focal_px,
@@ -77,12 +77,12 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
         "turn_deg": _turn_deg(scene.pose.rotation_rad),
         **_landmarks(result, model),
         "expression": dict(
-            zip(model.expression_names, _rows(scene.coefficients.expression), strict=False)
+            zip(model.expression_names, plain_numbers(scene.coefficients.expression), strict=False)
         ),
-        "identity": _rows(scene.coefficients.identity),
-        "detail": _rows(scene.coefficients.detail),
-        "albedo": _rows(scene.coefficients.albedo),
-        "irradiance_sh": _rows(scene.lighting.irradiance_sh),
+        "identity": plain_numbers(scene.coefficients.identity),
+        "detail": plain_numbers(scene.coefficients.detail),
+        "albedo": plain_numbers(scene.coefficients.albedo),
+        "irradiance_sh": plain_numbers(scene.lighting.irradiance_sh),
         "depth_box_px": list(depth.box_px),
         "energies": dict(result.energies),
         "stages": [
@@ -124,8 +124,8 @@ def _landmarks(result: FitResult, model: MorphableModel) -> dict[str, Any]:
     posed = scene.pose.T_cam_model @ model.landmarks_mm(LANDMARKS, scene.coefficients)
     neutral = model.landmarks_mm(LANDMARKS, scene.coefficients.neutral())
     return {
-        "landmarks_neutral_mm": _rows(neutral),
-        "landmarks_photo_px": _rows(scene.camera.project(posed)),
+        "landmarks_neutral_mm": plain_numbers(neutral),
+        "landmarks_photo_px": plain_numbers(scene.camera.project(posed)),
     }
 
 
@@ -134,7 +134,7 @@ def _turn_deg(rotation_rad: Tensor) -> dict[str, float]:
     return {name: round(angle, 4) for name, angle in angles_of_rotation(R_cam_model).items()}
 
 
-def _rows(values: Tensor) -> Any:
+def plain_numbers(values: Tensor) -> Any:
     """Nested lists; float32 holds seven digits."""
     return _rounded(values.detach().double().cpu().tolist())
 

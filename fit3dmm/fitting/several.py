@@ -84,6 +84,20 @@ class SeveralFit(TensorRecord):
     seconds: float
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What speaks against the photos' being of one person, in sentences."""
+        if self.contradict:
+            return (
+                "The two photos do not go together: are they of one person? Nothing says which of "
+                "them to believe; a third photo would.",
+            )
+        return tuple(
+            f"{self.fits[k].observation.name} does not fit the others and was left out: is it of "
+            "the same person?"
+            for k in self.outliers
+        )
+
+    @property
     def scenes(self) -> tuple[Scene, ...]:
         """Of each photo, in its `photo` frame."""
         return tuple(one.scene for one in self.fits)
