@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from fit3dmm._errors import InputError
+from fit3dmm._memory import keep_freed_memory
 from fit3dmm._parallel import available_cores
 from fit3dmm._version import __version__
 from fit3dmm.cli.inputs import find_photos
@@ -65,8 +66,8 @@ class Train:
     others: tuple[str, ...] = ()
     """Further models whose people are shown, too."""
     photos: Path | None = None
-    """Folder of photos of faces, and folders in it: the largest face of each is learned from without
-    labels. A fifth of them, by their content, is held out. Best with --start."""
+    """Photos of faces, a folder with the folders in it: the largest face of each is learned from
+    without labels. A fifth of them, by their content, is held out. Best with --start."""
     start: Path | None = None
     """A regressor to go on from."""
     trunk: Literal["lite0", "resnet18", "resnet50", "recognition"] = "resnet18"
@@ -95,6 +96,7 @@ class Train:
                 f"Expected --errors 0 or {FEWEST_PICTURES} and more, got {self.errors}: every view "
                 "needs more faces than its errors have modes."
             )
+        keep_freed_memory()
         torch.set_num_threads(self.threads)
         device = self._device()
         with joined_ranks(device) as ranks, contextlib.ExitStack() as stack:

@@ -17,7 +17,7 @@ from tests.toy import toy_model
 
 SIDE, N = 64, 2
 MODEL = toy_model(level=0).to(dtype=torch.float64)
-NOISE = PhotoNoise(render_px=24)
+NOISE = PhotoNoise(render_px=16)
 SHAPES = {
     **{name: (getattr(MODEL, f"n_{name}"),) for name in BLOCKS},
     "turned": (3,), "centre": (2,), "log_size": (), "log_distance": (), "light": (9, 3),
