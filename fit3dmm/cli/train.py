@@ -1,5 +1,6 @@
-"""`fit3dmm train`: a regressor for any model, from rendered people."""
+"""`fit3dmm train`: a regressor for any model, from rendered people, and photos if there are any."""
 
+import contextlib
 import functools
 import platform
 from collections.abc import Iterator
@@ -10,12 +11,16 @@ from typing import Literal
 import torch
 import tyro
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from fit3dmm._errors import InputError
+from fit3dmm._memory import keep_freed_memory
 from fit3dmm._parallel import available_cores
 from fit3dmm._version import __version__
+from fit3dmm.cli.inputs import find_photos
 from fit3dmm.fitting.network_errors import FEWEST_PICTURES, learn_network_errors
+from fit3dmm.fitting.unlabelled import PhotoEnergies
 from fit3dmm.model.files import load_model
 from fit3dmm.model.landmarks import NETWORK_POINTS
 from fit3dmm.model.library import SHIPPED
@@ -28,10 +33,16 @@ from fit3dmm.regress.files import (
     read_regressor,
     write_regressor,
 )
+from fit3dmm.regress.log import TrainingLog
+from fit3dmm.regress.looks import Look, Unlabelled
 from fit3dmm.regress.network import FaceNetwork, NetworkSettings
-from fit3dmm.regress.pool import PicturePool
+from fit3dmm.regress.photo_pool import PhotoPool, gather_photos
+from fit3dmm.regress.pool import PicturePool, PictureReader
+from fit3dmm.regress.ranks import Ranks, joined_ranks
 from fit3dmm.regress.readout import refit
-from fit3dmm.regress.training import Look, TrainingSettings, train
+from fit3dmm.regress.training import train
+from fit3dmm.regress.training_settings import TrainingSettings
+from fit3dmm.regress.trunk_weights import load_trunk
 from fit3dmm.synthetic.fast import Studio, StudioSettings
 
 _HELD_OUT_SEED, _ERRORS_SEED, _TRAINING_SEED = 10**12, 2 * 10**12, 0
@@ -43,7 +54,9 @@ _LEVEL = 1
 class Train:
     """Train a network that sees points, coefficients, pose, light and what covers a face.
 
-    It is trained on rendered people alone. Interrupt it and run the same command again: it goes on.
+    It is trained on rendered people. With --photos it learns of unlabelled photos, too, by what its
+    answers look like when they are rendered. Interrupt it and run the same command again: it goes
+    on. On several GPUs: torchrun --nproc-per-node N --no-python fit3dmm train ...
     """
 
     out: tyro.conf.Positional[Path]
@@ -52,11 +65,15 @@ class Train:
     """Whose coefficients it learns: a model's name or file."""
     others: tuple[str, ...] = ()
     """Further models whose people are shown, too."""
+    photos: Path | None = None
+    """Photos of faces, a folder with the folders in it: the largest face of each is learned from
+    without labels. A fifth of them, by their content, is held out. Best with --start."""
     start: Path | None = None
     """A regressor to go on from."""
-    trunk: Literal["lite0", "resnet18", "resnet50"] = "resnet18"
+    trunk: Literal["lite0", "resnet18", "resnet50", "recognition"] = "resnet18"
     trunk_weights: Path | None = None
-    """ImageNet weights of the trunk: a safetensors file with the names of the public release."""
+    """Weights that the trunk begins with: a safetensors file with the names of the public release
+    (tools/fetch_trunk.py), or fit3dmm's own file of the recognition network."""
     pool: int = 8192
     """Pictures that are kept and used again."""
     held_out: int = 512
@@ -69,6 +86,8 @@ class Train:
     threads: int = 1
     """Threads of the trainer on a processor."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    log: Path | None = None
+    """Folder for TensorBoard's curves (needs the extra `log`)."""
     settings: TrainingSettings = field(default_factory=TrainingSettings)
 
     def run(self) -> None:
@@ -77,9 +96,17 @@ class Train:
                 f"Expected --errors 0 or {FEWEST_PICTURES} and more, got {self.errors}: every view "
                 "needs more faces than its errors have modes."
             )
-        console = Console(stderr=True)
+        keep_freed_memory()
         torch.set_num_threads(self.threads)
         device = self._device()
+        with joined_ranks(device) as ranks, contextlib.ExitStack() as stack:
+            log = None
+            if self.log is not None and ranks.is_first:
+                log = stack.enter_context(TrainingLog(self.log))
+            self._run(device, ranks, log)
+
+    def _run(self, device: str, ranks: Ranks, log: TrainingLog | None) -> None:
+        console = Console(stderr=True, quiet=not ranks.is_first)
         model = load_model(self.model)
         point_sets = point_sets_of(model)
         studio = StudioSettings(
@@ -89,41 +116,85 @@ class Train:
         jobs = max(1, available_cores() - 1) if self.jobs is None else self.jobs
         folder = self.out.with_name(f"{self.out.name}.training")
         signature = f"{model_key(model)} {self.others} {studio}"
-        held_out_pool = PicturePool(
-            folder / "held-out", make, self.held_out, _HELD_OUT_SEED, jobs, signature
-        )
-        with held_out_pool:
-            console.print(f"rendering {self.held_out} held-out pictures")
-            held_out_pool.provide(self.held_out)
-            held_out = batch_of(held_out_pool.take(range(self.held_out)))
-        network = self._network(model, point_sets, held_out.points_px / held_out.size_px)
+        unlabelled = self._unlabelled(folder, studio.size_px, device, ranks, console)
+
+        def pool_of(name: str, count: int, seed: int) -> PicturePool:
+            return PicturePool(folder / name, make, count, seed, jobs, signature)
+
+        held_out: Batch | None = None
+        if ranks.is_first:
+            with pool_of("held-out", self.held_out, _HELD_OUT_SEED) as pool:
+                console.print(f"rendering {self.held_out} held-out pictures")
+                pool.provide(self.held_out)
+                held_out = batch_of(pool.take(range(self.held_out)))
+        network = self._network(model, point_sets, held_out)
         looks: list[Look] = []
 
         def report(look: Look) -> None:
             looks.append(look)
             console.print(_line(look))
+            if log is not None:
+                log.add(look)
 
-        pool = PicturePool(folder / "pool", make, self.pool, _TRAINING_SEED, jobs, signature)
-        with pool:
-            trained = train(network, pool, held_out, self.settings, folder, report, device).cpu()
-            console.print("solving for coefficients, light and tone")
-            size_px = self.settings.phases[-1].size_px
-            seen = (resized(part, size_px) for part in parts_of(held_out))
-            shares = refit(trained, _batches(pool, size_px), seen)
-            said = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-            console.print(f"explained of held-out people: {said}")
-        info = self._info(model, point_sets, studio.size_px, looks)
+        with contextlib.ExitStack() as stack:
+            pool = PictureReader(folder / "pool", self.pool)
+            if ranks.is_first:
+                pool = stack.enter_context(pool_of("pool", self.pool, _TRAINING_SEED))
+            trained = train(
+                network, pool, held_out, self.settings, folder, report, device, unlabelled, ranks
+            ).cpu()
+            if not (held_out is not None and isinstance(pool, PicturePool)):
+                return
+            if unlabelled is None:
+                # Of renders alone: it would undo what photos said of the last layer.
+                self._solve_last_layer(trained, pool, held_out, console)
+        info = self._info(model, point_sets, studio.size_px, looks, unlabelled)
         regressor = Regressor(trained, info)
         if self.errors:
             console.print(f"rendering {self.errors} pictures to learn how the points err")
-            with PicturePool(
-                folder / "errors", make, self.errors, _ERRORS_SEED, jobs, signature
-            ) as seen:
+            with pool_of("errors", self.errors, _ERRORS_SEED) as seen:
                 seen.provide(self.errors)
                 regressor = with_errors(regressor, seen, model)
         write_regressor(regressor, self.out)
         console.print(_table(looks))
         print(self.out)
+
+    def _solve_last_layer(
+        self, trained: FaceNetwork, pool: PicturePool, held_out: Batch, console: Console
+    ) -> None:
+        console.print("solving for coefficients, light and tone")
+        size_px = self.settings.phases[-1].size_px
+        seen = (resized(part, size_px) for part in parts_of(held_out))
+        shares = refit(trained, _batches(pool, size_px), seen)
+        said = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        console.print(f"explained of held-out people: {said}")
+
+    def _unlabelled(
+        self, folder: Path, size_px: int, device: str, ranks: Ranks, console: Console
+    ) -> Unlabelled | None:
+        """The photos, searched and cropped, and what is asked of them."""
+        if self.photos is None:
+            return None
+        photos: PhotoPool = ranks.of_first(lambda: self._gather(folder, size_px, console))
+        console.print(
+            f"{len(photos.training)} photos to learn from, {len(photos.held_out)} held out, "
+            f"{len(photos.left_out)} without a face or no photos"
+        )
+        return Unlabelled(photos, PhotoEnergies(_coarse(self.model).to(device)))
+
+    def _gather(self, folder: Path, size_px: int, console: Console) -> PhotoPool:
+        assert self.photos is not None
+        found = find_photos([self.photos], recursive=True, out=folder)
+        for _, error in found.failed:
+            raise error
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+            bar = progress.add_task("looking for faces", total=len(found.photos))
+
+            def tell(done: int, of: int) -> None:
+                progress.update(bar, completed=done)
+
+            return gather_photos(found.photos, folder / "photos", size_px, tell)
 
     def _device(self) -> str:
         if self.device == "cuda" and not torch.cuda.is_available():
@@ -133,30 +204,44 @@ class Train:
         )  # fmt: skip
 
     def _network(
-        self, model: MorphableModel, point_sets: tuple[str, ...], points: torch.Tensor
+        self, model: MorphableModel, point_sets: tuple[str, ...], held_out: Batch | None
     ) -> FaceNetwork:
+        """With its first weights; without pictures (they are the first process's) points begin
+        anywhere."""
         if self.start is not None:
             return read_regressor(self.start, model).network
         torch.manual_seed(self.settings.seed)
         n_points = sum(len(model.landmarks[name]) for name in point_sets)
         sizes = (model.n_identity, model.n_detail, model.n_expression, model.n_albedo)
-        network = FaceNetwork(NetworkSettings(self.trunk, n_points, *sizes), points.mean(0))
+        points = torch.full((n_points, 2), 0.5)
+        if held_out is not None:
+            points = (held_out.points_px / held_out.size_px).mean(0)
+        network = FaceNetwork(NetworkSettings(self.trunk, n_points, *sizes), points)
         if self.trunk_weights is not None:
-            _load_trunk(network, self.trunk_weights)
+            load_trunk(network, self.trunk_weights)
         return network
 
     def _info(
-        self, model: MorphableModel, point_sets: tuple[str, ...], size_px: int, looks: list[Look]
+        self,
+        model: MorphableModel,
+        point_sets: tuple[str, ...],
+        size_px: int,
+        looks: list[Look],
+        unlabelled: Unlabelled | None,
     ) -> RegressorInfo:
         last = looks[-1] if looks else None
-        best = min(looks, key=lambda look: look.loss) if looks else None
+        best = next((look for look in reversed(looks) if look.is_best), last)
+        photos = 0 if unlabelled is None else len(unlabelled.photos.training)
+        shown = (
+            "rendered people" if not photos else f"rendered people and {photos} unlabelled photos"
+        )
         return RegressorInfo(
             model=f"{model.info.name} {model.info.version}",
             model_key=model_key(model),
             point_sets=point_sets,
             size_px=size_px,
             licence="CC0-1.0",
-            provenance="Trained by `fit3dmm train` on rendered people.",
+            provenance=f"Trained by `fit3dmm train` on {shown}.",
             record={
                 "fit3dmm": __version__,
                 "seed": self.settings.seed,
@@ -165,6 +250,8 @@ class Train:
                 "hours": last.seconds / 3600 if last else 0.0,
                 "machine": f"{platform.machine()} {platform.system()}",
                 "held_out": best.parts if best else {},
+                "photos": photos,
+                "held_out_photos": best.photo_parts if best else {},
             },
         )
 
@@ -200,30 +287,30 @@ def _coarse(name: str) -> MorphableModel:
     return load_model(name, level=_LEVEL) if model.surface.level > _LEVEL else model
 
 
-def _load_trunk(network: FaceNetwork, path: Path) -> None:
-    from safetensors.torch import load_file
-
-    found = load_file(path)
-    missing, _ = network.trunk.load_state_dict(found, strict=False)
-    if missing:
-        raise InputError(
-            f"{path} has no weights for {missing[0]} and {len(missing) - 1} others of the trunk: "
-            f"expected the ImageNet weights of {network.settings.trunk}."
-        )
-
-
 def _line(look: Look) -> str:
-    parts = " ".join(f"{name} {value:.3f}" for name, value in look.parts.items())
-    return (
+    line = (
         f"step {look.step} ({look.steps_share:.0%}), {look.pictures} pictures, waited for "
-        f"{look.waited}: held-out loss {look.loss:.4f} ({parts})"
+        f"{look.waited}: held-out loss {look.loss:.4f} ({_said(look.parts)})"
     )
+    if not look.photo_parts:
+        return line
+    worse = f", renders at most {look.worse:.1%} worse ({look.worst})" if look.worst else ""
+    kept = "; kept" if look.is_best else "; not kept"
+    return f"{line}; photos {look.photo_loss:.4f} ({_said(look.photo_parts)}){worse}{kept}"
+
+
+def _said(parts: dict[str, float]) -> str:
+    return " ".join(f"{name} {value:.3f}" for name, value in parts.items())
 
 
 def _table(looks: list[Look]) -> Table:
-    table = Table("step", "pictures", "hours", "held-out loss")
+    with_photos = any(look.photo_parts for look in looks)
+    names = ("photos", "renders worse by", "kept") if with_photos else ()
+    table = Table("step", "pictures", "hours", "held-out loss", *names)
     for look in looks:
-        row = (look.step, look.pictures, f"{look.seconds / 3600:.2f}", f"{look.loss:.4f}")
+        row = [look.step, look.pictures, f"{look.seconds / 3600:.2f}", f"{look.loss:.4f}"]
+        if with_photos:
+            row += [f"{look.photo_loss:.4f}", f"{look.worse:.1%}", "yes" if look.is_best else "no"]
         table.add_row(*map(str, row))
     return table
 

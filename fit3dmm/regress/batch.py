@@ -92,23 +92,92 @@ class Changes:
     tint: float = 0.06
 
 
-def augmented(batch: Batch, changes: Changes, generator: torch.Generator) -> Batch:
-    """Turn, zoom and shift crops, and change their colours a little.
+@dataclass(frozen=True)
+class Drawn(TensorRecord):
+    """How each picture of some is changed. A picture's row is its own: some rows change some
+    pictures as all rows change all."""
 
-    Turning the picture about its middle is rolling the camera about its axis, if the principal
-    point is turned along; so pose and light follow exactly.
-    """
-    n = len(batch.image_srgb)
+    angle_rad: Float[Tensor, "batch"]
+    zoom: Float[Tensor, "batch"]
+    shift: Float[Tensor, "batch 2"]
+    log_gain: Float[Tensor, "batch 3 1 1"]
+
+
+def draw_changes(n: int, changes: Changes, generator: torch.Generator) -> Drawn:
+    """Draw how `n` pictures differ from what was rendered or photographed."""
 
     def uniform(most: float, *shape: int) -> Tensor:
         return (2 * torch.rand(n, *shape, generator=generator) - 1) * most
 
     angle = uniform(math.radians(changes.turn_deg))
     zoom, shift = uniform(changes.zoom).exp(), uniform(changes.shift, 2)
-    moved = rolled(batch, angle, zoom, shift)
     gain = torch.randn(n, 1, 1, 1, generator=generator) * changes.exposure
     tint = torch.randn(n, 3, 1, 1, generator=generator) * changes.tint
-    return moved.replace(image_srgb=(moved.image_srgb * (gain + tint).exp()).clamp(0, 1))
+    return Drawn(angle, zoom, shift, gain + tint)
+
+
+def changed(batch: Batch, drawn: Drawn) -> Batch:
+    """Turn, zoom and shift crops, and change their colours a little.
+
+    Turning the picture about its middle is rolling the camera about its axis, if the principal
+    point is turned along; so pose and light follow exactly.
+    """
+    moved = rolled(batch, drawn.angle_rad, drawn.zoom, drawn.shift)
+    return moved.replace(image_srgb=recoloured(moved.image_srgb, drawn))
+
+
+def recoloured(
+    image_srgb: Float[Tensor, "batch 3 size size"], drawn: Drawn
+) -> Float[Tensor, "batch 3 size size"]:
+    """Brighter or darker, and tinted."""
+    return (image_srgb * drawn.log_gain.exp()).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Movement(TensorRecord):
+    """Crops turned counter-clockwise in the picture, enlarged about the middle, then shifted."""
+
+    forward: Float[Tensor, "batch 2 2"]
+    shift: Float[Tensor, "batch 2"]
+    """In crops' sides."""
+    side_px: int
+
+    @classmethod
+    def of(
+        cls,
+        side_px: int,
+        angle_rad: Float[Tensor, "batch"],
+        zoom: Float[Tensor, "batch"],
+        shift: Float[Tensor, "batch 2"],
+    ) -> "Movement":
+        """
+        Args:
+            side_px: of the crops.
+            angle_rad: of each.
+            zoom: of each, 1 leaves it as it is.
+            shift: in crops' sides; x right, y down.
+        """
+        cosine, sine = angle_rad.cos(), angle_rad.sin()
+        # Counter-clockwise for a viewer, where y is down.
+        turn = torch.stack([cosine, sine, -sine, cosine], -1).unflatten(-1, (2, 2))
+        return cls(zoom[:, None, None] * turn, shift, side_px)
+
+    def place(self, px: Float[Tensor, "batch points 2"]) -> Float[Tensor, "batch points 2"]:
+        """Where points of the crops go."""
+        middle = self.side_px / 2
+        return (px - middle) @ self.forward.mT + middle + self.side_px * self.shift[:, None]
+
+    def image(
+        self, image: Float[Tensor, "batch c height width"], mode: str = "bilinear"
+    ) -> Float[Tensor, "batch c height width"]:
+        """Pictures of the crops' field of view, of any resolution; beyond the border they repeat
+        it."""
+        back = torch.linalg.inv(self.forward)
+        # `affine_grid` asks for input places of output places, in units of half a side.
+        offset = -(back @ (2 * self.shift)[..., None])
+        theta = torch.cat([back, offset], -1)
+        grid = F.affine_grid(theta, list(image.shape), align_corners=False)
+        return F.grid_sample(image, grid, mode=mode, padding_mode="border", align_corners=False)
 
 
 def rolled(
@@ -117,40 +186,21 @@ def rolled(
     zoom: Float[Tensor, "batch"],
     shift: Float[Tensor, "batch 2"],
 ) -> Batch:
-    """Crops turned counter-clockwise in the picture, enlarged about the middle, then shifted.
-
-    Args:
-        batch: pictures with their targets.
-        angle_rad: of each.
-        zoom: of each, 1 leaves it as it is.
-        shift: in crops' sides; x right, y down.
-    """
-    side = batch.size_px
+    """Crops with their targets after a movement; see `Movement.of`."""
+    move = Movement.of(batch.size_px, angle_rad, zoom, shift)
     cosine, sine = angle_rad.cos(), angle_rad.sin()
-    # Counter-clockwise for a viewer, where y is down.
-    turn = torch.stack([cosine, sine, -sine, cosine], -1).unflatten(-1, (2, 2))
-    forward = zoom[:, None, None] * turn
-
-    def place(px: Tensor) -> Tensor:
-        return (px - side / 2) @ forward.mT + side / 2 + side * shift[:, None]
-
-    back = torch.linalg.inv(forward)
-    # `affine_grid` asks for input places of output places, in units of half a side.
-    offset = -(back @ (2 * shift)[..., None])
-    theta = torch.cat([back, offset], -1)
-    image = _warped(batch.image_srgb, theta, "bilinear")
-    cover = _warped(batch.cover[:, None].to(theta), theta, "nearest")[:, 0].long()
     roll = torch.zeros_like(batch.rotation)
     roll[:, 0, 0], roll[:, 0, 1], roll[:, 1, 0], roll[:, 1, 1] = cosine, -sine, sine, cosine
     roll[:, 2, 2] = 1
+    cover = move.image(batch.cover[:, None].to(batch.image_srgb), "nearest")[:, 0].long()
     return batch.replace(
-        image_srgb=image,
-        points_px=place(batch.points_px),
+        image_srgb=move.image(batch.image_srgb),
+        points_px=move.place(batch.points_px),
         cover=cover,
         rotation=roll @ batch.rotation,
         translation_mm=(roll @ batch.translation_mm[..., None])[..., 0],
         focal_px=batch.focal_px * zoom,
-        principal_point_px=place(batch.principal_point_px[:, None])[:, 0],
+        principal_point_px=move.place(batch.principal_point_px[:, None])[:, 0],
         irradiance_sh=light_rolled(batch.irradiance_sh, angle_rad),
     )
 
@@ -172,17 +222,17 @@ def resized(batch: Batch, size_px: int) -> Batch:
     if size_px == batch.size_px:
         return batch
     scale = size_px / batch.size_px
-    image = F.interpolate(
-        batch.image_srgb, (size_px, size_px), mode="bilinear", antialias=True, align_corners=False
-    )
     return batch.replace(
-        image_srgb=image,
+        image_srgb=image_resized(batch.image_srgb, size_px),
         points_px=batch.points_px * scale,
         focal_px=batch.focal_px * scale,
         principal_point_px=batch.principal_point_px * scale,
     )
 
 
-def _warped(image: Tensor, theta: Tensor, mode: str) -> Tensor:
-    grid = F.affine_grid(theta, list(image.shape), align_corners=False)
-    return F.grid_sample(image, grid, mode=mode, padding_mode="border", align_corners=False)
+def image_resized(
+    image: Float[Tensor, "batch c height width"], size_px: int
+) -> Float[Tensor, "batch c size size"]:
+    """Pictures at another resolution, without aliasing."""
+    size = (size_px, size_px)
+    return F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)

@@ -1,7 +1,7 @@
 """Checkpoints of a training: tensors as safetensors, the rest as JSON; nothing is pickled."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class Checkpoint:
     seconds: float
     best_loss: float
     looks_since_best: int
+    best_errors: dict[str, float] = field(default_factory=dict)
+    """On held-out renders, each at its smallest so far."""
 
 
 def write_checkpoint(folder: Path, settings: Any, checkpoint: Checkpoint) -> None:
@@ -47,6 +49,7 @@ def write_checkpoint(folder: Path, settings: Any, checkpoint: Checkpoint) -> Non
         "seconds": checkpoint.seconds,
         "best_loss": checkpoint.best_loss,
         "looks_since_best": checkpoint.looks_since_best,
+        "best_errors": checkpoint.best_errors,
     }
     with atomic_path(folder / f"{_NAME}.safetensors") as temporary:
         # The note travels inside, so that both are of the same moment.
@@ -92,4 +95,5 @@ def read_checkpoint(folder: Path, settings: Any) -> Checkpoint | None:
         seconds=note["seconds"],
         best_loss=note["best_loss"],
         looks_since_best=note["looks_since_best"],
+        best_errors=note["best_errors"],
     )

@@ -25,12 +25,26 @@ class LossWeights:
     cover: float = 0.5
 
 
-def losses(outputs: Outputs, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-    """By the names of `LossWeights`."""
+def losses(
+    outputs: Outputs, batch: Batch, n_of_model: Float[Tensor, ""] | None = None
+) -> dict[str, Float[Tensor, ""]]:
+    """By the names of `LossWeights`.
+
+    Args:
+        outputs: what the network says.
+        batch: what is true.
+        n_of_model: by how many people the coefficients' losses are divided, where the batch is a
+            share of a larger one; by those of the model in it if left out.
+    """
     log_sigmas, pose = outputs.log_sigmas, batch.pose
     of_model = batch.is_of_model.float()
+    count = of_model.sum().clamp_min(1) if n_of_model is None else n_of_model
     blocks = [
-        _normal(outputs.coefficients[name] - batch.coefficients[name], log_sigmas[name], of_model)
+        _normal(
+            outputs.coefficients[name] - batch.coefficients[name],
+            log_sigmas[name],
+            of_model / count,
+        )
         for name in BLOCKS
         if batch.coefficients[name].shape[1]
     ]
@@ -77,8 +91,6 @@ def _normal(
     log_sigma: Float[Tensor, "batch"],
     weight: Float[Tensor, "batch"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean over numbers, then over the batch (weighted), less the constant."""
+    """Mean over numbers, then over the batch (or a weighted sum), less the constant."""
     each = log_sigma + 0.5 * error.square().mean(1) * torch.exp(-2 * log_sigma)
-    if weight is None:
-        return each.mean()
-    return (weight * each).sum() / weight.sum().clamp_min(1)
+    return each.mean() if weight is None else (weight * each).sum()

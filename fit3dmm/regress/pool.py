@@ -10,7 +10,7 @@ import queue
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -48,8 +48,7 @@ class PicturePool:
         self._make, self.capacity, self._first = make_studio, capacity, first_seed
         self._studio: Any = None
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(folder)
+        self._lock = locked(folder)
         self._open(signature)
         self._processes: list[BaseProcess] = []
         self._upto = 0
@@ -73,8 +72,7 @@ class PicturePool:
         fits = note.is_file() and json.loads(note.read_text(encoding="utf-8")) == state
         self._slots: dict[str, np.ndarray] = {}
         if fits:
-            names = [path.stem for path in sorted(self._folder.glob("*.npy"))]
-            self._slots = {n: np.load(self._folder / f"{n}.npy", mmap_mode="r+") for n in names}
+            self._slots = _mapped(self._folder, "r+")
         else:
             for path in self._folder.glob("*.npy"):
                 path.unlink()
@@ -183,12 +181,7 @@ class PicturePool:
         self._slots = slots
 
     def _example(self, number: int) -> Example:
-        if not self._has(number):
-            raise KeyError(f"Picture {number} is not in the pool: call `provide` first.")
-        slot = number % self.capacity
-        values = {name: self._slots[name][slot] for name in Example.__dataclass_fields__}
-        # A memory map's element of no dimensions is a numpy scalar; a record holds Python's.
-        return Example(**{k: v if v.ndim else v.item() for k, v in values.items()})
+        return _example(self._slots, number, self.capacity)
 
     def _render_here(self, number: int) -> Example:
         if self._studio is None:
@@ -196,8 +189,49 @@ class PicturePool:
         return self._studio.take(self._first + number)
 
 
-def _locked(folder: Path) -> FileLock:
-    """Held until the pool is closed: two that fill one folder would undo each other's work."""
+class PictureReader:
+    """The pictures of a pool that another process fills.
+
+    Args:
+        folder: of that pool.
+        capacity: of that pool.
+    """
+
+    def __init__(self, folder: Path, capacity: int) -> None:
+        self._folder, self.capacity = folder, capacity
+        self._slots: dict[str, np.ndarray] = {}
+
+    def provide(self, upto: int, ahead: int = 0) -> int:
+        """Nothing: the other process does. Wait for it."""
+        return 0
+
+    def take(self, numbers: Sequence[int]) -> list[Example]:
+        """Pictures that are there."""
+        if not self._slots:
+            self._slots = _mapped(self._folder, "r")
+        return [_example(self._slots, number, self.capacity) for number in numbers]
+
+
+def _mapped(folder: Path, mode: Literal["r", "r+"]) -> dict[str, np.ndarray]:
+    return {path.stem: np.load(path, mmap_mode=mode) for path in sorted(folder.glob("*.npy"))}
+
+
+def _example(slots: dict[str, np.ndarray], number: int, capacity: int) -> Example:
+    slot = number % capacity
+    if not slots or int(slots["number"][slot]) != number:
+        raise KeyError(f"Picture {number} is not in the pool: call `provide` first.")
+    values = {name: slots[name][slot] for name in Example.__dataclass_fields__}
+    # A memory map's element of no dimensions is a numpy scalar; a record holds Python's.
+    return Example(**{k: v if v.ndim else v.item() for k, v in values.items()})
+
+
+def locked(folder: Path) -> FileLock:
+    """Held until it is released: two that fill one folder would undo each other's work.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "pool.lock")
     try:
         lock.acquire(timeout=0)

@@ -1,11 +1,12 @@
-"""Training: pictures from the pool, AdamW, warm-up and cosine, averaged weights, exact resume."""
+"""Training: pictures from the pool, photos beside them, AdamW, warm-up and cosine, averages of the
+weights, exact resume."""
 
 import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,120 +14,72 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fit3dmm._errors import InputError
-from fit3dmm.regress.batch import Batch, Changes, augmented, batch_of, parts_of, resized
+from fit3dmm.regress.batch import Batch, batch_of, changed, draw_changes, resized
 from fit3dmm.regress.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from fit3dmm.regress.loss import LossWeights, losses, total
+from fit3dmm.regress.looks import Look, Measured, Unlabelled, largest_increase, lowest, measure
+from fit3dmm.regress.loss import losses, total
 from fit3dmm.regress.network import FaceNetwork
-from fit3dmm.regress.pool import PicturePool
+from fit3dmm.regress.photo_batch import PhotoBatch, changed_photos, photos_resized
+from fit3dmm.regress.pool import PicturePool, PictureReader
+from fit3dmm.regress.ranks import ALONE, Ranks
+from fit3dmm.regress.training_settings import Phase, TrainingSettings
 
 _NO_DECAY_BELOW = 2
 """Vectors (norms and biases) are not pulled to zero."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A stretch of the training at one resolution."""
-
-    size_px: int
-    share: float
-    """Of all steps."""
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How the network is trained; everything that decides its numbers."""
-
-    steps: int | None = None
-    """Optimisation steps; None trains by the clock, for `hours`."""
-    hours: float = 2.0
-    """Time for the whole training, where `steps` says none."""
-    batch: int = 64
-    """Pictures a step."""
-    fresh: int = 16
-    """New pictures a step; the rest are earlier ones, changed by augmentation."""
-    fill: int = 512
-    """Pictures before the first step."""
-    learning_rate: float = 1.2e-3
-    """Of the head, at its highest."""
-    trunk_rate: float = 4e-4
-    """Of the trunk, at its highest."""
-    weight_decay: float = 1e-4
-    """Of AdamW."""
-    warm_up: int = 100
-    """Steps in which the rate rises."""
-    clip: float = 5.0
-    """Longest gradient."""
-    average: float = 0.998
-    """What of the averaged weights stays from step to step (EMA)."""
-    phases: tuple[Phase, ...] = (Phase(128, 0.6), Phase(160, 0.3), Phase(224, 0.1))
-    """Resolutions, one after another, and the share of the training of each."""
-    weights: LossWeights = field(default_factory=LossWeights)
-    """Of the parts of the loss."""
-    changes: Changes = field(default_factory=Changes)
-    """How pictures that are shown again differ."""
-    seed: int = 0
-    """Of the order of pictures and of their changes."""
-    check_every: int = 500
-    """Steps between looks at the held-out pictures, which are checkpoints too."""
-    patience: int = 8
-    """Looks without a better loss after which training stops."""
-    bfloat16: bool = True
-    """Whether the trunk computes in bfloat16, where the device does so natively."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """How things stand."""
-
-    step: int
-    steps_share: float
-    """Of the whole training that is done."""
-    loss: float
-    """On held-out pictures, with the averaged weights."""
-    parts: dict[str, float]
-    pictures: int
-    """Rendered so far."""
-    waited: int
-    """How many of them the trainer had to wait for since the last look."""
-    seconds: float
-    """Trained so far, earlier runs included."""
+_OF_PHOTOS = 1
+"""Tells what is drawn for photos from what is drawn for pictures."""
 
 
 def train(
     network: FaceNetwork,
-    pool: PicturePool,
-    held_out: Batch,
+    pool: PicturePool | PictureReader,
+    held_out: Batch | None,
     settings: TrainingSettings,
     folder: Path,
     report: Callable[[Look], None] = lambda look: None,
     device: str | torch.device = "cpu",
+    unlabelled: Unlabelled | None = None,
+    ranks: Ranks = ALONE,
 ) -> FaceNetwork:
     """Train, or go on where an interrupted run of the same settings stopped.
 
     Args:
         network: with its first weights; a checkpoint in `folder` replaces them.
-        pool: renders the pictures meanwhile.
-        held_out: pictures of people whom training does not show.
+        pool: renders the pictures meanwhile; the first process's, which the others read.
+        held_out: pictures of people whom training does not show; the first process needs them.
         settings: of the training.
         folder: for checkpoints.
-        report: is told how things stand at every look.
+        report: is told how things stand at every look, in the first process.
         device: on which the network is trained.
+        unlabelled: photos to learn from beside the rendered pictures.
+        ranks: the processes that train together.
 
     Returns:
         The network with the averaged weights of the best look.
+
+    Raises:
+        InputError: the processes can't share the pictures evenly, the loss is no number, or the
+            folder holds a training with other settings.
     """
-    run = _Run(network, settings, folder, torch.device(device))
-    run.resume()
+    ranks.must_divide(batch=settings.batch, fresh=settings.fresh)
+    if unlabelled is not None:
+        ranks.must_divide(photos_batch=settings.photos.batch)
+    run = _Run(network, settings, folder, torch.device(device), unlabelled, ranks)
+    resumed = run.resume()
+    if unlabelled is not None and not resumed:
+        # What the photos must not make worse.
+        run.look(held_out, 0, report)
     while not run.is_over:
         upto = settings.fill + (run.step + 1) * settings.fresh
         run.waited += pool.provide(upto, ahead=8 * settings.fresh)
+        ranks.wait()
         draw = np.random.default_rng([settings.seed, run.step])
         oldest = max(0, upto - pool.capacity)
         earlier = draw.integers(oldest, upto, settings.batch - settings.fresh)
         numbers = [*earlier.tolist(), *range(upto - settings.fresh, upto)]
-        run.take_step(batch_of(pool.take(numbers)))
+        run.take_step(batch_of(pool.take(ranks.share(numbers))))
         if run.step % settings.check_every == 0 or run.is_over:
-            report(run.look(held_out, upto))
+            run.look(held_out, upto, report)
     return run.best_network()
 
 
@@ -134,15 +87,27 @@ class _Run:
     """The state of a training."""
 
     def __init__(
-        self, network: FaceNetwork, settings: TrainingSettings, folder: Path, device: torch.device
+        self,
+        network: FaceNetwork,
+        settings: TrainingSettings,
+        folder: Path,
+        device: torch.device,
+        unlabelled: Unlabelled | None,
+        ranks: Ranks,
     ) -> None:
+        ranks.start_alike(network.to(device))
+        if ranks.size > 1 and device.type == "cuda":
+            # Statistics of all pictures of a step; on processors each takes its own.
+            network = cast(FaceNetwork, nn.SyncBatchNorm.convert_sync_batchnorm(network))
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.settings, self.folder, self.device = settings, folder, device
+        self.unlabelled, self.ranks = unlabelled, ranks
         self.optimiser = torch.optim.AdamW(_groups(network, settings), fused=False)
         self.average = {k: v.detach().clone() for k, v in network.state_dict().items()}
         self.best = {k: v.clone() for k, v in self.average.items()}
         self.step, self.waited, self.seconds = 0, 0, 0.0
         self.best_loss, self.looks_since_best = math.inf, 0
+        self.best_errors: dict[str, float] = {}
 
     @property
     def done(self) -> float:
@@ -153,65 +118,126 @@ class _Run:
 
     @property
     def is_over(self) -> bool:
-        return self.done >= 1 or self.looks_since_best >= self.settings.patience
+        nothing = self.settings.steps is not None and self.step >= self.settings.steps
+        return nothing or self.done >= 1 or self.looks_since_best >= self.settings.patience
 
-    def resume(self) -> None:
-        """Take up the checkpoint, if there is one."""
+    def resume(self) -> bool:
+        """Take up the checkpoint, and say whether there is one."""
         found = read_checkpoint(self.folder, self.settings)
         if found is None:
-            return
+            return False
         self.network.load_state_dict(found.weights)
         self.optimiser.load_state_dict(found.optimiser)
         self.average, self.best = found.average, found.best
         self.step, self.seconds = found.step, found.seconds
         self.best_loss, self.looks_since_best = found.best_loss, found.looks_since_best
+        self.best_errors = found.best_errors
+        return True
 
     def take_step(self, batch: Batch) -> None:
-        """One step on pictures at the phase's resolution."""
+        """One step on this process's pictures, and as many photos, at the phase's resolution."""
         began = time.perf_counter()
-        settings = self.settings
-        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.step)
+        settings, ranks = self.settings, self.ranks
         size = _phase(settings, self.done).size_px
-        batch = resized(augmented(batch, settings.changes, generator), size).to(self.device)
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.step)
+        drawn = draw_changes(settings.batch, settings.changes, generator).map(ranks.rows)
+        batch = resized(changed(batch, drawn), size).to(self.device)
+        photos = self._photos(size, generator)
         factor = _rate_factor(self.step, self.done, settings)
         for group in self.optimiser.param_groups:
             group["lr"] = group["initial_lr"] * factor
-        self.network.train()
-        with _precision(self.device, settings.bfloat16):
-            outputs = self.network(_channels_last(batch.image_srgb))
-        loss = total(losses(outputs, batch), settings.weights)
-        if not bool(torch.isfinite(loss)):
+        loss = self._loss(batch, photos)
+        if not bool(torch.isfinite(ranks.mean(loss))):
             raise InputError(
                 f"The training loss is no number at step {self.step}: lower the learning rates, "
                 "delete the last checkpoint and start again."
             )
         self.optimiser.zero_grad()
         loss.backward()
+        ranks.average_gradients(self.network.parameters())
         nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
         self.optimiser.step()
+        ranks.average_buffers(self.network)
         self._average_weights()
         self.step += 1
-        self.seconds += time.perf_counter() - began
+        # All must agree on when it is over.
+        self.seconds = ranks.of_first(lambda: self.seconds + time.perf_counter() - began)
 
-    def look(self, held_out: Batch, pictures: int) -> Look:
-        """Measure on held-out pictures, keep the best, and write a checkpoint."""
-        parts = held_out_losses(self._averaged(), held_out, self.settings, self.device)
-        loss = sum(getattr(self.settings.weights, name) * part for name, part in parts.items())
+    def _photos(self, size_px: int, generator: torch.Generator) -> PhotoBatch | None:
+        """This process's photos of the step, changed; None where there are none."""
+        count = self.settings.photos.batch
+        if self.unlabelled is None or not count:
+            return None
+        names = self.unlabelled.photos.training
+        draw = np.random.default_rng([self.settings.seed, self.step, _OF_PHOTOS])
+        chosen = draw.choice(len(names), count, replace=count > len(names)).tolist()
+        drawn = draw_changes(count, self.settings.changes, generator).map(self.ranks.rows)
+        seen = self.unlabelled.photos.take([names[k] for k in self.ranks.share(chosen)])
+        return photos_resized(changed_photos(seen, drawn), size_px).to(self.device)
+
+    def _loss(self, batch: Batch, photos: PhotoBatch | None) -> Float[Tensor, ""]:
+        n, images = len(batch.image_srgb), batch.image_srgb
+        if photos is not None:
+            # In one pass, so that the norms' statistics are those of both.
+            images = torch.cat([images, photos.image_srgb])
+        self.network.train()
+        with _precision(self.device, self.settings.bfloat16):
+            outputs = self.network(_channels_last(images))
+        n_of_model = self.ranks.mean(batch.is_of_model.float().sum())
+        n_of_model = n_of_model.clamp_min(1 / self.ranks.size)
+        of_renders = outputs.map(lambda values: values[:n])
+        loss = total(losses(of_renders, batch, n_of_model), self.settings.weights)
+        if photos is None or self.unlabelled is None:
+            return loss
+        energies = self.unlabelled.loss(outputs.map(lambda values: values[n:]), photos)
+        of_photos = torch.stack(list(energies.values())).sum(0).mean()
+        return loss + self.settings.photos.weight * of_photos
+
+    def look(self, held_out: Batch | None, pictures: int, report: Callable[[Look], None]) -> None:
+        """Measure on held-out pictures, keep the best, write a checkpoint, and report."""
+        measured = self.ranks.of_first(lambda: self._measure(held_out))
+        look = self._judge(measured, pictures)
+        self.waited = 0
+        if self.ranks.is_first:
+            self._write_checkpoint()
+        self.ranks.wait()
+        if self.ranks.is_first:
+            report(look)
+
+    def _measure(self, held_out: Batch | None) -> Measured:
+        if held_out is None:
+            raise ValueError("The first process needs the held-out pictures.")
+        return measure(self._averaged(), held_out, self.unlabelled, self.settings, self.device)
+
+    def _judge(self, measured: Measured, pictures: int) -> Look:
+        """Whether these weights are the best. With photos they must also be about as good on
+        renders as any before, in everything."""
+        weights, photos = self.settings.weights, self.settings.photos
+        loss = sum(getattr(weights, name) * part for name, part in measured.parts.items())
+        worse, worst = 0.0, ""
+        if self.unlabelled is not None:
+            loss += photos.weight * sum(measured.photo_parts.values())
+            worse, worst = largest_increase(measured.errors, self.best_errors)
+            self.best_errors = lowest(measured.errors, self.best_errors)
+        is_best = loss < self.best_loss and worse <= photos.most_worse
         self.looks_since_best += 1
-        if loss < self.best_loss:
+        if is_best:
             self.best_loss, self.looks_since_best = loss, 0
             self.best = {k: v.clone() for k, v in self.average.items()}
-        look = Look(self.step, self.done, loss, parts, pictures, self.waited, self.seconds)
-        self.waited = 0
+        return Look(
+            self.step, self.done, loss, measured.parts, pictures, self.waited, self.seconds,
+            measured.photo_parts, worse, worst, is_best,
+        )  # fmt: skip
+
+    def _write_checkpoint(self) -> None:
         write_checkpoint(
             self.folder,
             self.settings,
             Checkpoint(
                 self.network.state_dict(), self.optimiser.state_dict(), self.average, self.best,
-                self.step, self.seconds, self.best_loss, self.looks_since_best,
+                self.step, self.seconds, self.best_loss, self.looks_since_best, self.best_errors,
             ),
         )  # fmt: skip
-        return look
 
     def best_network(self) -> FaceNetwork:
         """A copy with the best averaged weights."""
@@ -233,34 +259,6 @@ class _Run:
                     self.average[name].lerp_(value, 1 - keep)
                 else:
                     self.average[name].copy_(value)
-
-
-def held_out_losses(
-    network: FaceNetwork,
-    held_out: Batch,
-    settings: TrainingSettings,
-    device: torch.device,
-    chunk: int = 64,
-) -> dict[str, float]:
-    """Means of `losses` over pictures, at the last phase's resolution.
-
-    Args:
-        network: with the weights to judge.
-        held_out: pictures that training does not show.
-        settings: of the training.
-        device: where the network is.
-        chunk: pictures at once.
-    """
-    size = settings.phases[-1].size_px
-    sums: dict[str, float] = {}
-    n = len(held_out.image_srgb)
-    with torch.no_grad():
-        for part in parts_of(held_out, chunk):
-            batch = resized(part, size).to(device)
-            share = len(batch.image_srgb) / n
-            for name, value in losses(network(batch.image_srgb), batch).items():
-                sums[name] = sums.get(name, 0.0) + float(value) * share
-    return sums
 
 
 def _groups(network: FaceNetwork, settings: TrainingSettings) -> list[dict[str, object]]:

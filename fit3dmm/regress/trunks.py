@@ -2,13 +2,15 @@
 
 `lite0` is EfficientNet-Lite0 (M. Tan, Q. Le, "EfficientNet", ICML 2019; the Lite variant has no
 squeeze-and-excitation and ReLU6), `resnet18` and `resnet50` are the networks of K. He et al., "Deep
-residual learning for image recognition", CVPR 2016. Parameters are named as in the public releases
-of their ImageNet weights, so that those load as they are.
+residual learning for image recognition", CVPR 2016; their parameters are named as in the public
+releases of their ImageNet weights, so that those load as they are. `recognition` is a residual
+network that was trained to tell people apart; its parameters are named as in data/recogniser.h5.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -173,10 +175,68 @@ class ResNet(Trunk):
         return Features(fine, middle, self.layer4(middle))
 
 
+class _PlainBlock(nn.Module):
+    """Two convolutions and a way around them, which a wider block pads with zeros."""
+
+    def __init__(self, inner: int, width: int, halves: bool) -> None:
+        super().__init__()
+        self._halves, self._wider_by = halves, width - inner
+        self.first = nn.Conv2d(inner, width, 3, 2 if halves else 1, 0 if halves else 1)
+        self.second = nn.Conv2d(width, width, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        around = F.avg_pool2d(x, 2) if self._halves else x
+        # Convolutions that halve see pixels 2 k to 2 k + 2: none is missing on the left and above.
+        y = F.pad(x, (0, 1, 0, 1)) if self._halves else x
+        y = self.second(F.relu(self.first(y)))
+        return F.relu(y + F.pad(around, (0, 0, 0, 0, 0, self._wider_by)))
+
+
+# Channels of each block, and those that halve the picture.
+_RECOGNITION = (32, 32, 32, 64, 64, 64, 64, 128, 128, 128, 256, 256, 256)
+_RECOGNITION_HALVES = (3, 7, 10)
+# Mean of the pictures' bytes that it was trained on, and the unit of what is left of them.
+_RECOGNITION_MEAN, _RECOGNITION_UNIT = (122.782, 117.001, 104.298), 256.0
+
+
+class Recognition(Trunk):
+    """dlib's face recognition network without its last, coarsest block: 4.4 million parameters and
+    no norms, whose layers are folded into the convolutions.
+
+    D. King, "High quality face recognition with deep metric learning", 2017. Pictures are padded,
+    so that maps are those of the other trunks.
+    """
+
+    channels = (64, 128, 256)
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 32, 7, 2, 3)
+        blocks, inner = [], 32
+        for place, width in enumerate(_RECOGNITION):
+            blocks.append(_PlainBlock(inner, width, place in _RECOGNITION_HALVES))
+            inner = width
+        self.blocks = nn.ModuleList(blocks)
+        mean = torch.tensor(_RECOGNITION_MEAN)[:, None, None]
+        self.register_buffer("mean", mean, persistent=False)
+
+    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Features:
+        x = (127.5 * (image + 1) - self.mean) / _RECOGNITION_UNIT
+        x = F.max_pool2d(F.pad(F.relu(self.stem(x)), (0, 1, 0, 1)), 3, 2)
+        kept = []
+        for place, block in enumerate(self.blocks):
+            if place in _RECOGNITION_HALVES[1:]:
+                kept.append(x)
+            x = block(x)
+        return Features(kept[0], kept[1], x)
+
+
 _TRUNKS: dict[str, Callable[[], Trunk]] = {
     "lite0": Lite0,
     "resnet18": lambda: ResNet(_BasicBlock, (2, 2, 2, 2)),
     "resnet50": lambda: ResNet(_Bottleneck, (3, 4, 6, 3)),
+    "recognition": Recognition,
 }
 
 

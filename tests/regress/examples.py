@@ -48,3 +48,15 @@ class Painter:
 def painter(size_px: int = 64, pause_s: float = 0.0):
     """What a pool takes."""
     return functools.partial(Painter, size_px, pause_s)
+
+
+def tiny_network(trunk: str = "lite0"):
+    """An untrained network for the painter's pictures; the same weights each time."""
+    import torch
+
+    from fit3dmm.regress.network import FaceNetwork, NetworkSettings
+
+    torch.manual_seed(0)
+    return FaceNetwork(
+        NetworkSettings(trunk, N_POINTS, **SIZES, cover_cells=8), torch.full((N_POINTS, 2), 0.5)
+    )

@@ -43,10 +43,11 @@ def test_any_size_goes_in(network, size):
 
 
 @pytest.mark.parametrize(
-    ("name", "millions"), [("lite0", 3.4), ("resnet18", 11.2), ("resnet50", 23.5)]
+    ("name", "millions"),
+    [("lite0", 3.4), ("resnet18", 11.2), ("resnet50", 23.5), ("recognition", 4.4)],
 )
 def test_trunks_have_the_size_of_the_published_ones(name, millions):
-    """Without their classifiers (1.28, 0.51 and 2.05 million)."""
+    """Without their classifiers (1.28, 0.51 and 2.05 million), and the last block of the last."""
     trunk = make_trunk(name)
     assert sum(p.numel() for p in trunk.parameters()) / 1e6 == pytest.approx(millions, abs=0.06)
     trunk.eval()
@@ -58,7 +59,7 @@ def test_trunks_have_the_size_of_the_published_ones(name, millions):
 
 
 def test_an_unknown_trunk_is_refused():
-    with pytest.raises(InputError, match="choose one of lite0, resnet18, resnet50"):
+    with pytest.raises(InputError, match="choose one of lite0, resnet18, resnet50, recognition"):
         make_trunk("vgg")
 
 

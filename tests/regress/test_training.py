@@ -5,10 +5,10 @@ import torch
 
 from fit3dmm._errors import InputError
 from fit3dmm.regress.batch import batch_of
-from fit3dmm.regress.network import FaceNetwork, NetworkSettings
 from fit3dmm.regress.pool import PicturePool
-from fit3dmm.regress.training import Phase, TrainingSettings, train
-from tests.regress.examples import N_POINTS, SIZES, Painter, painter
+from fit3dmm.regress.training import train
+from fit3dmm.regress.training_settings import Phase, TrainingSettings
+from tests.regress.examples import Painter, painter, tiny_network
 from tests.synthetic.fast.same import same_example
 
 SETTINGS = TrainingSettings(
@@ -22,13 +22,6 @@ def held_out():
     return batch_of([Painter().take(seed) for seed in range(900, 904)])
 
 
-def _network() -> FaceNetwork:
-    torch.manual_seed(0)
-    return FaceNetwork(
-        NetworkSettings("lite0", N_POINTS, **SIZES, cover_cells=8), torch.full((N_POINTS, 2), 0.5)
-    )
-
-
 def _train(folder, held_out, settings=SETTINGS, stop_after=None, processes=0):
     looks = []
 
@@ -38,7 +31,7 @@ def _train(folder, held_out, settings=SETTINGS, stop_after=None, processes=0):
             raise KeyboardInterrupt
 
     with PicturePool(folder / "pool", painter(), 16, 0, processes) as pool:
-        trained = train(_network(), pool, held_out, settings, folder, report)
+        trained = train(tiny_network(), pool, held_out, settings, folder, report)
     return trained, looks
 
 
