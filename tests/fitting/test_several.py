@@ -64,23 +64,23 @@ def three(prepared, seen):
     return fit_together(prepared, seen[:3], CONFIG)
 
 
-def test_three_photos_tell_more_than_each(prepared, truths, seen):
-    three = fit_together(prepared, seen[:3], WHOLE)
+def test_two_photos_tell_more_than_each(prepared, truths, seen):
+    both = fit_together(prepared, seen[:2], WHOLE)
     truth = truths[0].coefficients
-    alone = [fit_observation(one, prepared, WHOLE) for one in seen[:3]]
+    alone = [fit_observation(one, prepared, WHOLE) for one in seen[:2]]
     off = [aligned_error_mm(prepared.model, one.scene.coefficients.neutral(), truth.neutral())
            for one in alone]  # fmt: skip
-    together = aligned_error_mm(prepared.model, three.identity, truth.neutral())
+    together = aligned_error_mm(prepared.model, both.identity, truth.neutral())
     assert together < min(off)
-    assert three.outliers == ()
-    assert not three.remarks
+    assert both.outliers == ()
+    assert not both.remarks
     # Each has the one person, and its own expression.
-    for fit, truth in zip(three.fits, truths, strict=False):
-        assert torch.equal(fit.scene.coefficients.identity, three.identity.identity)
+    for fit, truth in zip(both.fits, truths, strict=False):
+        assert torch.equal(fit.scene.coefficients.identity, both.identity.identity)
         error = fit.scene.coefficients.expression - truth.coefficients.expression
         assert error.abs().max() < 0.4
         assert fit.stages[-1].name == "fine"
-    for one, fit in zip(alone, three.fits, strict=True):
+    for one, fit in zip(alone, both.fits, strict=True):
         # They are surer together, of the person and of what each photo has for itself.
         for name in ("identity", "rotation_rad"):
             assert (fit.uncertainty.sigma(name) < one.uncertainty.sigma(name)).all(), name
@@ -111,7 +111,7 @@ def test_copies_share_alike_and_agree(prepared, seen):
 
 
 def test_a_stranger_is_found_and_changes_nothing(prepared, truths, seen, three):
-    settings = Together(strangers=Strangers(variance=1.0))
+    settings = Together(strangers=Strangers(spread=1.0))
     with_one = fit_together(prepared, [seen[0], seen[3], *seen[1:3]], CONFIG, settings)
     assert with_one.outliers == (1,)
     assert with_one.information_share[1] == 0
@@ -124,13 +124,13 @@ def test_a_stranger_is_found_and_changes_nothing(prepared, truths, seen, three):
 
 
 def test_two_that_contradict_are_said_to(prepared, seen):
-    settings = Together(strangers=Strangers(variance=1.0))
+    settings = Together(strangers=Strangers(spread=1.0))
     apart = fit_together(prepared, [seen[0], seen[3]], CONFIG, settings)
     assert apart.contradict
     assert apart.outliers == ()
     assert "two photos do not go together" in apart.remarks[0]
     # Another witness may know better, or be the only one to doubt.
-    sure = torch.full((2, 2), 50.0)
+    sure = torch.full((2, 2), 1000.0)
     known = fit_together(prepared, [seen[0], seen[3]], CONFIG, settings, recognised=sure)
     assert not known.contradict
     doubted = fit_together(prepared, seen[:2], CONFIG, settings, recognised=-10 * sure)
@@ -213,7 +213,7 @@ def test_odds_are_those_of_the_two_stories():
 
     a, b = likelihood(one), likelihood(other)
     expected = float(((a * b).mean() / (a.mean() * b.mean())).log())
-    found = verify([one, other], PRIOR, Strangers(variance=1.0)).log_odds
+    found = verify([one, other], PRIOR, Strangers(spread=1.0)).log_odds
     assert found[0] == pytest.approx(found[1])
     assert found[0] == pytest.approx(expected, abs=0.1)
 
@@ -230,7 +230,7 @@ def test_of_the_first_unknowns_the_others_are_integrated_out():
 def test_a_minority_is_out_and_a_majority_in():
     own = torch.tensor([2.0, -1, 1, 2, -2, 1], dtype=torch.float64)
     evidence = [_evidence(k, own, 8) for k in range(4)] + [_evidence(9, -own, 8)]
-    found = verify(evidence, PRIOR, Strangers(variance=1.0))
+    found = verify(evidence, PRIOR, Strangers(spread=1.0))
     assert found.strangers == (4,)
     assert not found.contradict
     assert min(found.log_odds[:4]) > 0 > found.log_odds[4]
