@@ -30,6 +30,7 @@ from regressor_tables import (
     regressor_time_table,
 )
 from report import REPOSITORY, Metric, Report, read_report
+from several_tables import several_people_table, several_table
 
 RESULTS = Path(__file__).resolve().parent / "results"
 _MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end table -->)", re.DOTALL)
@@ -132,6 +133,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "accuracy-numbers": lambda: accuracy_numbers_table(_result("accuracy")),
     "fit": fit_table,
     "model": model_table,
+    "several": lambda: several_table(_result("several")),
+    "several-people": lambda: several_people_table(_result("several")),
     "silhouettes": silhouette_table,
     "real-heads": lambda: real_heads_table(_result("real")),
     "real-people": lambda: real_people_table(_result("real")),

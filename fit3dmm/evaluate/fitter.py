@@ -1,5 +1,6 @@
 """What evaluation asks of a system that fits photos, ours or another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -53,6 +54,22 @@ class FittedFace:
     """REALY's 85 points; only REALY asks for them."""
     scene: FittedScene | None = None
     """Pose, camera, light and uncertainty; only the synthetic set asks for them."""
+
+
+@runtime_checkable
+class SeveralFitter(Protocol):
+    """A fitter that also fits several photos of one person together."""
+
+    def together(self, photos: Sequence[Path]) -> FittedFace | None:
+        """Fit the person, whose largest face in each photo it is.
+
+        Returns:
+            The person at rest, in the first photo with a face; None where none has one.
+
+        Raises:
+            InputError: a photo can't be read.
+        """
+        ...
 
 
 @runtime_checkable

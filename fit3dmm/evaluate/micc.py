@@ -9,7 +9,7 @@ from fit3dmm._errors import InputError
 from fit3dmm.evaluate.landmark_files import find_landmarks, read_landmarks
 from fit3dmm.evaluate.mesh_files import read_mesh_once
 from fit3dmm.evaluate.predictions import read_mesh_and_landmarks
-from fit3dmm.evaluate.protocol import Case, Outcome, Row, Score, require_path
+from fit3dmm.evaluate.protocol import Case, Outcome, Row, Score, by_person, require_path
 from fit3dmm.evaluate.surface_error import sphere_score, summarise_units
 from fit3dmm.evaluate.surface_protocol import SurfaceProtocol
 
@@ -34,8 +34,18 @@ class Micc(SurfaceProtocol):
     rigid: bool = False
     """Keep the prediction's size (mm) instead of fitting it."""
 
+    together: bool = False
+    """Fit the frames of a video together (the multi-frame protocol) and score the one face, which
+    is at rest: the videos' expressions differ from frame to frame."""
+
     def list_cases(self, data: Path) -> list[Case]:
-        """One case a frame."""
+        """One case a frame, or one a video."""
+        cases = self._frames(data)
+        if not self.together:
+            return cases
+        return by_person(cases, lambda case: case.name.rpartition("/")[0])
+
+    def _frames(self, data: Path) -> list[Case]:
         frames = require_path(data, "frames", LAYOUT)
         cases = []
         for photo in sorted(p for p in frames.glob("*/*/*") if p.suffix.lower() in _PHOTOS):
@@ -59,6 +69,8 @@ class Micc(SurfaceProtocol):
 
     def summarise(self, outcomes: Sequence[Outcome]) -> list[Row]:
         """Frames averaged within their video, then mean and std over videos."""
+        if self.together:
+            return summarise_units(outcomes)
         video_of = {o.case.name: o.case.name.rpartition("/")[0] for o in outcomes}
         return summarise_units(outcomes, video_of)
 

@@ -1,7 +1,7 @@
 """The NoW challenge: its folder, its table, its submission. The distance is in `now_error`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -23,6 +23,7 @@ from fit3dmm.evaluate.protocol import (
     Row,
     Score,
     SurfacePicture,
+    by_person,
     count_statuses,
     group_names,
     pooled,
@@ -55,8 +56,19 @@ class Now:
     """Which list of photos. The scans of the test set are not public: it can only be fitted and
     submitted."""
 
+    together: bool = False
+    """Fit all photos of a subject together, and score the one face. It is no part of the challenge:
+    photos of all its four kinds are in one fit, so that there is no row for each."""
+
     def list_cases(self, data: Path) -> list[Case]:
-        """One case a line of the list of photos."""
+        """One case a line of the list of photos, or one a subject."""
+        cases = self._photos(data)
+        if not self.together:
+            return cases
+        of_subject = by_person(cases, lambda case: case.name.partition("/")[0])
+        return [replace(case, groups=()) for case in of_subject]
+
+    def _photos(self, data: Path) -> list[Case]:
         listing = require_path(data, f"imagepaths{self.split}.txt", LAYOUT)
         lines = [line.strip() for line in listing.read_text(encoding="utf-8").splitlines()]
         names = ["/".join(Path(line).parts[-3:]) for line in lines if line]
@@ -125,7 +137,13 @@ class Now:
         return pooled_curves(outcomes, 8.0)
 
     def write_submission(self, outcomes: Sequence[Outcome], predictions: Path, out: Path) -> str:
-        """The official folder: OBJ without colours and NPY of the points for every photo."""
+        """The official folder: OBJ without colours and NPY of the points for every photo.
+
+        Raises:
+            InputError: there is one face a subject, which the challenge does not take.
+        """
+        if self.together:
+            raise InputError("The challenge takes a face a photo: submit without --together.")
         written = 0
         for outcome in outcomes:
             files = self.find_prediction(outcome.case, predictions)

@@ -1,5 +1,6 @@
 """Our own pipeline as a fitter for the benchmarks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from fit3dmm.fitting.look import seen_by_network
 from fit3dmm.fitting.pipeline import fit_observation
 from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.result import FitResult
+from fit3dmm.fitting.several import FEWEST, MOST, fit_together
 from fit3dmm.geometry.correspondence import topology_name
 from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.files import load_model
@@ -61,6 +63,32 @@ class PresetFitter:
         if observation is None:
             return None
         face = fitted_face(fit_observation(observation, prepared, config), prepared.model)
+        return replace(face, keypoints85=_keypoints85(self.model))
+
+    def together(self, photos: Sequence[Path]) -> FittedFace | None:
+        """Fit one person, whose largest face in each photo it is; None where there is none.
+
+        Of more photos than are fitted together, as of a video, those are taken that are spread
+        evenly over them.
+
+        Raises:
+            InputError: a photo, the preset or the model can't be used.
+        """
+        config = self._config
+        prepared = prepared_model(self.model, config.photometric.n_samples)
+        spread = np.linspace(0, len(photos) - 1, min(len(photos), MOST)).round()
+        found = (observe_largest(photos[int(k)], prepared, config) for k in spread)
+        seen = [one for one in found if one is not None]
+        if not seen:
+            return None
+        if len(seen) < FEWEST:
+            scene = fit_observation(seen[0], prepared, config).scene
+            scene = scene.replace(coefficients=scene.coefficients.neutral())
+        else:
+            fit = fit_together(prepared, seen, config)
+            scene = fit.scenes[0].replace(coefficients=fit.identity)
+        has_light = any("irradiance_sh" in stage.free for stage in config.stages)
+        face = face_of_scene(scene, prepared.model, has_light)
         return replace(face, keypoints85=_keypoints85(self.model))
 
     @property

@@ -1,7 +1,7 @@
 """What an evaluation protocol is: it lists cases, scores one, and sums up all."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -33,6 +33,13 @@ class Case:
     """Every file that the score depends on besides the prediction. Empty: not to be scored."""
     row: int = -1
     """Its place in the set's arrays, where the truth is one array for all cases."""
+    more_photos: tuple[Path, ...] = ()
+    """Others of the same person, which are fitted together with the first."""
+
+    @property
+    def photos(self) -> tuple[Path, ...]:
+        """All that a fitter is given."""
+        return () if self.photo is None else (self.photo, *self.more_photos)
 
 
 @dataclass(frozen=True)
@@ -173,6 +180,27 @@ def count_statuses(outcomes: Sequence[Outcome], group: str | None = None) -> dic
 def pooled(outcomes: Sequence[Outcome], group: str | None = None) -> Float[np.ndarray, "errors"]:
     """The errors of all cases in one."""
     return np.concatenate([np.zeros(0), *(score.errors for _, score in scored(outcomes, group))])
+
+
+def by_person(cases: Sequence[Case], name_of: Callable[[Case], str]) -> list[Case]:
+    """One case for all photos that are called the same, against the truth of the first.
+
+    Args:
+        cases: a photo each.
+        name_of: the name of the person, or of one video of theirs.
+    """
+    together: dict[str, list[Case]] = {}
+    for case in cases:
+        together.setdefault(name_of(case), []).append(case)
+    return [
+        replace(
+            group[0],
+            name=name,
+            groups=tuple(dict.fromkeys(one for case in group for one in case.groups)),
+            more_photos=tuple(photo for case in group[1:] for photo in case.photos),
+        )
+        for name, group in together.items()
+    ]
 
 
 def require_path(data: Path, relative: str, layout: str, *, deep: bool = True) -> Path:

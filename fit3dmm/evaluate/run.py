@@ -8,7 +8,7 @@ from fit3dmm._content import content_key
 from fit3dmm._errors import InputError
 from fit3dmm._parallel import Progress, run_in_parallel
 from fit3dmm.evaluate.cache import load_note, load_score, store_note, store_score
-from fit3dmm.evaluate.fitter import Fitter
+from fit3dmm.evaluate.fitter import Fitter, SeveralFitter
 from fit3dmm.evaluate.own_folder import claim_folder
 from fit3dmm.evaluate.protocol import Case, EvaluationProtocol, Outcome, Row, Score, Submittable
 from fit3dmm.evaluate.report import write_report
@@ -94,11 +94,18 @@ def _fit(
     progress: Progress,
 ) -> dict[str, Outcome]:
     """Fit what is not fitted yet; returns outcomes of the cases that have no fit."""
-    without_photo = [case.name for case in cases if case.photo is None or not case.photo.is_file()]
+    without_photo = [
+        case.name for case in cases if not case.photos or not all(p.is_file() for p in case.photos)
+    ]
     if without_photo:
         raise InputError(
             f"{len(without_photo)} of {len(cases)} cases have no photo to fit, the first is "
             f"{without_photo[0]}; add the set's photos or score meshes with --predictions."
+        )
+    if any(case.more_photos for case in cases) and not isinstance(fitter, SeveralFitter):
+        raise InputError(
+            "The fitter takes one photo at a time: give it a method together(photos), or leave out "
+            "--together."
         )
     tasks = [(protocol, case, fitter, predictions, cache / "fits") for case in cases]
     without_fit: dict[str, Outcome] = {}
@@ -114,11 +121,14 @@ def _fit_one(
     protocol: EvaluationProtocol, case: Case, fitter: Fitter, predictions: Path, notes: Path
 ) -> Outcome | None:
     assert case.photo is not None
-    key = content_key("fit", protocol.name, case.name, fitter.fingerprint, case.photo)
+    key = content_key("fit", protocol.name, case.name, fitter.fingerprint, *case.photos)
     note = load_note(notes, key)
     if note is None or (note["status"] == "fitted" and not _is_current(case, predictions, key)):
         try:
-            face = fitter(case.photo)
+            if case.more_photos and isinstance(fitter, SeveralFitter):
+                face = fitter.together(case.photos)
+            else:
+                face = fitter(case.photo)
         # A fitter may be anybody's code and fail in any way. One photo must not end the run: the
         # case is counted as failed and shown with its reason, and tried again the next time.
         except Exception as error:

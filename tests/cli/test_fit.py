@@ -453,3 +453,76 @@ assert not hasattr(fit3dmm, "fits")
     )
     assert run.returncode == 0, run.stderr
     assert left_in(target) == WRITTEN
+
+
+# --- one person in several photos ---
+
+
+@pytest.fixture(scope="module")
+def two_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the portrait and its mirror image."""
+    folder = tmp_path_factory.mktemp("photos") / "anna"
+    folder.mkdir()
+    pictures.portrait().save(folder / "front.png")
+    pictures.portrait().transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "side.png")
+    return folder
+
+
+def test_photos_of_one_person_make_one_folder(two_photos, quick, tmp_path, capsys):
+    command = ["fit", "--same-person", str(two_photos), "--out", str(tmp_path), *quick]
+    assert main([*command, "--write", "json,glb,obj"]) == 0
+    assert "one person by 2 of 2 photos" in capsys.readouterr().out
+    place = tmp_path / "anna"
+    own = ["face.glb", "face.mtl", "fit.json", "neutral.obj", "posed.obj", "texture.png"]
+    assert left_in(place) == sorted(
+        [MARK, "face.glb", "face.mtl", "neutral.obj", "texture.png", "person.json"]
+        + [entry for name in ("front", "side") for entry in (name, *(f"{name}/{f}" for f in own))]
+    )
+    said = json.loads((place / "person.json").read_text())
+    assert [photo["folder"] for photo in said["photos"]] == ["front", "side"]
+    assert sum(photo["information_share"] for photo in said["photos"]) == pytest.approx(1)
+    # One person in all of them.
+    neutral = (place / "neutral.obj").read_bytes()
+    for name in ("front", "side"):
+        assert (place / name / "neutral.obj").read_bytes() == neutral
+        fit = json.loads((place / name / "fit.json").read_text())
+        assert fit["identity"] == said["identity"]
+
+    # What is there is not made again.
+    before = (place / MARK).read_bytes()
+    assert main([*command, "--write", "json,glb,obj", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["skipped"]
+    assert document["failed"] == []
+    assert len(document["fits"]) == 2
+    assert (place / MARK).read_bytes() == before
+
+
+def test_a_photo_without_a_face_costs_the_others_nothing(two_photos, quick, tmp_path, capsys):
+    Image.new("RGB", (300, 300), "tan").save(tmp_path / "empty.png")
+    photos = [str(two_photos / "front.png"), str(tmp_path / "empty.png")]
+    out = tmp_path / "out"
+    command = ["fit", "--same-person", "--out", str(out), *quick, "--write", "json"]
+    assert main([*command, *photos]) == 2
+    assert "2 photos of the person at least are needed, and 1 can" in capsys.readouterr().err
+    assert not list(out.glob("*"))
+    assert main([*command, *photos, str(two_photos / "side.png")]) == 2
+    assert "1 of 3 photos could not be used" in capsys.readouterr().err
+    assert (out / "person" / "person.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--same-person", "--face", "all"), "show one face that is meant"),
+        (("--same-person", "--jobs", "2"), "fitted in one process"),
+        (("--same-camera",), "add --same-person"),
+    ],
+)
+def test_what_makes_no_sense_for_one_person_is_refused(
+    options, sentence, two_photos, tmp_path, capsys
+):
+    photos = [str(two_photos / "front.png"), str(two_photos / "side.png")]
+    assert main(["fit", *photos, "--out", str(tmp_path / "out"), *options]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

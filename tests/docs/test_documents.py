@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import fit3dmm
 
@@ -23,6 +24,9 @@ def desk(tmp_path_factory):
     """A folder with a photo and its results, as the documents speak of them."""
     folder = tmp_path_factory.mktemp("desk")
     shutil.copy(ROOT / "data/examples/astronaut.png", folder / "portrait.jpg")
+    with Image.open(ROOT / "data/examples/astronaut.png") as portrait:
+        portrait.convert("RGB").save(folder / "front.jpg")
+        portrait.convert("RGB").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "side.jpg")
     result = fit3dmm.fit(folder / "portrait.jpg", config="landmarks")
     fit3dmm.export_face(result, folder / "portrait.jpg", folder / "results/portrait")
     return folder

@@ -105,6 +105,35 @@ def test_fit_score_submit_and_resume(name, tmp_path, monkeypatch, capsys):
     assert {r["case"]: r["status"] for r in cases_of(tmp_path / "lost")}[lost] == "missing"
 
 
+@pytest.mark.parametrize(("name", "persons", "photos"), [("now", 2, 8), ("micc", 4, 5)])
+def test_photos_of_a_person_are_one_case(name, persons, photos, tmp_path, monkeypatch, capsys):
+    PROTOCOLS[name].make(tmp_path / "set")
+    log, out = tmp_path / "fits.txt", tmp_path / "out"
+    monkeypatch.setenv("TINY_FITS", str(log))
+    assert evaluate(name, tmp_path / "set", out, *FIT, "--together") == 0
+    # Each fit was given all of the person's photos, also one that shows nobody.
+    assert len(log.read_text().split()) == photos
+    assert summary_of(out)["counts"] == {"cases": persons, "scored": persons}
+    assert evaluate(name, tmp_path / "set", out, *FIT, "--together") == 0
+    assert len(log.read_text().split()) == photos
+    # Alone they are other cases, and a fitter of single photos is told.
+    one_photo = ("--fit", "tests.evaluate.test_protocols:one_photo_fitter")
+    assert evaluate(name, tmp_path / "set", tmp_path / "other", *one_photo, "--together") == 2
+    assert "takes one photo at a time" in capsys.readouterr().err
+
+
+@dataclass(frozen=True)
+class _OnePhoto:
+    fingerprint: str = "one photo"
+
+    def __call__(self, photo: Path) -> None:
+        del photo
+
+
+def one_photo_fitter() -> _OnePhoto:
+    return _OnePhoto()
+
+
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_a_wrong_folder_is_shown_the_layout(name, tmp_path, capsys):
     (tmp_path / "predictions").mkdir()

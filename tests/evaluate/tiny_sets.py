@@ -6,7 +6,8 @@ come from a seed. A photo is a flat grey whose level says who it shows; black sh
 
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,11 @@ class TinyFitter:
         shapes = [face(person, e).vertices * [1, 1, 1 - self.flatten] for e in (0.0, 0.5)]
         flat = points(Mesh(shapes[1], _triangles()))[:, :2] * [1, -1] + 225
         return FittedFace(shapes[0], shapes[1], _triangles(), IBUG68, flat, KEYPOINTS85)
+
+    def together(self, photos: Sequence[Path]) -> FittedFace | None:
+        """The first who is somebody, at rest."""
+        found = [face for face in map(self, photos) if face is not None]
+        return replace(found[0], expressive_mm=found[0].neutral_mm) if found else None
 
 
 def write_points(path: Path, values: np.ndarray) -> None:

@@ -9,7 +9,7 @@ from fit3dmm._threads import torch_threads
 from fit3dmm.colour import srgb_to_linear
 from fit3dmm.export.occlusion import OcclusionSettings
 from fit3dmm.export.texels import in_texels, padded, texel_fragments
-from fit3dmm.export.texture import TextureSettings, bake_texture
+from fit3dmm.export.texture import Shown, TextureSettings, bake_texture, bake_together
 from fit3dmm.export.tint import TintSettings, smooth_tint
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.files import load_model
@@ -215,3 +215,49 @@ def test_settings_decide_what_is_taken_from_the_photo():
 def test_settings_out_of_range_are_refused():
     with pytest.raises(InputError, match="hair_reach_mm must be above 0"):
         OcclusionSettings(hair_reach_mm=0.0)
+
+
+def test_two_photos_show_what_each_hides():
+    """From both sides, one of them dark: no side is guessed, and there is no seam."""
+    left, right = known_face(yaw_rad=0.7), known_face(yaw_rad=-0.7)
+    model, truth = left.model, left.scene.coefficients
+    mean = truth.replace(albedo=torch.zeros(4))
+    dark = right.scene.replace(lighting=0.4 * right.scene.lighting)
+    # The fit takes the dark photo's light for brighter than it was.
+    photos = [
+        Shown(left.scene.replace(coefficients=mean), left.photo),
+        Shown(right.scene.replace(coefficients=mean), photo_of(model, dark)),
+    ]
+    colours = model.albedo_linear(truth)
+    rest = model.shape_mm(model.zeros())
+    expected, covered = in_uv(
+        model, torch.cat([colours, model.regions["face"][:, None], rest[:, :1]], 1)
+    )
+    face = covered & (expected[..., 3] > 0.5)
+
+    def log_ratio(texture: np.ndarray) -> torch.Tensor:
+        linear = srgb_to_linear(torch.from_numpy(texture).float() / 255)
+        return (linear.clamp_min(0.01) / expected[..., :3].clamp_min(0.01)).log().mean(-1)
+
+    together = log_ratio(bake_together(model, photos, SIZE_PX))
+    sides = [together[face & (sign * expected[..., 4] > 15)].median() for sign in (-1, 1)]
+    # Both sides have one brightness, though the photos differ by a factor of 2.5.
+    assert abs(sides[0] - sides[1]) < 0.1
+    spread = (together[face] - together[face].median()).abs()
+    assert spread.median() < 0.05
+    # The order in which they are given makes no difference.
+    other = log_ratio(bake_together(model, photos[::-1], SIZE_PX))
+    assert torch.allclose(other, together, atol=0.02)
+
+
+def test_the_finer_photo_is_taken():
+    fine, coarse = known_face(side_px=400), known_face(side_px=80)
+    shown = [Shown(one.scene, one.photo) for one in (coarse, fine)]
+    both, of_coarse, of_fine = (
+        torch.from_numpy(bake_together(fine.model, some, SIZE_PX)).float()
+        for some in (shown, shown[:1], shown[1:])
+    )
+    face, covered = in_uv(fine.model, fine.model.regions["face"][:, None])
+    inner = covered & (face[..., 0] > 0.9)
+    from_fine, from_coarse = ((both - one).abs()[inner].mean() for one in (of_fine, of_coarse))
+    assert from_fine < 0.3 * from_coarse

@@ -159,3 +159,33 @@ def test_terms_may_not_touch_two_groups():
     )
     with pytest.raises(ValueError, match="term both touches the unknowns of several groups"):
         problem.normal_equations(problem.evaluate(problem.flat_start()))
+
+
+def test_some_may_share_what_others_have_for_themselves():
+    problems = [_measured(total, 1.0) for total in (5.0, 9.0, 20.0)]
+    joined = join(problems, (), {"a": [(0, 2)]})
+    assert set(joined.free) == {"a@0+2", "a@1", "b@0", "b@1", "b@2"}
+    # What is shared stands before the groups, and its prior counts once.
+    assert joined.free[0] == "a@0+2"
+    assert "a@2" not in joined.terms
+    found = solve(joined, TIGHT).values
+    # The first and the third say 4 and 19, the second 8.
+    assert member(found, 0)["a"].item() == pytest.approx(11.5, abs=1e-4)
+    assert member(found, 2)["a"] is member(found, 0)["a"]
+    assert member(found, 1)["a"].item() == pytest.approx(8, abs=1e-4)
+
+
+@pytest.mark.parametrize("tips", [[], [3], [3, 5, 4]])
+def test_marginals_are_blocks_of_the_inverse(tips):
+    arrow = _random_arrow(4, tips)
+    scale = torch.linspace(0.5, 2, sum(arrow.sizes), dtype=torch.float64)
+    dense = arrow.dense()
+    assert torch.allclose(arrow.scaled(scale).dense(), scale[:, None] * dense * scale)
+    inverse, at = torch.linalg.inv(dense), 4
+    found = list(arrow.marginals())
+    assert len(found) == len(tips)
+    for n, (head, between, own) in zip(tips, found, strict=True):
+        assert torch.allclose(head, inverse[:4, :4])
+        assert torch.allclose(between, inverse[:4, at : at + n])
+        assert torch.allclose(own, inverse[at : at + n, at : at + n])
+        at += n
