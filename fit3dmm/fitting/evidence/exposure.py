@@ -29,8 +29,9 @@ class Exposure(Evidence):
     tone_log_sigma: float = 0.8
     """Spread of people's tones about it, as a natural logarithm: from one end of Monk's scale to
     the other."""
-    told_share: float = ranged(1.0, 0.0)
-    """How much of the sigma that the network states counts; 0 takes nothing from it."""
+    told_share: float = ranged(1.6, 0.0)
+    """How much of the sigma that the network states counts; 0 takes nothing from it. It judges by
+    the brightness of the face, too, which counts already."""
     level: float = 0.85
     """Light on a face of the typical tone (linear RGB)."""
     level_slope: float = ranged(0.0, -0.9, 0.9)

@@ -56,7 +56,7 @@ class AlbedoPrior(Evidence):
     per: ClassVar[Per] = "person"
     sigma: float = 1.0
     """Spread, in the model's own sigmas."""
-    tone_sigma: float = 4.0
+    tone_sigma: float = 8.0
     """The same along the direction in which a face's mean luminance changes: what is known of that
     is `exposure`'s to say, and a model's sigma there is that of the skins that it was made of."""
 
