@@ -131,6 +131,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "accuracy": lambda: accuracy_table(_result("accuracy")),
     "accuracy-groups": lambda: accuracy_groups_table(_result("accuracy")),
     "accuracy-numbers": lambda: accuracy_numbers_table(_result("accuracy")),
+    "colour": lambda: grouped_table(_result("colour")),
     "fit": fit_table,
     "model": model_table,
     "several": lambda: several_table(_result("several")),

@@ -10,6 +10,9 @@ from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.solve.problem import Residuals, Term, Values, sum_of_squares
 from fit3dmm.unknowns import IRRADIANCE, TRANSLATION
 
+# Linear RGB; what is darker than this has no contrast that could be told.
+_LEAST_LEVEL = 0.02
+
 
 def normal_prior(
     name: str, mean: Float[Tensor, "n"] | float, sigma: Float[Tensor, "n"] | float
@@ -89,36 +92,46 @@ def light_prior(level: float, level_sigma: float, direct_sigma: float, tint_sigm
 
     What an exposure fixes is the light that reaches what the camera sees, not the light from all
     sides: with the prior on the latter, a strong front light would come free and skin too dark.
+    Contrast and tint are shares of the light's own level. Were they so of the usual one, dim light
+    would seem the evener one, and dark skin came out lighter than it is.
 
     Args:
         level: what white reflects in linear RGB, on average over the directions that face the
             camera, each by its projected area.
         level_sigma: of that level.
-        direct_sigma: of each harmonic but the first, in units of `level`.
-        tint_sigma: of the difference of a colour from the mean of the three, in units of `level`.
+        direct_sigma: of each harmonic but the first, in units of the light's own level.
+        tint_sigma: of the difference of a colour from the mean of the three, in the same units.
     """
-    rows = torch.zeros(36, 9, 3)
+    shares = torch.zeros(35, 9, 3)
     for k in range(9):
         for c in range(3):
-            rows[3 * k + c, k, :] = -1 / 3
-            rows[3 * k + c, k, c] += 1
+            shares[3 * k + c, k, :] = -1 / 3
+            shares[3 * k + c, k, c] += 1
     # In units of the harmonics, a level is Y0 times the first coefficient.
     unit = 1 / math.sqrt(4 * math.pi)
-    rows[:27] *= unit / (tint_sigma * level)
-    rows[27] = (mean_towards_camera() / (3 * level_sigma))[:, None]
+    shares[:27] *= unit / tint_sigma
     for k in range(1, 9):
-        rows[27 + k, k, :] = unit / (3 * direct_sigma * level)
-    rows = rows.flatten(1)
-    wanted = torch.zeros(36)
-    wanted[27] = level / level_sigma
+        shares[26 + k, k, :] = unit / (3 * direct_sigma)
+    shares = shares.flatten(1)
+    towards = (mean_towards_camera() / 3)[:, None].expand(9, 3).flatten()
 
     def term(values: Values) -> Residuals:
-        light = values[IRRADIANCE]
-        matrix = rows.to(light)
-        residual = light.flatten(-2) @ matrix.mT - wanted.to(light)
-        return sum_of_squares(
-            residual, lambda free: {IRRADIANCE: matrix} if IRRADIANCE in free else {}
-        )
+        light = values[IRRADIANCE].flatten(-2)
+        matrix, mean = shares.to(light), towards.to(light)
+        own = light @ mean
+        scale = own.clamp_min(_LEAST_LEVEL)[..., None]
+        relative = light @ matrix.mT / scale
+        residual = torch.cat([relative, (own[..., None] - level) / level_sigma], -1)
+
+        def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
+            if IRRADIANCE not in free:
+                return {}
+            follows = (own > _LEAST_LEVEL).to(light)[..., None, None]
+            rows = (matrix - follows * relative[..., None] * mean) / scale[..., None]
+            last = (mean / level_sigma).expand(*own.shape, 1, 27)
+            return {IRRADIANCE: torch.cat([rows, last], -2)}
+
+        return sum_of_squares(residual, jacobian)
 
     return term
 

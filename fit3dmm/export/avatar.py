@@ -48,6 +48,8 @@ class Avatar:
     """Activations that make the shapes of speech; none where the model can't."""
     occlusion_roughness_png: bytes
     """Occlusion and roughness; see `export.occlusion_roughness`."""
+    normal_png: bytes | None = None
+    """Fine relief of the skin in tangent space; see `export.normal_map`."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,16 @@ class _Drawn:
         )
 
 
-def make_avatar(model: MorphableModel, coefficients: Coefficients) -> Avatar:
-    """The person that the coefficients say; their expression becomes the targets' weights."""
+def make_avatar(
+    model: MorphableModel, coefficients: Coefficients, normal_png: bytes | None = None
+) -> Avatar:
+    """The person that the coefficients say; their expression becomes the targets' weights.
+
+    Args:
+        model: the one that was fitted.
+        coefficients: the person's.
+        normal_png: fine relief of the skin, where it is known.
+    """
     surface = drawn_surface(model)
     n = surface.n_vertices
     neutral_mm = model.shape_mm(coefficients.neutral()).detach()
@@ -93,6 +103,7 @@ def make_avatar(model: MorphableModel, coefficients: Coefficients) -> Avatar:
         bones=skeleton,
         visemes=visemes_of(model.expression_names),
         occlusion_roughness_png=occlusion_roughness_png(model),
+        normal_png=normal_png,
     )
 
 

@@ -12,6 +12,7 @@ from fit3dmm.export.depth import depth_map, write_depth
 from fit3dmm.export.glb import face_glb, write_vrm
 from fit3dmm.export.mark import PhotoIdentity, place_digest, same_in_any_locale
 from fit3dmm.export.mesh import neutral_mesh, posed_mesh, write_material, write_textured_obj
+from fit3dmm.export.normal_map import RELIEF_FROM_PX, relief_png
 from fit3dmm.export.outputs import ALL, OUTPUTS
 from fit3dmm.export.outputs import FILES as FILES
 from fit3dmm.export.picture import png_bytes, write_bytes, write_png
@@ -166,7 +167,8 @@ def _write_textured(
     """
     seen = result.observation.detections.get(MEDIAPIPE)
     points_px = None if seen is None else seen.points_px
-    baked = bake_texture(model, result.scene, photo, texture_px, points_px, texture)
+    told = result.observation.predicted
+    baked = bake_texture(model, result.scene, photo, texture_px, points_px, texture, told)
     png = png_bytes(baked)
     if "texture.png" in files:
         write_bytes(png, folder / "texture.png")
@@ -176,7 +178,8 @@ def _write_textured(
         write_vrm(model, shown, png, folder / VRM)
     if not files & {GLB, REPORT}:
         return
-    glb = face_glb(model, shown, png)
+    relief = relief_png(baked, model, fitted) if result.quality.face_px >= RELIEF_FROM_PX else None
+    glb = face_glb(model, shown, png, relief)
     if GLB in files:
         write_bytes(glb, folder / GLB)
     if REPORT in files:

@@ -8,7 +8,11 @@ from fit3dmm.model.morphable import Coefficients, MorphableModel
 
 
 def write_glb(
-    model: MorphableModel, coefficients: Coefficients, texture_png: bytes, path: Path
+    model: MorphableModel,
+    coefficients: Coefficients,
+    texture_png: bytes,
+    path: Path,
+    normal_png: bytes | None = None,
 ) -> None:
     """Write the face of one person.
 
@@ -17,25 +21,33 @@ def write_glb(
         coefficients: the person's; the expression becomes the weights of the morph targets.
         texture_png: the base colour, an encoded sRGB picture.
         path: of the file.
+        normal_png: fine relief of the skin (`export.normal_map`), where it is known.
 
     Raises:
         InputError: the folder can't be written to.
     """
-    write_bytes(face_glb(model, coefficients, texture_png), Path(path))
+    write_bytes(face_glb(model, coefficients, texture_png, normal_png), Path(path))
 
 
-def face_glb(model: MorphableModel, coefficients: Coefficients, texture_png: bytes) -> bytes:
+def face_glb(
+    model: MorphableModel,
+    coefficients: Coefficients,
+    texture_png: bytes,
+    normal_png: bytes | None = None,
+) -> bytes:
     """What `write_glb` writes.
 
     Args:
         model: the one that was fitted.
         coefficients: the person's; the expression becomes the weights of the morph targets.
         texture_png: the base colour, an encoded sRGB picture.
+        normal_png: fine relief of the skin, where it is known.
     """
     # pygltflib takes a moment to load, and only who writes needs it.
     from fit3dmm.export.gltf.document import gltf_document
 
-    return b"".join(gltf_document(make_avatar(model, coefficients), texture_png).save_to_bytes())
+    avatar = make_avatar(model, coefficients, normal_png)
+    return b"".join(gltf_document(avatar, texture_png).save_to_bytes())
 
 
 def write_vrm(

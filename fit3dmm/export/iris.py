@@ -103,9 +103,7 @@ def iris_change(
     marks_cam_mm = known.locate(points_cam_mm, model.surface.triangles)
     irises, ratios, whites = [], [], []
     for eye in _EYES:
-        rows = torch.nonzero(model.regions[eye.region] > 0.5)[:, 0]
-        centre_mm, radius_mm = _circle(marks_mm[eye.iris])
-        radius = (rest_mm[rows] - centre_mm).norm(dim=1) / radius_mm
+        rows, radius = _radii(model, rest_mm, marks_mm, eye)
         irises.append((rows, 1 - ramp(radius, settings.rim)))
         for (inner, outer), least, found in (
             (settings.ring, settings.least_shown, ratios),
@@ -130,6 +128,37 @@ def iris_change(
     for rows, weight in irises:
         change[rows] = weight[:, None] * colour
     return change
+
+
+def iris_weight(model: MorphableModel, settings: IrisSettings) -> Float[Tensor, "vertices"]:
+    """1 on irises and pupils, fading out over their rims; 0 where a model knows none.
+
+    Args:
+        model: the one that was fitted.
+        settings: where the iris ends.
+    """
+    weight = torch.zeros_like(model.regions["face"])
+    known = model.landmarks.get("mediapipe478")
+    if known is None or any(eye.region not in model.regions for eye in _EYES):
+        return weight
+    rest_mm = model.shape_mm(model.zeros())
+    marks_mm = known.locate(rest_mm, model.surface.triangles)
+    for eye in _EYES:
+        rows, radius = _radii(model, rest_mm, marks_mm, eye)
+        weight[rows] = 1 - ramp(radius, settings.rim)
+    return weight
+
+
+def _radii(
+    model: MorphableModel,
+    rest_mm: Float[Tensor, "vertices 3"],
+    marks_mm: Float[Tensor, "478 3"],
+    eye: _Eye,
+) -> tuple[Tensor, Float[Tensor, "rows"]]:
+    """The vertices of an eyeball, and how far they are from the iris' centre in its radii."""
+    rows = torch.nonzero(model.regions[eye.region] > 0.5)[:, 0]
+    centre_mm, radius_mm = _circle(marks_mm[eye.iris])
+    return rows, (rest_mm[rows] - centre_mm).norm(dim=1) / radius_mm
 
 
 def _ring_in_photo(

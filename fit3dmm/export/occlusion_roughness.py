@@ -21,7 +21,7 @@ _SIZE_PX = 256
 _EYE_ROUGHNESS = 0.12
 _MOUTH_OPENNESS = 0.15
 """Share of the light around that reaches the throat of an open mouth."""
-_TEETH_OPENNESS, _TEETH_ROUGHNESS = 0.6, 0.2
+_TEETH_OPENNESS, _TEETH_ROUGHNESS = 0.8, 0.2
 _TONGUE_OPENNESS, _TONGUE_ROUGHNESS = 0.4, 0.3
 
 

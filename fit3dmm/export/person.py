@@ -140,7 +140,7 @@ def write_person(
 def shown_by(several: SeveralFit, photos: Sequence[Photo]) -> list[Shown]:
     """The photos that count, as textures are made of them."""
     return [
-        Shown(result.scene, photo, _points_px(result))
+        Shown(result.scene, photo, _points_px(result), result.observation.predicted)
         for k, (result, photo) in enumerate(zip(several.fits, photos, strict=True))
         if k not in several.outliers
     ]

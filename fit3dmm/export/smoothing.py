@@ -24,7 +24,7 @@ def averaged(
     return values
 
 
-@kept(most=1)
+@kept(most=2)
 def _sums(edges: Int[Tensor, "edges 2"], n: int) -> tuple[Tensor, Float[Tensor, "vertices 1"]]:
     """The matrix that adds neighbours and self, and how many these are."""
     here = torch.arange(n, device=edges.device)

@@ -3,8 +3,8 @@
 Where a photo shows the face well, its colour divided by the fitted light is taken; elsewhere the
 colour of the mirrored side, where that is seen; elsewhere the fitted albedo. So that the layers
 meet without seams their weights fade out along the surface, and their colours at large are brought
-together first (`export.tint`). What stands before the face is left out (`export.occlusion`). The
-eyes are the model's, with irises of the photo's colour (`export.iris`).
+together first (`export.tint`). `export.texture_layer` says what of a photo is taken, and
+`export.person_colours` what the rest of the head looks like.
 
 Of several photos of one person the one that shows a place best and finest is taken there. Their
 colours at large are brought to what all show on average, and they blend where one gives way to
@@ -20,15 +20,18 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fit3dmm._errors import InputError
-from fit3dmm.export.iris import IrisSettings, iris_change
+from fit3dmm.export.delight import chroma_kept, of_kept_hue
+from fit3dmm.export.person_colours import base_colours
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.smoothing import averaged
 from fit3dmm.export.texels import in_texels, padded, texel_bands
-from fit3dmm.export.texture_layer import BLACK_LINEAR, Layer, layer_of, mirrored
+from fit3dmm.export.texture_layer import BLACK_LINEAR, Layer, Seen, mirrored, seen_by
+from fit3dmm.export.texture_layer import Shown as Shown
 from fit3dmm.export.texture_layer import TextureSettings as TextureSettings
 from fit3dmm.export.view import PhotoView
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo
+from fit3dmm.observe.predicted import Predicted
 from fit3dmm.render.fragments import Fragments
 from fit3dmm.scene import Scene
 
@@ -50,18 +53,6 @@ def check_texture_size(size_px: int) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A photo that a texture is made of."""
-
-    scene: Scene
-    """In the `photo` frame, without batch axes."""
-    photo: Photo
-    """The one that was fitted."""
-    points_px: Float[Tensor, "478 2"] | None = None
-    """MediaPipe's points in the photo; without them it says nothing of the irises."""
-
-
 def bake_texture(
     model: MorphableModel,
     scene: Scene,
@@ -69,6 +60,7 @@ def bake_texture(
     size_px: int = 1024,
     points_px: Float[Tensor, "478 2"] | None = None,
     settings: TextureSettings | None = None,
+    predicted: Predicted | None = None,
 ) -> UInt8[np.ndarray, "size size 3"]:
     """Make the texture, in sRGB, row 0 at v = 1, filled beyond the borders of the UV islands.
 
@@ -77,13 +69,16 @@ def bake_texture(
         scene: in the `photo` frame, without batch axes.
         photo: the one that was fitted.
         size_px: side of the square.
-        points_px: MediaPipe's points in the photo; without them the irises keep the fitted colour.
+        points_px: MediaPipe's points in the photo; without them the irises keep the fitted colour,
+            and lips lie where they were fitted.
         settings: what of the photo is taken; the default ones if left out.
+        predicted: what the model's network saw; without it hair has the model's colour, and
+            glasses stay.
 
     Raises:
         InputError: the size is out of range.
     """
-    return bake_together(model, [Shown(scene, photo, points_px)], size_px, settings)
+    return bake_together(model, [Shown(scene, photo, points_px, predicted)], size_px, settings)
 
 
 def bake_together(
@@ -106,10 +101,11 @@ def bake_together(
     check_texture_size(size_px)
     settings = settings or TextureSettings()
     albedo = model.albedo_linear(shown[0].scene.coefficients).clamp_min(BLACK_LINEAR)
-    seen = [layer_of(model, one.scene, one.photo, albedo, size_px, settings) for one in shown]
-    views, layers = [view for view, _ in seen], [layer for _, layer in seen]
-    albedo = albedo * _iris_change(model, shown, seen, albedo, settings.iris).exp()
-    tint = _common_tint(layers)
+    seen = [seen_by(model, one, albedo, size_px, settings) for one in shown]
+    views, layers = [one.view for one in seen], [one.layer for one in seen]
+    tint = _common_tint(seen)
+    base = base_colours(model, shown, seen, albedo, tint, settings)
+    kept = chroma_kept(model, settings.delight)
     mirror, edges = model.surface.mirror, model.surface.topology.edges
     sides = [
         _Side(
@@ -124,10 +120,10 @@ def bake_together(
         def flat(values: Tensor, fragments: Fragments = band.fragments) -> Tensor:
             return in_texels(values, model.surface, fragments)
 
-        flat_tint = flat(tint)
-        colours = flat(albedo) * flat_tint.exp()
+        colours, hue_kept = flat(torch.cat([base, kept[:, None]], 1)).split([3, 1], -1)
+        colours = colours.contiguous()
         for side in sides:
-            colours = side.laid_over(colours, flat, flat_tint)
+            colours = side.laid_over(colours, flat, tint, hue_kept)
         pixels[band.rows] = srgb_bytes(colours)
         covered[band.rows] = band.fragments.covered[0].cpu().numpy()
     return padded(pixels, covered)
@@ -147,30 +143,23 @@ class _Side:
         self,
         texture: Float[Tensor, "rows columns 3"],
         flat: Callable[[Tensor], Tensor],
-        tint: Float[Tensor, "rows columns 3"],
+        tint: Float[Tensor, "vertices 3"],
+        hue_kept: Float[Tensor, "rows columns 1"],
     ) -> Float[Tensor, "rows columns 3"]:
         """The texture with what is seen in its place."""
-        colour = torch.zeros_like(texture)
+        weight = flat(self.weight[:, None])
+        # Most texels show the back of the head.
+        seen = weight[..., 0] > 0
+        below, colour = texture[seen], torch.zeros(())
         for view, layer, share in zip(self.views, self.layers, self.shares, strict=True):
-            colour = colour + _colour(view, layer, share, flat, tint)
-        return texture + flat(self.weight[:, None]) * (colour - texture)
-
-
-def _colour(
-    view: PhotoView,
-    layer: Layer,
-    share: Float[Tensor, "vertices"],
-    flat: Callable[[Tensor], Tensor],
-    tint: Float[Tensor, "rows columns 3"],
-) -> Float[Tensor, "rows columns 3"]:
-    """What a photo gives to each texel: its colour without its light, brought to the tint of all,
-    times its share."""
-    values = torch.cat([layer.points_cam_mm, layer.light_linear, layer.tint, share[:, None]], 1)
-    points, light, own_tint, flat_share = flat(values).split([3, 3, 3, 1], -1)
-    # Texels without surface have no depth to project with.
-    points = torch.where(points[..., 2:] < 0, points, points.new_tensor([0.0, 0.0, -1.0]))
-    shown = view.at(view.image_linear, view.camera.project(points))
-    return flat_share * shown / light.clamp_min(BLACK_LINEAR) * (tint - own_tint).exp()
+            # A photo's colour without its light, brought to the tint of all, times its share.
+            factor = share[:, None] * (layer.log_factor + tint).exp()
+            texels = flat(torch.cat([layer.places_px, factor], 1))[seen]
+            places_px, factor = texels.split([2, 3], -1)
+            colour = colour + view.at(view.image_linear, places_px) * factor
+        colour = of_kept_hue(colour, below, hue_kept[seen])
+        texture[seen] = below + weight[seen] * (colour - below)
+        return texture
 
 
 def _shares(layers: Sequence[Layer], edges: Tensor) -> Float[Tensor, "photos vertices"]:
@@ -186,32 +175,12 @@ def _shares(layers: Sequence[Layer], edges: Tensor) -> Float[Tensor, "photos ver
     return torch.where(total > 1e-6, blended / total.clamp_min(1e-6), 1 / len(layers))
 
 
-def _common_tint(layers: Sequence[Layer]) -> Float[Tensor, "vertices 3"]:
-    """What the photos show at large, each counted by how much it shows and how finely."""
+def _common_tint(seen: Sequence[Seen]) -> Float[Tensor, "vertices 3"]:
+    """What is the skin's own by all photos, each counted by how much it shows and how finely."""
+    layers = [one.layer for one in seen]
     counts = [(layer.weight * layer.px_per_mm).sum() for layer in layers]
     total = torch.stack(counts).sum()
     if float(total) == 0:
-        return torch.stack([layer.tint for layer in layers]).mean(0)
-    parts = zip(counts, layers, strict=True)
-    return torch.stack([count / total * layer.tint for count, layer in parts]).sum(0)
-
-
-def _iris_change(
-    model: MorphableModel,
-    shown: Sequence[Shown],
-    seen: Sequence[tuple[PhotoView, Layer]],
-    albedo: Float[Tensor, "vertices 3"],
-    settings: IrisSettings,
-) -> Float[Tensor, "vertices 3"]:
-    """By the photo that shows the eyes finest of those that show them well enough."""
-    change = torch.zeros_like(albedo)
-    order = sorted(range(len(shown)), key=lambda k: -float(seen[k][1].px_per_mm.mean()))
-    for k in order:
-        points_px, (view, layer) = shown[k].points_px, seen[k]
-        if points_px is not None:
-            expected = albedo * layer.tint.exp() * layer.light_linear
-            where_mm = layer.points_cam_mm
-            change = iris_change(model, view, points_px, where_mm, expected, settings)
-            if bool(change.any()):
-                break
-    return change
+        return torch.stack([one.own_tint for one in seen]).mean(0)
+    parts = zip(counts, seen, strict=True)
+    return torch.stack([count / total * one.own_tint for count, one in parts]).sum(0)

@@ -7,14 +7,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._settings import Settings
+from fit3dmm.colour import LUMINANCE
+from fit3dmm.export.alignment import AlignmentSettings, offsets_px
+from fit3dmm.export.covered import CoverSettings, covered
+from fit3dmm.export.delight import DelightSettings, creases, flattened
+from fit3dmm.export.hair_colour import HairSettings
 from fit3dmm.export.iris import IrisSettings
 from fit3dmm.export.occlusion import OcclusionSettings, beside_lips, occluded
+from fit3dmm.export.organs import OrganSettings, organs
 from fit3dmm.export.smoothing import feathered, ramp
 from fit3dmm.export.tint import TintSettings, smooth_tint
 from fit3dmm.export.view import PhotoView, view_of_face
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo
+from fit3dmm.observe.predicted import Predicted
 from fit3dmm.render.backend import choose_backend
 from fit3dmm.render.depth import posed
 from fit3dmm.scene import Scene
@@ -45,6 +52,9 @@ class TextureSettings(Settings):
     glare: tuple[float, float] = (0.3, 0.6)
     """Natural logarithm of a colour over what the fitted one with its tint makes expected:
     highlights."""
+    downward: tuple[float, float] = (0.5, 0.8)
+    """Minus the vertical part of the normal: from the first on a chin is seen from below, in its
+    own shadow and beside what is behind it, and from the second not taken at all."""
     feather_rounds: int = 6
     """The width over which weights fade, in edges."""
     occlusion: OcclusionSettings = field(default_factory=OcclusionSettings)
@@ -53,57 +63,99 @@ class TextureSettings(Settings):
     """How the photo's colours differ at large."""
     iris: IrisSettings = field(default_factory=IrisSettings)
     """What is looked at of the eyes."""
+    cover: CoverSettings = field(default_factory=CoverSettings)
+    """How far the network's map of what lies before the face is trusted."""
+    delight: DelightSettings = field(default_factory=DelightSettings)
+    """What of light and expression is taken out."""
+    alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
+    """How far lips and lids may lie off."""
+    organs: OrganSettings = field(default_factory=OrganSettings)
+    """What clean eyes and teeth look like."""
+    hair: HairSettings = field(default_factory=HairSettings)
+    """What hair is and how it is drawn."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A photo that a texture is made of."""
+
+    scene: Scene
+    """In the `photo` frame, without batch axes."""
+    photo: Photo
+    """The one that was fitted."""
+    points_px: Float[Tensor, "478 2"] | None = None
+    """MediaPipe's points in the photo; without them it says nothing of the irises, and lips lie
+    where they were fitted."""
+    predicted: Predicted | None = None
+    """What the model's network saw; without it hair has the model's colour, and glasses stay."""
 
 
 @dataclass(frozen=True)
 class Layer:
     """Vertex values from which one layer of the texture is made; see `mirrored`."""
 
-    points_cam_mm: Float[Tensor, "vertices 3"]
-    light_linear: Float[Tensor, "vertices 3"]
-    """What a white surface would show."""
-    tint: Float[Tensor, "vertices 3"]
-    """Logarithm of the photo's colour over the fitted one, at large."""
+    places_px: Float[Tensor, "vertices 2"]
+    """Where the view shows each vertex."""
+    log_factor: Float[Tensor, "vertices 3"]
+    """Natural logarithm of what the photo's colour is multiplied with, but for the skin's tint."""
     weight: Float[Tensor, "vertices"]
     """How well the photo shows the vertex, 0..1."""
     px_per_mm: Float[Tensor, "vertices"]
     """How fine the photo is there."""
 
 
-def layer_of(
-    model: MorphableModel,
-    scene: Scene,
-    photo: Photo,
-    albedo: Tensor,
-    size_px: int,
-    settings: TextureSettings,
-) -> tuple[PhotoView, Layer]:
+@dataclass(frozen=True)
+class Seen:
+    """What one photo shows of a head."""
+
+    view: PhotoView
+    points_cam_mm: Float[Tensor, "vertices 3"]
+    light_linear: Float[Tensor, "vertices 3"]
+    """What a white surface would show."""
+    tint: Float[Tensor, "vertices 3"]
+    """Logarithm of the photo's colour over the fitted one, at large."""
+    own_tint: Float[Tensor, "vertices 3"]
+    """What of it is the skin's own."""
+    layer: Layer
+
+
+def seen_by(
+    model: MorphableModel, shown: Shown, albedo: Tensor, size_px: int, settings: TextureSettings
+) -> Seen:
     """The photo around the head, and what it shows of each vertex.
 
     Args:
         model: the one that was fitted.
-        scene: in the `photo` frame, without batch axes.
-        photo: the one that was fitted.
+        shown: the photo with its fit.
         albedo: that was fitted.
         size_px: side of the texture: the photo is not taken any finer.
         settings: what of the photo is taken.
     """
+    scene, points_px, predicted = shown.scene, shown.points_px, shown.predicted
     points = posed(model, scene)
     topology = model.surface.topology
     backend = choose_backend("auto", points.device)
     normals = backend.vertex_normals(points, topology)
     light = sh_basis(normals) @ scene.lighting.irradiance_sh
     face = model.regions["face"]
-    view = view_of_face(model, scene, photo, points, size_px)
+    view = view_of_face(model, scene, shown.photo, points, size_px)
+    places_px = view.camera.project(points)
+    if points_px is not None:
+        places_px = places_px + offsets_px(model, view, points_px, points, settings.alignment)
 
     samples = torch.cat([view.image_linear, view.inside[..., None]], -1)
-    colour, inside = view.at(samples, view.camera.project(points)).split([3, 1], -1)
+    colour, inside = view.at(samples, places_px).split([3, 1], -1)
     facing = -(normals * torch.nn.functional.normalize(points, dim=-1)).sum(-1)
     # Channel by channel: a place that has no red light tells nothing of its red, however green.
     median = light[face > 0.5].median(0).values.clamp_min(BLACK_LINEAR)
     bright = (light / median).amin(-1)
+    nose = model.regions.get("nose", torch.zeros_like(face)).maximum(model.regions["lips"])
+    upright = scene.pose.T_cam_model.inverse().turn(normals)
+    below = ramp(-upright[:, 1], settings.downward) * (1 - nose)
     seen = (
-        (1 - model.regions["mouth_interior"])
+        (1 - below)
+        * (1 - model.regions["mouth_interior"])
+        * (1 - organs(model))
         * ramp(facing, settings.grazing)
         * ramp(_unfolded(model, scene, points), settings.folded)
         * ramp(bright, settings.dark)
@@ -114,16 +166,27 @@ def layer_of(
     light = torch.maximum(light, settings.dark[0] * median)
     log_ratio = ((colour / light).clamp_min(BLACK_LINEAR) / albedo).log()
     skin = seen * face * model.regions["skin"]
+    if predicted is not None:
+        skin = skin * predicted.skin_at((view.T_view_photo.inverse() @ places_px).cpu()).to(skin)
     tint = smooth_tint(log_ratio.cpu().numpy(), skin.cpu().numpy(), model.surface, settings.tint)
     tint = model.surface.lift(torch.from_numpy(tint).to(points))
     log_ratio = log_ratio - tint
     own = 1 - occluded(log_ratio, albedo.log(), seen, model, topology.edges, settings.occlusion)
     own = own * (1 - beside_lips(log_ratio, seen, model, topology.edges, settings.occlusion))
+    if predicted is not None:
+        lightness = log_ratio @ log_ratio.new_tensor(LUMINANCE)
+        photo_px = view.T_view_photo.inverse() @ places_px
+        hidden = covered(predicted, photo_px, lightness, model, topology.edges, settings.cover)
+        own = own * (1 - hidden)
     matt = 1 - ramp(log_ratio.mean(-1), settings.glare)
     weight = feathered(seen * face * own * matt, topology.edges, settings.feather_rounds)
+    folds = creases(log_ratio, seen * own, model, scene, topology.edges, settings.delight)
+    own_tint = flattened(tint, skin, settings.delight)
+    log_factor = -light.clamp_min(BLACK_LINEAR).log() - tint - folds[:, None]
     # A slanted surface is seen as finely along one of its two directions only.
     px_per_mm = scene.camera.focal_px / -points[:, 2] * facing.clamp_min(0).sqrt()
-    return view, Layer(points, light, tint, weight, px_per_mm)
+    layer = Layer(places_px, log_factor, weight, px_per_mm)
+    return Seen(view, points, light, tint, own_tint, layer)
 
 
 def _unfolded(
@@ -148,9 +211,8 @@ def _unfolded(
 def mirrored(layer: Layer, mirror: Tensor) -> Layer:
     """For each vertex what its counterpart on the other side shows."""
     return Layer(
-        layer.points_cam_mm[mirror],
-        layer.light_linear[mirror],
-        layer.tint[mirror],
+        layer.places_px[mirror],
+        layer.log_factor[mirror],
         layer.weight[mirror],
         layer.px_per_mm[mirror],
     )

@@ -19,6 +19,7 @@ from fit3dmm._errors import InputError
 from fit3dmm.export.depth import depth_map
 from fit3dmm.export.folder import export_face
 from fit3dmm.export.glb import write_glb
+from fit3dmm.export.normal_map import RELIEF_FROM_PX, relief_png
 from fit3dmm.export.picture import png_bytes
 from fit3dmm.face.expression import with_units
 from fit3dmm.face.make_up import made_up, parse_colour
@@ -257,7 +258,10 @@ class Face(FitResult):
             InputError: the folder can't be written to.
         """
         with torch.no_grad():
-            write_glb(self.morphable, self.shown.coefficients, png_bytes(self.texture), Path(path))
+            fine = self.quality.face_px >= RELIEF_FROM_PX
+            person = (self.morphable, self.shown.coefficients)
+            relief = relief_png(self.skin.srgb, *person) if fine else None
+            write_glb(*person, png_bytes(self.texture), Path(path), relief)
         return Path(path)
 
     def export(self, folder: str | Path) -> Path:

@@ -56,7 +56,8 @@ def baked(result: FitResult, photo: Photo, model: MorphableModel, size_px: int) 
         seen = result.observation.detections.get(MEDIAPIPE)
         points_px = None if seen is None else seen.points_px
         with torch.no_grad(), torch_threads(1):
-            return bake_texture(model, result.scene, photo, size_px, points_px)
+            told = result.observation.predicted
+            return bake_texture(model, result.scene, photo, size_px, points_px, None, told)
 
     return Skin(make)
 

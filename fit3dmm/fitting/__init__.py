@@ -9,6 +9,7 @@ from fit3dmm.fitting.evidence import DetailPrior as DetailPrior
 from fit3dmm.fitting.evidence import DetectorModesPrior as DetectorModesPrior
 from fit3dmm.fitting.evidence import DistancePrior as DistancePrior
 from fit3dmm.fitting.evidence import Evidence as Evidence
+from fit3dmm.fitting.evidence import Exposure as Exposure
 from fit3dmm.fitting.evidence import ExpressionPrior as ExpressionPrior
 from fit3dmm.fitting.evidence import FocalPrior as FocalPrior
 from fit3dmm.fitting.evidence import IdentityPrior as IdentityPrior

@@ -14,6 +14,7 @@ from fit3dmm.fitting.evidence import (
     DetectorModesPrior,
     DistancePrior,
     Evidence,
+    Exposure,
     ExpressionPrior,
     FocalPrior,
     IdentityPrior,
@@ -50,7 +51,7 @@ DETECTOR = (DETECTOR_MODES,)
 
 _POINTS = ("landmarks", "network", "detector_modes", "openings", "blendshapes", "iris")
 _PRIORS = ("identity", "detail", "expression", "distance", "focal")
-_COLOURS = ("photometric", "albedo", "light", "positive_light")
+_COLOURS = ("photometric", "albedo", "exposure", "light", "positive_light")
 
 LANDMARK_STAGES = (
     Stage(
@@ -161,6 +162,8 @@ class FitConfig(Settings):
     """How long a focal length is."""
     light: LightPrior = field(default_factory=LightPrior)
     """How a face is lit."""
+    exposure: Exposure = field(default_factory=Exposure)
+    """How dark the skin is and how bright the light on it."""
     positive_light: PositiveLight = field(default_factory=PositiveLight)
     """That it is lit by no less than nothing."""
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.energy.exposure import Tone
 from fit3dmm.energy.points import LinearPoints, Points, model_points
 from fit3dmm.energy.surface_samples import SurfaceSamples
 from fit3dmm.fitting.detector_errors import LandmarkErrorModel, landmark_error_model
@@ -19,6 +21,7 @@ from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS, NETWORK
 from fit3dmm.observe.detector_errors import DetectorErrors, detector_errors
 from fit3dmm.observe.face import FACE_OVAL
 from fit3dmm.regress.files import Regressor
+from fit3dmm.synthetic.heads import tone_of_albedo
 from fit3dmm.unknowns import starts
 
 CONTOUR_LINES = "oval36"
@@ -49,6 +52,11 @@ class PreparedModel(TensorRecord):
     others."""
     regressor: Regressor | None = None
     """The network that looks at photos, too, where the model has one."""
+
+    @cached_property
+    def tone(self) -> Tone:
+        """How light the model's faces are."""
+        return Tone(*tone_of_albedo(self.model))
 
 
 def prepare(

@@ -9,8 +9,8 @@ from torch import Tensor
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.transform import Similarity
 
-_SKIN = 1
-"""Its place in `synthetic.fast.COVERS`."""
+BACKGROUND, SKIN, HAIR, GLASSES, HAND, OTHER = range(6)
+"""Places in `synthetic.fast.COVERS`."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,20 @@ class Predicted(TensorRecord):
     """From `photo` to the crop that was looked at."""
     crop_size_px: int
 
-    def skin_at(self, points_px: Float[Tensor, "points 2"]) -> Float[Tensor, "points"]:
-        """Probability that the face itself is seen at points of the photo: no hair, glasses or
-        hand. Points beyond the crop are as its border."""
+    def cover_at(self, points_px: Float[Tensor, "points 2"]) -> Float[Tensor, "kinds points"]:
+        """Probability of what is seen at points of the photo. Points beyond the crop are as its
+        border."""
         places = (self.T_crop_photo @ points_px) / self.crop_size_px
         # Bilinear between the cells' middles.
         found = torch.nn.functional.grid_sample(
-            self.cover[None, _SKIN : _SKIN + 1],
+            self.cover[None],
             (2 * places - 1)[None, None],
             align_corners=False,
             padding_mode="border",
         )
-        return found[0, 0, 0]
+        return found[0, :, 0]
+
+    def skin_at(self, points_px: Float[Tensor, "points 2"]) -> Float[Tensor, "points"]:
+        """Probability that the face itself is seen at points of the photo: no hair, glasses or
+        hand. Points beyond the crop are as its border."""
+        return self.cover_at(points_px)[SKIN]

@@ -38,6 +38,12 @@ def gltf_document(avatar: Avatar, texture_png: bytes) -> gl.GLTF2:
     ]
     # Skinned meshes stand at the top: their bones alone say where they are.
     roots = [0, *range(len(bones), len(bones) + len(parts))]
+    pictures = {
+        "base colour": texture_png,
+        "occlusion and roughness": avatar.occlusion_roughness_png,
+        "relief": avatar.normal_png,
+    }
+    pictures = {name: png for name, png in pictures.items() if png is not None}
     document = gl.GLTF2(
         asset=gl.Asset(
             generator=f"fit3dmm {__version__}",
@@ -48,15 +54,12 @@ def gltf_document(avatar: Avatar, texture_png: bytes) -> gl.GLTF2:
         nodes=bones + parts,
         meshes=meshes,
         skins=[_skin(avatar.bones, buffer)],
-        materials=materials(looks),
-        textures=[gl.Texture(sampler=0, source=0), gl.Texture(sampler=0, source=1)],
+        materials=materials(looks, relief="relief" in pictures),
+        textures=[gl.Texture(sampler=0, source=k) for k in range(len(pictures))],
         samplers=[sampler()],
         images=[
             gl.Image(name=name, bufferView=buffer.view(png), mimeType=gl.IMAGEPNG)
-            for name, png in (
-                ("base colour", texture_png),
-                ("occlusion and roughness", avatar.occlusion_roughness_png),
-            )
+            for name, png in pictures.items()
         ],
         accessors=buffer.accessors,
         bufferViews=buffer.views,

@@ -17,8 +17,13 @@ def material_of(part: str) -> str:
     return _KINDS.get(part, "teeth")
 
 
-def materials(names: Sequence[str]) -> list[gl.Material]:
-    """The named ones; texture 0 is the base colour, 1 occlusion and roughness."""
+def materials(names: Sequence[str], relief: bool) -> list[gl.Material]:
+    """The named ones; texture 0 is the base colour, 1 occlusion and roughness.
+
+    Args:
+        names: of the materials.
+        relief: whether there is a texture 2, the normals of the skin.
+    """
     return [
         gl.Material(
             name=name,
@@ -29,6 +34,9 @@ def materials(names: Sequence[str]) -> list[gl.Material]:
                 roughnessFactor=ROUGHNESS,
             ),
             occlusionTexture=gl.OcclusionTextureInfo(index=1),
+            normalTexture=(
+                gl.NormalMaterialTexture(index=2) if relief and name == _KINDS[HEAD] else None
+            ),
             doubleSided=name not in _CLOSED,
             # A cutoff, which pygltflib has by default, belongs to masked materials alone.
             alphaCutoff=None,

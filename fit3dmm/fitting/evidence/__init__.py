@@ -4,6 +4,7 @@ from fit3dmm.fitting.evidence.blendshapes import Blendshapes as Blendshapes
 from fit3dmm.fitting.evidence.colour import Photometric as Photometric
 from fit3dmm.fitting.evidence.contour import Contour as Contour
 from fit3dmm.fitting.evidence.evidence import Evidence as Evidence
+from fit3dmm.fitting.evidence.exposure import Exposure as Exposure
 from fit3dmm.fitting.evidence.iris import Iris as Iris
 from fit3dmm.fitting.evidence.light import PositiveLight as PositiveLight
 from fit3dmm.fitting.evidence.openings import Openings as Openings

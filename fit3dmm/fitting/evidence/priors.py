@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from fit3dmm._settings import ranged
@@ -55,10 +56,19 @@ class AlbedoPrior(Evidence):
     per: ClassVar[Per] = "person"
     sigma: float = 1.0
     """Spread, in the model's own sigmas."""
+    tone_sigma: float = 8.0
+    """The same along the direction in which a face's mean luminance changes: what is known of that
+    is `exposure`'s to say, and a model's sigma there is that of the skins that it was made of."""
 
     def term(self, context: Context) -> Term | None:
         """None where a model has no such coefficients."""
-        return _coefficients(context, ALBEDO, self.sigma)
+        if not context.values[ALBEDO].numel():
+            return None
+        along = torch.nn.functional.normalize(context.prepared.tone.slope, dim=0)
+        eye = torch.eye(len(along), dtype=along.dtype, device=along.device)
+        wider = self.tone_sigma**2 - self.sigma**2
+        covariance = self.sigma**2 * eye + wider * torch.outer(along, along)
+        return correlated_prior(ALBEDO, torch.linalg.cholesky(covariance))
 
 
 @dataclass(frozen=True)
@@ -139,12 +149,12 @@ class LightPrior(Evidence):
     level: float = 1.0
     """What white that faces the camera reflects, on average, in a well exposed photo (linear
     RGB)."""
-    level_sigma: float = 0.3
-    """Spread of it."""
+    level_sigma: float = 2.0
+    """Spread of it: wide, as `exposure` tells the level by the tone of the skin."""
     direct_sigma: float = 0.5
-    """Spread of each harmonic of the light beyond the mean, in units of `level`."""
+    """Spread of each harmonic of the light beyond the mean, in units of the light's own level."""
     tint_sigma: float = 0.12
-    """Spread of the colour of light around white, in units of `level`."""
+    """Spread of the colour of light around white, in the same units."""
 
     def term(self, context: Context) -> Term:
         """The same for all photos."""

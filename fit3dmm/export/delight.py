@@ -1,0 +1,134 @@
+"""What light and expression leave in a texture that is divided by the fitted light, taken out.
+
+Harmonics are a rough light: how the photo differs from the fitted colours at large (`export.tint`)
+is mostly light, too. And folds that an expression makes are shade of a shape that goes with it.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from fit3dmm._settings import Settings, ranged
+from fit3dmm.colour import LUMINANCE, luminance
+from fit3dmm.export.smoothing import averaged, ramp
+from fit3dmm.geometry.subdivision import unique_edges
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.scene import Scene
+
+# Least linear light that is divided by.
+_BLACK_LINEAR = 0.003
+
+
+@dataclass(frozen=True)
+class DelightSettings(Settings):
+    """How much of what is broad or folded stays: judgements by looking, not measurements."""
+
+    tint_kept: float = ranged(0.25, 0.0, 1.0)
+    """Share of the differences at large that is the skin's own: flushed cheeks, a pale forehead."""
+    fine_rounds: int = 4
+    """Rounds of averaging over the edges of the mesh before its coarse ones are taken."""
+    broad_rounds: int = 3
+    """Rounds over those of the base mesh (some 7 mm) beyond which it is tint."""
+    strained: tuple[float, float] = (0.03, 0.1)
+    """Relative change of lengths by the expression, from which on a place is folded, and where it
+    is wholly so."""
+    strain_rounds: int = 10
+    """Rounds over which a fold reaches beyond the strain."""
+    crease_removed: float = ranged(0.85, 0.0, 1.0)
+    """Share of the shade that is taken out where a place is wholly folded."""
+    chroma_kept: float = ranged(0.5, 0.0, 1.0)
+    """Share of the skin's differences in hue that stays: most are the camera's, and light of other
+    colours from other sides. Lips keep all."""
+
+
+def flattened(
+    tint: Float[Tensor, "vertices 3"], skin: Float[Tensor, "vertices"], settings: DelightSettings
+) -> Float[Tensor, "vertices 3"]:
+    """The tint with most of its differences over the face taken out.
+
+    Args:
+        tint: natural logarithm of the photo's colour over the fitted one, at large.
+        skin: how well each vertex of the face's skin is seen.
+        settings: how much stays.
+    """
+    seen = skin > 0.5 * skin.max()
+    middle = tint[seen].median(0).values if seen.any() else tint.mean(0)
+    return middle + settings.tint_kept * (tint - middle)
+
+
+def creases(
+    log_ratio: Float[Tensor, "vertices 3"],
+    seen: Float[Tensor, "vertices"],
+    model: MorphableModel,
+    scene: Scene,
+    edges: Int[Tensor, "edges 2"],
+    settings: DelightSettings,
+) -> Float[Tensor, "vertices"]:
+    """Natural logarithm of the shade that folds of the expression make.
+
+    Args:
+        log_ratio: natural logarithm of the photo's reflectance over the fitted one with its tint.
+        seen: how well the photo shows each vertex.
+        model: the one that was fitted.
+        scene: the fitted one.
+        edges: between the vertices of its surface.
+        settings: what a fold is.
+    """
+    folded = ramp(_strain(model, scene, edges), settings.strained)
+    folded = averaged(folded[:, None], edges, settings.strain_rounds)[:, 0]
+    none = torch.zeros_like(folded)
+    own = [model.regions.get(name, none) for name in ("lips", "brows", "eyes", "mouth_interior")]
+    folded = folded * (1 - torch.stack(own).amax(0)) * model.regions["skin"]
+    lightness = log_ratio @ log_ratio.new_tensor(LUMINANCE)
+    # Means of what is seen: beside the lips' edge lies no skin.
+    weighted = torch.stack([lightness * seen, seen], 1)
+    base_edges = torch.from_numpy(unique_edges(model.surface.base_faces.cpu().numpy())[0])
+    coarse = averaged(
+        averaged(weighted, edges, settings.fine_rounds)[: model.surface.n_base],
+        base_edges.to(edges),
+        settings.broad_rounds,
+    )
+    broad = model.surface.lift(coarse)
+    shade = lightness - _quotient(broad)
+    return settings.crease_removed * folded * shade * (seen > 0.05)
+
+
+def chroma_kept(model: MorphableModel, settings: DelightSettings) -> Float[Tensor, "vertices"]:
+    """Share of the differences in hue that stays at each vertex."""
+    lips = model.regions.get("lips", torch.zeros_like(model.regions["face"]))
+    return settings.chroma_kept + (1 - settings.chroma_kept) * lips
+
+
+def of_kept_hue(
+    colour: Float[Tensor, "n 3"], base: Float[Tensor, "n 3"], kept: Float[Tensor, "n 1"]
+) -> Float[Tensor, "n 3"]:
+    """Colours as light and dark as they are, whose hue comes nearer to that of others.
+
+    Args:
+        colour: linear, and so are the others.
+        base: whose hue is the likely one.
+        kept: share of the differences that stays.
+    """
+    ratio = colour.clamp_min(_BLACK_LINEAR) / base.clamp_min(_BLACK_LINEAR)
+    hue = ratio ** (kept - 1)
+    return colour * hue * (luminance(colour) / luminance(colour * hue).clamp_min(1e-6))[..., None]
+
+
+def _quotient(weighted: Float[Tensor, "n 2"]) -> Float[Tensor, "n"]:
+    return weighted[:, 0] / weighted[:, 1].clamp_min(1e-3)
+
+
+def _strain(
+    model: MorphableModel, scene: Scene, edges: Int[Tensor, "edges 2"]
+) -> Float[Tensor, "vertices"]:
+    """Root mean square relative change of the lengths around each vertex by the expression."""
+    a, b = edges.long().unbind(-1)
+    faces = (scene.coefficients, scene.coefficients.neutral())
+    shown, rest = ((p[a] - p[b]).norm(dim=-1) for p in map(model.shape_mm, faces))
+    change = ((shown - rest) / rest.clamp_min(1e-3)).square()
+    sums = torch.zeros(model.n_vertices, 2).to(change)
+    values = torch.stack([change, torch.ones_like(change)], 1)
+    sums = sums.index_add(0, a, values).index_add(0, b, values)
+    return (sums[:, 0] / sums[:, 1].clamp_min(1)).sqrt()

@@ -1,0 +1,91 @@
+"""Fine relief as a normal map: what is a little darker than its surroundings lies a little deeper.
+
+Pores and wrinkles are shade before they are colour ("dark is deep": M. Langer, H. Buelthoff, "Depth
+discrimination from shading under diffuse lighting", Perception 2000). The map is in the tangent
+space of the texture, as glTF has it: red along u, green along v, blue out of the surface.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from scipy.ndimage import gaussian_filter, sobel
+
+from fit3dmm.colour import luminance, srgb_to_linear
+from fit3dmm.export.picture import png_bytes
+from fit3dmm.export.texels import in_texels, texel_fragments
+from fit3dmm.model.morphable import Coefficients, MorphableModel
+
+RELIEF_FROM_PX = 250
+"""Longer side of the face in the photo from which there is relief, and no mere noise."""
+# Judgements by looking. Patterns broader than this on the face are form, which the mesh has.
+_BROAD_MM = 2.0
+_FINE_MM = 0.25
+# Depth of what is darker by a natural logarithm of one, and the steepest relief that is drawn.
+_DEPTH_MM = 0.5
+_STEEPEST = 0.6
+# Below, a logarithm is mostly noise.
+_BLACK_LINEAR = 0.01
+
+
+def relief_png(
+    texture: UInt8[np.ndarray, "size size 3"], model: MorphableModel, coefficients: Coefficients
+) -> bytes:
+    """`normal_map` of a person as a file."""
+    return png_bytes(normal_map(texture, model, model.shape_mm(coefficients.neutral())))
+
+
+def normal_map(
+    texture: UInt8[np.ndarray, "size size 3"],
+    model: MorphableModel,
+    shape_mm: Float[torch.Tensor, "vertices 3"],
+) -> UInt8[np.ndarray, "size size 3"]:
+    """The relief of the face's skin; flat elsewhere.
+
+    Args:
+        texture: base colour, sRGB, row 0 at v = 1.
+        model: on whose UV map it lies.
+        shape_mm: the person at rest.
+    """
+    size = len(texture)
+    none = torch.zeros_like(model.regions["face"])
+    flat = [model.regions.get(name, none) for name in ("brows", "eyes", "mouth_interior")]
+    skin = model.regions["face"] * model.regions["skin"] * (1 - torch.stack(flat).amax(0))
+    fragments = texel_fragments(model.surface, size)
+    weight = in_texels(skin[:, None], model.surface, fragments)[..., 0].numpy()
+    texel_mm = face_texel_mm(model, shape_mm, size)
+    shade = np.log(np.maximum(luminance(_linear(texture)), _BLACK_LINEAR))
+    relief = gaussian_filter(shade, _FINE_MM / texel_mm) - gaussian_filter(
+        shade, _BROAD_MM / texel_mm
+    )
+    relief *= _DEPTH_MM * weight
+    # Rows run down, against v; Sobel's sums are of eight texels' worth.
+    slope_u, slope_v = sobel(relief, 1) / (8 * texel_mm), -sobel(relief, 0) / (8 * texel_mm)
+    steep = np.maximum(np.hypot(slope_u, slope_v) / _STEEPEST, 1)
+    normal = np.stack([-slope_u / steep, -slope_v / steep, np.ones_like(relief)], -1)
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    return np.round(255 * (0.5 + 0.5 * normal)).astype(np.uint8)
+
+
+def face_texel_mm(
+    model: MorphableModel, shape_mm: Float[torch.Tensor, "vertices 3"], size_px: int
+) -> float:
+    """Side of a texel on the face: the root of the face's area over its number of texels.
+
+    Args:
+        model: on whose UV map the texture lies.
+        shape_mm: the person at rest.
+        size_px: side of the texture.
+    """
+    surface = model.surface
+    on_face = (model.regions["face"] * model.regions["skin"])[surface.triangles].amin(1) > 0.5
+    a, b, c = shape_mm[surface.triangles[on_face]].unbind(1)
+    area_mm2 = float(torch.linalg.cross(b - a, c - a).norm(dim=-1).sum()) / 2
+    p, q, r = surface.uv[surface.uv_triangles[on_face]].unbind(1)
+    e, f = q - p, r - p
+    area_uv = float((e[:, 0] * f[:, 1] - e[:, 1] * f[:, 0]).abs().sum()) / 2
+    return (area_mm2 / max(area_uv, 1e-9)) ** 0.5 / size_px
+
+
+def _linear(texture: UInt8[np.ndarray, "size size 3"]) -> Float[np.ndarray, "size size 3"]:
+    # A byte has 256 values: looking them up is quicker than the power for each texel.
+    return srgb_to_linear(np.arange(256, dtype=np.float32) / 255)[texture]

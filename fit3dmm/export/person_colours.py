@@ -1,0 +1,83 @@
+"""What no photo shows of a head, as what they show makes likely: skin, hair, eyes and teeth.
+
+Eyes, teeth and tongue are clean ones (`export.organs`) with irises of the photo's colour
+(`export.iris`), neck and ears have the face's hue, and scalp and brows the colour of the hair
+(`export.hair_colour`).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm.export.hair_colour import Hair, seen_hair, with_hair, with_skin_hue
+from fit3dmm.export.iris import iris_change, iris_weight
+from fit3dmm.export.organs import organs, with_clean_organs
+from fit3dmm.export.texture_layer import BLACK_LINEAR, Seen, Shown, TextureSettings
+from fit3dmm.model.morphable import MorphableModel
+
+
+def base_colours(
+    model: MorphableModel,
+    shown: Sequence[Shown],
+    seen: Sequence[Seen],
+    albedo: Float[Tensor, "vertices 3"],
+    tint: Float[Tensor, "vertices 3"],
+    settings: TextureSettings,
+) -> Float[Tensor, "vertices 3"]:
+    """Linear albedo of the whole head.
+
+    Args:
+        model: the one that was fitted.
+        shown: the photos with their fits.
+        seen: what they show.
+        albedo: the fitted one.
+        tint: of the skin, as a natural logarithm.
+        settings: how hair, eyes and teeth are drawn.
+    """
+    order = sorted(range(len(shown)), key=lambda k: -float(seen[k].layer.px_per_mm.mean()))
+    finest = [(shown[k], seen[k]) for k in order]
+    base = albedo * ((1 - organs(model)[:, None]) * tint).exp()
+    if any(bool(one.layer.weight.any()) for one in seen):
+        face = model.regions["face"] * model.regions["skin"]
+        skin = (face[:, None] * base).sum(0) / face.sum().clamp_min(1e-6)
+        base = with_skin_hue(base, skin, model)
+        base = with_hair(base, _hair(model, finest, settings), model, skin, settings.hair)
+    base = base * _iris_change(model, finest, albedo, settings).exp()
+    return with_clean_organs(base, iris_weight(model, settings.iris), model, settings.organs)
+
+
+def _hair(
+    model: MorphableModel, finest: Sequence[tuple[Shown, Seen]], settings: TextureSettings
+) -> Hair:
+    """By the finest photo that tells its colour, or else the finest of all."""
+    none = torch.zeros_like(model.regions["face"])
+    face = model.regions["face"] * model.regions["skin"] > 0.5
+    scalp = model.regions.get("scalp", none) > 0.5
+    told = []
+    for one, seen in finest:
+        light = seen.light_linear[face].median(0).values.clamp_min(BLACK_LINEAR)
+        visible = seen.points_cam_mm[scalp & (seen.view.in_front(seen.points_cam_mm) > 0)]
+        scalp_px = one.scene.camera.project(visible)
+        told.append(seen_hair(one.photo, one.predicted, light, scalp_px, settings.hair))
+    coloured = [one for one in told if one.colour_linear is not None]
+    return (coloured or told)[0]
+
+
+def _iris_change(
+    model: MorphableModel,
+    finest: Sequence[tuple[Shown, Seen]],
+    albedo: Float[Tensor, "vertices 3"],
+    settings: TextureSettings,
+) -> Float[Tensor, "vertices 3"]:
+    """By the photo that shows the eyes finest of those that show them well enough."""
+    change = torch.zeros_like(albedo)
+    for one, seen in finest:
+        if one.points_px is not None:
+            expected = albedo * seen.tint.exp() * seen.light_linear
+            where = (seen.view, one.points_px, seen.points_cam_mm)
+            change = iris_change(model, *where, expected, settings.iris)
+            if bool(change.any()):
+                break
+    return change

@@ -1,0 +1,209 @@
+"""What a texture has beyond the photo: clean organs, the person's hair, no folds, no frames."""
+
+import numpy as np
+import pytest
+import torch
+
+from fit3dmm.export.alignment import AlignmentSettings, offsets_px
+from fit3dmm.export.covered import CoverSettings, covered
+from fit3dmm.export.delight import DelightSettings, creases, flattened, of_kept_hue
+from fit3dmm.export.hair_colour import Hair, HairSettings, seen_hair, with_hair, with_skin_hue
+from fit3dmm.export.normal_map import face_texel_mm, normal_map
+from fit3dmm.export.organs import OrganSettings, with_clean_organs
+from fit3dmm.export.view import view_of_face
+from fit3dmm.geometry.camera import Camera
+from fit3dmm.geometry.transform import Similarity
+from fit3dmm.model.files import load_model
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.photo import photo_from_array
+from fit3dmm.observe.predicted import GLASSES, HAIR, SKIN, Predicted
+from fit3dmm.render.depth import posed
+from fit3dmm.scene import Lighting, Pose, Scene
+
+SIDE_PX = 256
+SKIN_LINEAR = torch.tensor([0.3, 0.18, 0.12])
+
+
+@pytest.fixture(scope="module")
+def model() -> MorphableModel:
+    return load_model(level=1)
+
+
+def frontal(model: MorphableModel) -> Scene:
+    pose = Pose(torch.zeros(3), torch.tensor([0.0, 0.0, -700.0]))
+    camera = Camera.centred(600.0, SIDE_PX, SIDE_PX)
+    return Scene(model.zeros(), pose, camera, Lighting.ambient_white(0.9))
+
+
+def told(cover: torch.Tensor) -> Predicted:
+    """A network that says nothing but the cover of a whole photo."""
+    none = torch.zeros(0)
+    return Predicted(
+        none, none, none, none, torch.zeros(3), torch.zeros(3), torch.zeros(1), torch.zeros(9, 3),
+        torch.zeros(10), torch.tensor(700.0), torch.tensor(0.2), torch.tensor(0.2), cover,
+        Similarity.in_plane(1.0, (0.0, 0.0)), SIDE_PX,
+    )  # fmt: skip
+
+
+def bare_cover() -> torch.Tensor:
+    cover = torch.zeros(6, 64, 64)
+    cover[SKIN] = 1
+    return cover
+
+
+def test_dark_skin_has_light_eyes_and_teeth(model):
+    dark = 0.1 * model.albedo_mean_linear
+    iris = torch.zeros(model.n_vertices)
+    settings = OrganSettings()
+    # Without irises nobody knows what is white; teeth are clean in any case.
+    eyes, teeth = model.in_parts("eye_left"), model.in_parts("teeth_upper")
+    kept = with_clean_organs(dark, iris, model, settings)
+    assert torch.equal(kept[eyes], dark[eyes])
+    iris[torch.nonzero(eyes)[0]] = 1
+    clean = with_clean_organs(dark, iris, model, settings)
+    for part, lightest in ((eyes, settings.eye_white), (teeth, settings.teeth)):
+        top = clean[part].quantile(0.95, dim=0)
+        torch.testing.assert_close(top, torch.tensor(lightest), rtol=0.1, atol=0.02)
+    first = torch.nonzero(eyes)[0]
+    torch.testing.assert_close(clean[first], dark[first])
+    skin = ~model.in_parts(*(name for name in model.parts if name != "skin"))
+    assert torch.equal(clean[skin], dark[skin])
+
+
+def test_a_head_of_hair_and_a_bald_one(model):
+    pixels = np.full((SIDE_PX, SIDE_PX, 3), 40, np.uint8)
+    photo, cover = photo_from_array(pixels, name="hair"), bare_cover()
+    cover[:, :20] = 0
+    cover[HAIR, :20] = 1
+    scalp_px = torch.stack([torch.linspace(60, 200, 30), torch.full((30,), 30.0)], 1)
+    light, settings = torch.full((3,), 0.9), HairSettings()
+    full = seen_hair(photo, told(cover), light, scalp_px, settings)
+    assert full.fullness == 1
+    assert full.colour_linear is not None
+    # A byte of 40 is 0.021 of linear light.
+    torch.testing.assert_close(full.colour_linear, torch.full((3,), 0.0212 / 0.9), rtol=0.1, atol=0)
+    bald = seen_hair(photo, told(bare_cover()), light, scalp_px, settings)
+    assert bald.fullness == 0
+    assert bald.colour_linear is None
+    crown = model.regions["scalp"] > 0.99
+    heads = [
+        with_hair(model.albedo_mean_linear, one, model, SKIN_LINEAR, settings)[crown].mean(0)
+        for one in (full, bald)
+    ]
+    assert (heads[0] < 0.5 * SKIN_LINEAR).all()
+    torch.testing.assert_close(heads[1], SKIN_LINEAR, rtol=0.1, atol=0.0)
+    unknown = seen_hair(photo, None, light, scalp_px, settings)
+    assert unknown == Hair(None, settings.unseen)
+
+
+def test_neck_and_ears_have_the_hue_of_the_face(model):
+    albedo = with_skin_hue(model.albedo_mean_linear, SKIN_LINEAR, model)
+    neck = (model.regions["neck"] > 0.9) & (model.regions["face"] < 0.01)
+    share = albedo[neck] / albedo[neck].sum(1, keepdim=True)
+    wanted = (SKIN_LINEAR / SKIN_LINEAR.sum()).expand_as(share)
+    within = model.regions["skin"][neck] > 0.99
+    torch.testing.assert_close(share[within], wanted[within], rtol=0.02, atol=0)
+    face = model.regions["face"] > 0.999
+    assert torch.equal(albedo[face], model.albedo_mean_linear[face])
+
+
+def test_frames_are_left_out_and_what_looks_like_skin_beside_them_is_not(model):
+    scene = frontal(model)
+    points_px = scene.camera.project(posed(model, scene))
+    cover = bare_cover()
+    cover[:, 28:31] = 0.5 * cover[:, 28:31]
+    cover[GLASSES, 28:31] = 0.5
+    lightness, edges = torch.zeros(model.n_vertices), model.surface.topology.edges
+    hidden = covered(told(cover), points_px, lightness, model, edges, CoverSettings())
+    row = points_px[:, 1] * 64 / SIDE_PX
+    assert hidden[(row - 29.5).abs() < 1].min() > 0.9
+    far = (row > 36) & (row < 60)
+    assert hidden[far].max() < 0.1
+    # A thin frame, of which the map says little, is told by its colour.
+    cover[GLASSES, 28:31] = 0.08
+    cover[SKIN, 28:31] = 0.92
+    line = (row - 29.5).abs() < 1
+    lightness[line] = -1.0
+    hidden = covered(told(cover), points_px, lightness, model, edges, CoverSettings())
+    on_skin = line & (model.regions["brows"] < 0.1) & (model.regions["lips"] < 0.1)
+    assert hidden[on_skin].median() > 0.5
+
+
+def test_tint_keeps_its_middle_and_a_share_of_the_rest():
+    tint = torch.randn(100, 3, generator=torch.Generator().manual_seed(0))
+    settings = DelightSettings(tint_kept=0.25)
+    flat = flattened(tint, torch.ones(100), settings)
+    middle = tint.median(0).values
+    torch.testing.assert_close(flat - middle, 0.25 * (tint - middle))
+
+
+def test_hue_goes_and_lightness_stays():
+    draw = torch.Generator().manual_seed(1)
+    colour, base = (torch.rand(50, 3, generator=draw) + 0.05 for _ in range(2))
+    weights = torch.tensor([0.2126, 0.7152, 0.0722])
+    for kept in (0.0, 0.5, 1.0):
+        made = of_kept_hue(colour, base, torch.full((50, 1), kept))
+        torch.testing.assert_close(made @ weights, colour @ weights)
+        if kept == 0:
+            same = base * ((colour @ weights) / (base @ weights))[:, None]
+            torch.testing.assert_close(made, same)
+        if kept == 1:
+            torch.testing.assert_close(made, colour)
+
+
+def test_folds_go_where_the_expression_made_them(model):
+    scene = frontal(model)
+    smile = model.zeros()
+    for name in ("mouthSmileLeft", "mouthSmileRight"):
+        smile.expression[model.expression_names.index(name)] = 1.0
+    draw = torch.Generator().manual_seed(2)
+    noise = 0.2 * torch.randn(model.n_vertices, 1, generator=draw).expand(-1, 3)
+    seen, edges = torch.ones(model.n_vertices), model.surface.topology.edges
+    smiling, calm = (
+        creases(noise, seen, model, scene.replace(coefficients=face), edges, DelightSettings())
+        for face in (smile, model.zeros())
+    )
+    assert calm.abs().max() < 1e-6
+    points = model.shape_mm(model.zeros())
+    marks = model.landmarks["ibug68"].locate(points, model.surface.triangles)
+    beside = ((points - (marks[48] + marks[31]) / 2).norm(dim=1) < 12) & (
+        model.regions["skin"] * model.regions["face"] > 0.9
+    )
+    assert smiling[beside].abs().mean() > 0.05
+    forehead = points[:, 1] > marks[19, 1] + 15
+    assert smiling[forehead].abs().max() < 0.02
+
+
+def test_lips_are_looked_up_where_they_were_found(model):
+    scene = frontal(model)
+    photo = photo_from_array(np.full((SIDE_PX, SIDE_PX, 3), 128, np.uint8), name="grey")
+    points = posed(model, scene)
+    view = view_of_face(model, scene, photo, points, SIDE_PX)
+    marks = model.landmarks["mediapipe478"].locate(points, model.surface.triangles)
+    found_px = scene.camera.project(marks)
+    settings = AlignmentSettings()
+    none = offsets_px(model, view, found_px, points, settings)
+    assert none.abs().max() < 0.01
+    moved = found_px + torch.tensor([0.0, 1.0])
+    offset = offsets_px(model, view, moved, points, settings) / view.T_view_photo.scale
+    lips = (points - marks[13]).norm(dim=1) < 6
+    torch.testing.assert_close(offset[lips, 1].median(), torch.tensor(1.0), rtol=0.15, atol=0)
+    assert offset[(points - marks[10]).norm(dim=1) < 10].abs().max() < 0.05
+
+
+def test_a_dark_line_is_a_groove(model):
+    """Across it the normals lean towards each other; elsewhere they stand up."""
+    size = 1024
+    texture = np.full((size, size, 3), 170, np.uint8)
+    points = model.shape_mm(model.zeros())
+    texel_mm = face_texel_mm(model, points, size)
+    assert 0.1 < texel_mm < 0.3
+    # A horizontal line on the forehead of the UV map, three texels wide.
+    row, column = 230, 430
+    texture[row - 1 : row + 2, column - 60 : column + 60] = 120
+    normals = normal_map(texture, model, points).astype(float) / 127.5 - 1
+    above, below = normals[row - 3, column], normals[row + 3, column]
+    # Green is up: above a groove the surface falls towards it, downwards.
+    assert above[1] < -0.05 < 0.05 < below[1]
+    assert np.abs(normals[row + 100, column, :2]).max() < 0.02
+    assert normals[..., 2].min() > 0
