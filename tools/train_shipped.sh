@@ -7,7 +7,7 @@
 # MODEL is a file that `fit3dmm model convert` made of ICT-FaceKit; half of the people are then its
 # own, and the network learns of faces that Commons does not span. Run it again to go on after an
 # interruption. More hours, and a GPU, give a better network. With --out, data/ stays as it is.
-# Several GPUs: FIT3DMM_TRAIN="torchrun --nproc-per-node 4 --no-python fit3dmm" tools/train_shipped.sh
+# Several GPUs: FIT3DMM_TRAIN="torchrun --nproc-per-node 4 --no-python -- fit3dmm" tools/train_shipped.sh
 set -euo pipefail
 usage() {
     sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
