@@ -56,7 +56,7 @@ class Train:
 
     It is trained on rendered people. With --photos it learns of unlabelled photos, too, by what its
     answers look like when they are rendered. Interrupt it and run the same command again: it goes
-    on. On several GPUs: torchrun --nproc-per-node N --no-python fit3dmm train ...
+    on. On several GPUs: torchrun --nproc-per-node N --no-python -- fit3dmm train ...
     """
 
     out: tyro.conf.Positional[Path]

@@ -36,15 +36,17 @@ def load_trunk(network: FaceNetwork, path: str | Path) -> None:
         if keys:
             more = f" and {len(keys) - 1} others" if len(keys) > 1 else ""
             raise InputError(
-                f"{path} {what} {keys[0]}{more} of the trunk: expected weights of {name} "
-                "(tools/fetch_trunk.py)."
+                f"{path} {what} {keys[0]}{more} of the trunk: expected weights of {name}."
             )
     trunk.load_state_dict({key: found[key].to(own[key]) for key in own})
 
 
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise InputError(f"There is no file {path}: tools/fetch_trunk.py makes one.")
+        raise InputError(
+            f"There is no file {path}: tools/fetch_trunk.py makes one for lite0, and "
+            "tools/build_recogniser.py one for recognition."
+        )
     try:
         if path.suffix == ".h5":
             with open_foreign(path) as file:

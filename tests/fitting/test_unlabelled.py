@@ -9,7 +9,7 @@ from fit3dmm.fitting.unlabelled import PhotoEnergies, PhotoNoise
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.observe.detector_errors import exact_detector
 from fit3dmm.regress.batch import Changes, draw_changes
-from fit3dmm.regress.network import BLOCKS, SIGMAS, Outputs
+from fit3dmm.regress.network import BLOCKS, SIGMAS, FaceNetwork, NetworkSettings, Outputs
 from fit3dmm.regress.photo_batch import PhotoBatch, changed_photos, photos_resized
 from fit3dmm.regress.targets import CropPose, crop_pose
 from fit3dmm.synthetic.fast.example import SKIN
@@ -122,7 +122,7 @@ def test_the_truth_is_explained_and_a_wrong_answer_is_not(photos):
         elsewhere = energies(_outputs(_draw(3, 0.3)), photos)
     assert at_truth["landmarks"].max() < 1e-9
     for name in ("photometric", "landmarks"):
-        assert (at_truth[name] < 0.2 * elsewhere[name]).all()
+        assert (at_truth[name] < 0.3 * elsewhere[name]).all()
 
 
 def test_what_covers_the_face_hardly_counts(photos):
@@ -166,3 +166,26 @@ def test_a_rolled_photo_is_explained_by_a_rolled_face(photos):
     with torch.no_grad():
         after = energies(dataclasses.replace(outputs, pose=pose), moved)
     assert after["landmarks"].max() < 1e-9
+
+
+def test_photos_train_what_is_rendered_and_the_trunk(photos):
+    """The network's own points and sigmas, and its cover map, learn of renders alone."""
+    torch.manual_seed(0)
+    sizes = {name: SHAPES[name][0] for name in BLOCKS}
+    network = FaceNetwork(
+        NetworkSettings("lite0", 10, **sizes, cover_cells=8), torch.full((10, 2), 0.5)
+    )
+    # Heads that start at zero let nothing through to the trunk.
+    torch.nn.init.normal_(network.say_rest.weight, std=1e-3)
+    model = MODEL.to(dtype=torch.float32)
+    energies = PhotoEnergies(model, NOISE, exact_detector(468, 0.5), backend="reference")
+    seen = photos.to(dtype=torch.float32)
+    torch.stack(list(energies(network(seen.image_srgb), seen).values())).sum().backward()
+    for layer in (network.say_points, network.cover.say):
+        assert layer.weight.grad is None
+    rows = network.rest_rows()
+    gradient = network.say_rest.weight.grad
+    assert gradient is not None
+    for name, part in rows.items():
+        assert bool(gradient[part].any()) == (name != "log_sigmas"), name
+    assert network.trunk.get_parameter("_conv_stem.weight").grad.any()
