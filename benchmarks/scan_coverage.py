@@ -82,7 +82,7 @@ def find_scan(name: str) -> KnownScan | None:
         )
         for view, camera in views.items()
     )
-    return KnownScan(vertices, triangles, mask[triangles].all(axis=1), seven, tuple(known))
+    return KnownScan(vertices, triangles, np.all(mask[triangles], axis=1), seven, tuple(known))
 
 
 def told_of_scan(

@@ -135,10 +135,8 @@ def run_identity(
     _check_both_kinds(kept)
     distances = _distances([predictions / f"{name}.h5" for name in fitted])
     place = {name: k for k, name in enumerate(fitted)}
-    a, b = (
-        np.array([place[end] for end in ends])
-        for ends in zip(*((p.a, p.b) for p in kept), strict=True)
-    )
+    a = np.array([place[pair.a] for pair in kept])
+    b = np.array([place[pair.b] for pair in kept])
     same = np.array([pair.same for pair in kept])
     of_pairs = {measure: matrix[a, b] for measure, matrix in distances.items()}
     rows = [_row(measure, values, a, b, same) for measure, values in of_pairs.items()]
@@ -179,15 +177,15 @@ def read_pairs(path: Path, cases: Sequence[Case]) -> list[Pair]:
     known = {case.name: case for case in cases}
     pairs = []
     for number, line in enumerate(lines, start=2):
-        ends = [(line[end] or "").strip() for end in ("a", "b")]
-        for name in ends:
+        a, b = ((line[end] or "").strip() for end in ("a", "b"))
+        for name in (a, b):
             if name not in known:
                 raise InputError(f"{path}, line {number}: there is no photo {name!r} in --data.")
         told = (line.get("same") or "").strip().lower()
         if told and told not in _SAME:
             raise InputError(f"{path}, line {number}: expected 1 or 0 for same, got {told!r}.")
-        by_name = known[ends[0]].groups == known[ends[1]].groups
-        pairs.append(Pair(*ends, _SAME[told] if told else by_name))
+        by_name = known[a].groups == known[b].groups
+        pairs.append(Pair(a, b, _SAME[told] if told else by_name))
     return pairs
 
 

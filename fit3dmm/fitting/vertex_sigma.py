@@ -134,7 +134,7 @@ def _neutral_variance_mm2(
     shape = torch.cat(moved, -1)
     still = _without_motion(shape, points.mean, face).flatten(0, 1)
     slopes = still.split([one.shape[-1] for one in moved], -1)
-    wrt = dict(zip((IDENTITY, DETAIL), slopes, strict=True))
+    wrt: dict[str, Tensor] = dict(zip((IDENTITY, DETAIL), slopes, strict=True))
     return misfit_mm**2 + uncertainty.variance_of(wrt).reshape(points.mean.shape)
 
 

@@ -44,7 +44,9 @@ def test_the_array_and_the_mesh_are_of_the_neutral_face(known, result, folder):
     assert told["neutral_face_mm"] == pytest.approx(
         neutral_face_sigma_mm(known.model, result.uncertainty), rel=1e-5
     )
-    for name in ("identity", "rotation_rad", "translation_mm", "log_focal"):
+    # This focal length was given.
+    assert "log_focal" not in told
+    for name in ("identity", "detail", "expression", "albedo", "rotation_rad", "translation_mm"):
         np.testing.assert_allclose(told[name], result.uncertainty.sigma(name), rtol=1e-5)
 
 
