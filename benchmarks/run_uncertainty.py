@@ -37,9 +37,7 @@ RATIO, ERROR, SIGMA = "error over sigma", "error", "sigma"
 """Root mean squares; the first is 1 where sigmas are as large as errors."""
 ByQuantity = Mapping[str, Told]
 PARTS = ("error", "sigma")
-_SOURCES = tuple(
-    Path(__file__).with_name(name) for name in ("run_uncertainty.py", "scan_coverage.py")
-)
+_SCORING = Path(__file__), Path(__file__).with_name("scan_coverage.py")
 _UNITS = {"relief": "mm", "place": "mm", "neutral": "mm", "distance": "ln", "focal": "ln"}
 
 
