@@ -30,6 +30,7 @@ from regressor_tables import (
     regressor_time_table,
 )
 from report import REPOSITORY, Metric, Report, read_report
+from uncertainty_tables import uncertainty_table
 
 RESULTS = Path(__file__).resolve().parent / "results"
 _MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end table -->)", re.DOTALL)
@@ -145,6 +146,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "render": render_table,
     "scoring": scoring_table,
     "skin": lambda: grouped_table(_result("skin")),
+    "uncertainty": lambda: uncertainty_table(_result("uncertainty")),
 }
 """By the name that stands in the marker."""
 

@@ -78,21 +78,24 @@ def test_who_hits_the_truth_has_no_errors(known, result, truth):
 
 
 def test_errors_are_the_differences_from_the_truth(known, result, truth):
-    """A head that is 10 mm farther to the right and a tenth farther away."""
+    """A head that is 10 mm farther to the right, and one that is a tenth farther away."""
     pose = known.scene.pose
-    moved = pose.replace(
-        translation_mm=pose.translation_mm * torch.tensor([1.0, 1.0, 1.1])
-        + torch.tensor([10.0, 0.0, 0.0])
-    )
-    told = told_of(result.replace(scene=known.scene.replace(pose=moved)), known.model, truth)
-    assert told["distance"].error[0] == pytest.approx(np.log(1.1), abs=0.02)
-    np.testing.assert_allclose(told["relief"].error, 0, atol=1e-3)
-    np.testing.assert_allclose(told["neutral"].error, 0, atol=1e-3)
-    across, down = told["place"].error.reshape(-1, 2).T
-    # In units of a millimetre at the face.
-    assert across.mean() == pytest.approx(10, rel=0.1)
-    assert abs(down.mean()) < 3
+
+    def told_at(translation_mm):
+        moved = pose.replace(translation_mm=translation_mm)
+        return told_of(result.replace(scene=known.scene.replace(pose=moved)), known.model, truth)
+
+    aside = told_at(pose.translation_mm + torch.tensor([10.0, 0.0, 0.0]))
+    across, down = aside["place"].error.reshape(-1, 2).T
+    # In units of a millimetre at the face, of which some points are nearer than others.
+    np.testing.assert_allclose(across, 10, rtol=0.2)
+    np.testing.assert_allclose(down, 0, atol=1e-2)
     assert len(across) == len(face_rows(known.model))
+    away = told_at(pose.translation_mm * torch.tensor([1.0, 1.0, 1.1]))
+    assert away["distance"].error[0] == pytest.approx(np.log(1.1), abs=0.02)
+    for told in (aside, away):
+        np.testing.assert_allclose(told["relief"].error, 0, atol=1e-3)
+        np.testing.assert_allclose(told["neutral"].error, 0, atol=1e-3)
 
 
 def test_a_truth_of_another_mesh_is_refused(known, result, truth):
