@@ -66,8 +66,8 @@ def sandwich(curvature: BlockArrow, noise: BlockArrow) -> BlockArrow:
     scale = curvature.diagonal().clamp_min(1e-30).rsqrt()
     tiny = torch.full_like(scale, 1e-9)
     # What no term depends on is not known at all; so it has a variance, and a large one.
-    curvature = _scaled(curvature, scale).with_added(tiny)
-    noise = _scaled(noise, scale).with_added(tiny)
+    curvature = curvature.scaled(scale).with_added(tiny)
+    noise = noise.scaled(scale).with_added(tiny)
     # Eliminating a tip leaves of the head's gradient g_h - A T^-1 g_t, with this covariance.
     schur, of_head, regressions = curvature.head, noise.head, []
     for arm, tip, noise_arm, noise_tip in zip(
@@ -90,7 +90,7 @@ def sandwich(curvature: BlockArrow, noise: BlockArrow) -> BlockArrow:
         mixed = arm.mT @ with_gradient
         left = noise_tip - mixed - mixed.mT + arm.mT @ head @ arm
         tips.append(torch.linalg.solve(tip, torch.linalg.solve(tip, left).mT))
-    return _scaled(BlockArrow(head, tuple(arms), tuple(tips)), scale)
+    return BlockArrow(head, tuple(arms), tuple(tips)).scaled(scale)
 
 
 def _noise_of_gradient(term: Residuals, jacobian: Float[Tensor, "rows n"]) -> Float[Tensor, "n n"]:
@@ -103,13 +103,3 @@ def _noise_of_gradient(term: Residuals, jacobian: Float[Tensor, "rows n"]) -> Fl
     mixed = factor.mT @ root.unflatten(0, (-1, term.together))
     mixed = mixed.flatten(0, 1)
     return mixed.mT @ mixed
-
-
-def _scaled(matrix: BlockArrow, scale: Float[Tensor, "n"]) -> BlockArrow:
-    """With each row and column multiplied by a number."""
-    head, *tips = scale.split(matrix.sizes)
-    return BlockArrow(
-        head[:, None] * matrix.head * head,
-        tuple(head[:, None] * arm * tip for arm, tip in zip(matrix.arms, tips, strict=True)),
-        tuple(tip[:, None] * block * tip for block, tip in zip(matrix.tips, tips, strict=True)),
-    )
