@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float
 
 from fit3dmm.evaluate.fitter import FittedFace
+from fit3dmm.evaluate.identity import NeutralFace
 from fit3dmm.evaluate.preset_fitter import face_of_scene, prepared_model
 from fit3dmm.evaluate.synthetic.methods import POSE_ONLY
 from fit3dmm.fitting import FitConfig, FitResult, fit_observation
 from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.synthetic.heads import outer_face
-from identity import NeutralFace
 from real_heads import ScannedHead
 from variants import DEFAULT, VARIANTS, Trial, trial_of
 
@@ -103,12 +103,12 @@ def _look_at(result: FitResult, model: MorphableModel, scanned: ScannedHead | No
     assert face.scene.albedo_linear is not None
     corners_mm = face.ibug68.take(_EYE_CORNERS).locate(face.expressive_mm, face.triangles)
     depth_mm = corners_mm @ face.scene.rotation[2] + face.scene.translation_mm[2]
-    found = result.scene.coefficients
+    assert face.coefficients is not None
     return RealFit(
         NeutralFace(
             face.neutral_mm[face_rows()], face.ibug68.locate(face.neutral_mm, face.triangles)
         ),
-        torch.cat([found.identity, found.detail]).double().numpy(),
+        face.coefficients,
         face.landmarks_px,
         face.scene.albedo_linear[face_rows()].mean(axis=0),
         any("albedo" in stage.free for stage in result.config.stages),

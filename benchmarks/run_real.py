@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 
 from fit3dmm._parallel import available_cores, run_in_parallel
-from fit3dmm.evaluate.preset_fitter import prepared_model
-from fit3dmm.fitting import FitConfig
-from harness import Metric, run
-from identity import (
+from fit3dmm.evaluate.identity import (
     coefficient_distances,
     found_first,
     leakage,
     shape_distances_mm,
     shares_farther,
 )
+from fit3dmm.evaluate.preset_fitter import prepared_model
+from fit3dmm.fitting import FitConfig
+from harness import Metric, run
 from paired import against, case_metric
 from real_fits import (
     FOCAL_KNOWN,

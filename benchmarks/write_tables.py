@@ -31,6 +31,7 @@ from regressor_tables import (
 )
 from report import REPOSITORY, Metric, Report, read_report
 from several_tables import several_people_table, several_table
+from uncertainty_tables import uncertainty_table
 
 RESULTS = Path(__file__).resolve().parent / "results"
 _MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end table -->)", re.DOTALL)
@@ -149,6 +150,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "render": render_table,
     "scoring": scoring_table,
     "skin": lambda: grouped_table(_result("skin")),
+    "uncertainty": lambda: uncertainty_table(_result("uncertainty")),
 }
 """By the name that stands in the marker."""
 

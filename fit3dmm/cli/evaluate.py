@@ -14,9 +14,11 @@ from rich.table import Table
 from fit3dmm._errors import InputError
 from fit3dmm._parallel import available_cores
 from fit3dmm.cli.console import console, printable, say
+from fit3dmm.cli.inputs import find_photos
 from fit3dmm.evaluate.aflw2000 import Aflw2000
 from fit3dmm.evaluate.bu3dfe import Bu3dfe
 from fit3dmm.evaluate.facewarehouse import FaceWarehouse
+from fit3dmm.evaluate.identity_set import Identity, run_identity
 from fit3dmm.evaluate.load_fitter import load_fitter
 from fit3dmm.evaluate.mesh_pair import MeshPair, compare_meshes
 from fit3dmm.evaluate.micc import Micc
@@ -220,6 +222,47 @@ class RunSynthetic:
         say(f"Results are in {self.out}.")
 
 
+@dataclass(frozen=True)
+class RunIdentity:
+    """Any folder of photos named by person: neutral faces within and between people."""
+
+    protocol: Annotated[Identity, tyro.conf.arg(name="")]
+    data: Path
+    """Folder of the photos: PERSON/photo.jpg, or PERSON1.jpg, PERSON2.jpg and so on."""
+    out: Path
+    """Folder for the results; run the same command again to resume there."""
+    fit: str = "default"
+    """What is examined: a preset, or a function of yours as package.module:factory."""
+    model: str = "commons"
+    """The face model that a preset fits: a name or a file."""
+    jobs: int = 0
+    """Processes at once; 0 takes one for each core."""
+
+    def run(self) -> None:
+        """Fit the photos, compare them and print the table."""
+        if self.jobs < 0:
+            raise InputError(f"Expected --jobs 0 or more, got {self.jobs}.")
+        if not self.data.is_dir():
+            raise InputError(f"Expected a folder of photos, got {self.data}; check the path.")
+        inputs = find_photos([self.data], recursive=True, out=self.out)
+        if inputs.failed:
+            raise inputs.failed[0][1]
+        fitter = load_fitter(self.fit, self.model)
+        jobs = self.jobs or available_cores()
+        with _shown_progress() as show:
+            found = run_identity(
+                self.protocol, inputs.photos, self.data, self.out, fitter, jobs, show
+            )
+        screen = console()
+        screen.print(_table("identity", found.rows))
+        for outcome in found.lost:
+            line = f"  {outcome.status}: {outcome.case.name}: {outcome.reason}"
+            screen.print(printable(line), style="yellow")
+        if found.pairs_left_out:
+            screen.print(f"{found.pairs_left_out} pairs were left out.", style="bold yellow")
+        say(f"Results are in {self.out}.")
+
+
 def _turned(title: str, heading: str, rows: list[Row]) -> Table:
     """A table with a line a number, for rows of many numbers; empty cells are numbers too."""
     names = [str(row[heading]) for row in rows]
@@ -255,5 +298,6 @@ COMMAND = {
         for protocol in (Now, Realy, Micc, FaceWarehouse, Bu3dfe, Stirling, Aflw2000)
     },
     Synthetic.name: RunSynthetic,
+    Identity.name: RunIdentity,
     "mesh-pair": RunMeshPair,
 }

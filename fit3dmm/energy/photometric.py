@@ -91,6 +91,7 @@ def photometric_term(
             (weight * energy).sum(-1),
             (weight * robust.detach()).repeat_interleave(3, -1),
             jacobian,
+            together=3,
         )
 
     return term

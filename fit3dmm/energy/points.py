@@ -5,7 +5,7 @@ with each unknown, and everything behind it follows by the chain rule. So a mode
 the same terms as a linear one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -126,9 +126,21 @@ def combined(
 def model_points(model: MorphableModel, places: SurfacePoints[Tensor]) -> LinearPoints:
     """Gather the bases of points on the surface; a set of candidate lines is flattened."""
     flat = places.flat()
-    mean = point_values(model, flat, model.mean_mm[None])[:, 0]
+    return _linear(model, lambda fields: point_values(model, flat, fields))
+
+
+def base_points(model: MorphableModel, rows: Int[Tensor, "points"]) -> LinearPoints:
+    """Vertices of the mesh that the bases are stored on, which the surface hardly leaves."""
+    return _linear(model, lambda fields: fields[:, rows].transpose(0, 1))
+
+
+def _linear(
+    model: MorphableModel,
+    at_points: Callable[[Float[Tensor, "k base 3"]], Float[Tensor, "points k 3"]],
+) -> LinearPoints:
+    mean = at_points(model.mean_mm[None])[:, 0]
     bases = (model.identity_basis_mm, model.detail_basis_mm, model.expression_basis_mm)
-    basis = torch.cat([point_values(model, flat, basis) for basis in bases], dim=1)
+    basis = torch.cat([at_points(basis) for basis in bases], dim=1)
     sizes = (model.n_identity, model.n_detail, model.n_expression)
     return LinearPoints(mean, basis.mT.contiguous(), (IDENTITY, DETAIL, EXPRESSION), sizes)
 

@@ -1,6 +1,7 @@
 """Terms that know what is likely before the photo is seen."""
 
 import math
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -64,11 +65,12 @@ def standard_normal(names: tuple[str, ...]) -> Term:
     return term
 
 
-def distance_prior(distance_mm: float, log_sigma: float) -> Term:
+def distance_prior(distance_mm: float, log_sigma: float, variance: float = 1.0) -> Term:
     """The head is about so far from the camera: log-normal.
 
     Args:
         log_sigma: of the natural logarithm; 0.5 is a factor of 1.65 either way.
+        variance: how many times the square of it the error's is (`Residuals.variance`).
     """
 
     def term(values: Values) -> Residuals:
@@ -82,7 +84,7 @@ def distance_prior(distance_mm: float, log_sigma: float) -> Term:
             row[..., 2:] = -1 / (depth_mm * log_sigma)
             return {TRANSLATION: row[..., None, :]}
 
-        return sum_of_squares(residual, jacobian)
+        return replace(sum_of_squares(residual, jacobian), variance=variance)
 
     return term
 

@@ -54,6 +54,8 @@ class FittedFace:
     """REALY's 85 points; only REALY asks for them."""
     scene: FittedScene | None = None
     """Pose, camera, light and uncertainty; only the synthetic set asks for them."""
+    coefficients: Float[np.ndarray, "k"] | None = None
+    """Of the neutral shape, in the model's sigmas; only identity asks for them."""
 
 
 @runtime_checkable

@@ -158,6 +158,7 @@ def face_of_scene(scene: Scene, model: MorphableModel, has_light: bool) -> Fitte
         landmarks_px = scene.camera.project(scene.pose.T_cam_model @ points)
         albedo = model.albedo_linear(scene.coefficients)
     detected = model.landmarks.get("mediapipe478")
+    shape = torch.cat([scene.coefficients.identity, scene.coefficients.detail])
     return FittedFace(
         neutral_mm=_numpy(neutral),
         expressive_mm=_numpy(expressive),
@@ -173,6 +174,7 @@ def face_of_scene(scene: Scene, model: MorphableModel, has_light: bool) -> Fitte
             irradiance_sh=_numpy(scene.lighting.irradiance_sh) if has_light else None,
             albedo_linear=_numpy(albedo) if has_light else None,
         ),
+        coefficients=_numpy(shape),
     )
 
 

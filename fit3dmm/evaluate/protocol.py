@@ -103,11 +103,21 @@ class Curves:
 
 
 @runtime_checkable
-class EvaluationProtocol(Protocol):
-    """A frozen record of settings whose methods follow one benchmark's rules."""
+class FitKeeper(Protocol):
+    """What keeps fits as files."""
 
     name: ClassVar[str]
     """As on the command line."""
+
+    def save_face(self, face: FittedFace, case: Case, predictions: Path) -> None:
+        """Write a fit to the folder of predictions."""
+        ...
+
+
+@runtime_checkable
+class EvaluationProtocol(FitKeeper, Protocol):
+    """A frozen record of settings whose methods follow one benchmark's rules."""
+
     worst_by: ClassVar[str]
     """The number that says which cases are worst; large is bad."""
 

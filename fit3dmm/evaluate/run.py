@@ -10,7 +10,15 @@ from fit3dmm._parallel import Progress, run_in_parallel
 from fit3dmm.evaluate.cache import load_note, load_score, store_note, store_score
 from fit3dmm.evaluate.fitter import Fitter, SeveralFitter
 from fit3dmm.evaluate.own_folder import claim_folder
-from fit3dmm.evaluate.protocol import Case, EvaluationProtocol, Outcome, Row, Score, Submittable
+from fit3dmm.evaluate.protocol import (
+    Case,
+    EvaluationProtocol,
+    FitKeeper,
+    Outcome,
+    Row,
+    Score,
+    Submittable,
+)
 from fit3dmm.evaluate.report import write_report
 
 # Part of every cache key: raise it when a change of the code changes numbers.
@@ -73,7 +81,7 @@ def run_evaluation(
     notes: dict[str, Outcome] = {}
     if fitter is not None:
         predictions = out / "predictions"
-        notes = _fit(protocol, cases, fitter, predictions, out / "cache", jobs, progress)
+        notes = fit_cases(protocol, cases, fitter, predictions, out / "cache", jobs, progress)
     assert predictions is not None
     outcomes = _score(protocol, cases, predictions, out / "cache", notes, jobs, progress)
     table = protocol.summarise(outcomes)
@@ -84,8 +92,8 @@ def run_evaluation(
     return Evaluation(outcomes, table, sentence)
 
 
-def _fit(
-    protocol: EvaluationProtocol,
+def fit_cases(
+    protocol: FitKeeper,
     cases: Sequence[Case],
     fitter: Fitter,
     predictions: Path,
@@ -93,7 +101,23 @@ def _fit(
     jobs: int,
     progress: Progress,
 ) -> dict[str, Outcome]:
-    """Fit what is not fitted yet; returns outcomes of the cases that have no fit."""
+    """Fit what is not fitted yet.
+
+    Args:
+        protocol: keeps the fits.
+        cases: with their photos.
+        fitter: makes the fits.
+        predictions: folder of the fits.
+        cache: folder of what is known of earlier ones.
+        jobs: processes at once.
+        progress: called with what is being done, how much of it is done, and of how much.
+
+    Returns:
+        Outcomes of the cases that have no fit, by name.
+
+    Raises:
+        InputError: a case has no photo.
+    """
     without_photo = [
         case.name for case in cases if not case.photos or not all(p.is_file() for p in case.photos)
     ]
@@ -118,7 +142,7 @@ def _fit(
 
 
 def _fit_one(
-    protocol: EvaluationProtocol, case: Case, fitter: Fitter, predictions: Path, notes: Path
+    protocol: FitKeeper, case: Case, fitter: Fitter, predictions: Path, notes: Path
 ) -> Outcome | None:
     assert case.photo is not None
     key = content_key("fit", protocol.name, case.name, fitter.fingerprint, *case.photos)

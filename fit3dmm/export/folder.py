@@ -20,6 +20,7 @@ from fit3dmm.export.preview import preview
 from fit3dmm.export.record import save_result
 from fit3dmm.export.report import write_report
 from fit3dmm.export.result_folder import whole_folder
+from fit3dmm.export.sigma import ARRAY, write_sigma
 from fit3dmm.export.summary import summary, write_json
 from fit3dmm.export.texture import TextureSettings, bake_texture
 from fit3dmm.fitting.result import FitResult
@@ -133,6 +134,8 @@ def write_face(
         if "depth.npy" in files:
             write_depth(depth, folder / "depth.npy")
             write_png(depth.face.astype("uint8") * 255, folder / "face_mask.png")
+        if ARRAY in files:
+            write_sigma(result, model, folder)
         if "overlay.png" in files:
             write_png(preview(result, model, photo), folder / "overlay.png")
         content = summary(result, model, depth)

@@ -14,6 +14,7 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "texture": ("texture.png",),
     "overlay": ("overlay.png",),
     "depth": ("depth.npy", "face_mask.png"),
+    "sigma": ("neutral_sigma_mm.npy", "neutral_sigma.ply"),
     "report": ("report.html",),
     "vrm": ("face.vrm",),
 }

@@ -15,6 +15,7 @@ from fit3dmm.export.mesh import neutral_mesh, write_material, write_textured_obj
 from fit3dmm.export.outputs import ALL, OUTPUTS
 from fit3dmm.export.picture import png_bytes, write_bytes
 from fit3dmm.export.result_folder import whole_folder
+from fit3dmm.export.sigma import ARRAY, write_sigma
 from fit3dmm.export.summary import plain_numbers, write_json
 from fit3dmm.export.texture import Shown, TextureSettings, bake_together
 from fit3dmm.fitting.result import FitResult
@@ -126,6 +127,10 @@ def write_person(
             scene = first.scene.replace(coefficients=several.identity)
             write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
             write_material(folder / "face.mtl", "texture.png")
+        if ARRAY in files:
+            # All that count know the person equally well.
+            counted = (k for k in range(len(several.fits)) if k not in several.outliers)
+            write_sigma(several.fits[next(counted)], model, folder)
         contents = []
         for result, photo, place in zip(several.fits, photos, places, strict=True):
             own = folder / place

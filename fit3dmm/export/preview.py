@@ -1,4 +1,4 @@
-"""One picture to judge a fit at a glance: photo, overlay, geometry, rendering, residual."""
+"""One picture to judge a fit at a glance: photo, overlay, geometry, rendering, residual, sigma."""
 
 import numpy as np
 import torch
@@ -6,8 +6,10 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from fit3dmm.colour import linear_to_srgb
+from fit3dmm.colour import linear_to_srgb, srgb_to_linear
 from fit3dmm.export.picture import srgb_bytes
+from fit3dmm.export.ramp import ramp_srgb
+from fit3dmm.export.sigma import VertexSigma, vertex_sigma
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
@@ -16,9 +18,9 @@ from fit3dmm.observe.photo import Photo
 from fit3dmm.render.depth import posed
 from fit3dmm.render.lights import named_lights
 from fit3dmm.render.synthesise import Rendering, render_mesh, synthesise
-from fit3dmm.scene import Scene
+from fit3dmm.scene import Lighting, Scene
 
-LABELS = ("photo", "overlay", "geometry", "reconstruction", "residual x 3")
+LABELS = ("photo", "overlay", "geometry", "reconstruction", "residual x 3", "sigma (mm)")
 # Side of the square that is shown, in units of the longer side of the face's box.
 _MARGIN = 1.65
 _CLAY_LINEAR, _BACKGROUND_LINEAR = 0.45, 0.9
@@ -30,7 +32,7 @@ _LETTERS = (60, 60, 60)
 def preview(
     result: FitResult, model: MorphableModel, photo: Photo, panel_px: int = 400
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Draw the sheet: five panels in a row, and what the fit says of itself below.
+    """Draw the sheet: six panels in a row, and what the fit says of itself below.
 
     Args:
         result: of a fit.
@@ -51,6 +53,7 @@ def preview(
     panels = [crop.image_linear, overlay, clay.rgb_linear, reconstruction]
     pictures = [srgb_bytes(panel) for panel in panels]
     pictures.append(_residual(crop, drawn, face))
+    pictures.append(_sigma(model, scene, vertex_sigma(result, model), face))
     return _sheet(pictures, _caption(result))
 
 
@@ -90,6 +93,35 @@ def _residual(
     )
     difference = 0.5 + 0.5 * _RESIDUAL_GAIN * face * (photo - rendering)
     return (255 * difference.clamp(0, 1)).round().byte().numpy()
+
+
+def _sigma(
+    model: MorphableModel,
+    scene: Scene,
+    found: VertexSigma,
+    face: Float[Tensor, "height width 1"],
+) -> UInt8[np.ndarray, "height width 3"]:
+    """How sure the neutral face is, on the face as it is seen: bright where it is, with the two
+    ends of the colours below."""
+    colours = srgb_to_linear(torch.from_numpy(found.colours_srgb()).to(face))
+    points, light = posed(model, scene), Lighting.ambient_white()
+    drawn = render_mesh(
+        points, colours, model.surface.topology, scene.camera, light.to(face.device, face.dtype)
+    )
+    ground = _BACKGROUND_LINEAR * torch.ones_like(drawn.rgb_linear)
+    picture = srgb_bytes(ground + face * (drawn.rgb_linear - ground))
+    side = picture.shape[0]
+    bar = np.linspace(0, 1, side // 2)[None].repeat(max(side // 30, 2), 0)
+    left, top = side // 4, side - 2 * len(bar)
+    place = (slice(top, top + len(bar)), slice(left, left + bar.shape[1]))
+    picture[place] = np.round(255 * ramp_srgb(bar))
+    shown = Image.fromarray(picture)
+    draw, middle = ImageDraw.Draw(shown), top + len(bar) / 2
+    font = ImageFont.load_default(size=max(1.2 * len(bar), 8))
+    ends = ((left, found.low_mm, "rm"), (left + bar.shape[1], found.high_mm, "lm"))
+    for (x, value_mm, anchor), gap in zip(ends, (-4, 4), strict=True):
+        draw.text((x + gap, middle), f"{value_mm:.1f}", fill=_LETTERS, font=font, anchor=anchor)
+    return np.asarray(shown)
 
 
 def _caption(result: FitResult) -> str:

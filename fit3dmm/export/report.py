@@ -24,6 +24,7 @@ from fit3dmm.colour import srgb_to_linear
 from fit3dmm.export.depth import depth_map
 from fit3dmm.export.drawing import Drawing, draw, sight
 from fit3dmm.export.picture import srgb_bytes
+from fit3dmm.export.ramp import ramp_srgb
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
@@ -37,8 +38,6 @@ _SIDE_PX = 560
 # Side of the square that is shown, in units of the longer side of the face's box.
 _MARGIN = 1.9
 _JPEG_QUALITY = 88
-# From near to far, sRGB: bright and warm to dark and cold, in steps that print in grey as well.
-_DEPTH_SRGB = ((255, 244, 190), (245, 160, 70), (190, 60, 90), (70, 30, 110))
 
 
 def write_report(
@@ -127,9 +126,7 @@ def _depth(
     left, top, right, bottom = found.box_px
     near, far = np.nanpercentile(found.depth_mm[found.face], [0, 98])
     share = np.clip((found.depth_mm - near) / max(far - near, 1e-6), 0, 1)
-    stops = np.linspace(0, 1, len(_DEPTH_SRGB))
-    channels = np.array(_DEPTH_SRGB, np.float32).T / 255
-    colours = np.stack([np.interp(share, stops, one) for one in channels], -1)
+    colours = ramp_srgb(share)
     picture = behind.clone()
     picture[top:bottom, left:right] = srgb_to_linear(
         torch.from_numpy(np.nan_to_num(colours)).float()

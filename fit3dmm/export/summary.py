@@ -11,9 +11,11 @@ from torch import Tensor
 from fit3dmm._files import atomic_path
 from fit3dmm.export.depth import DepthMap
 from fit3dmm.fitting.result import FitResult
+from fit3dmm.fitting.vertex_sigma import neutral_face_sigma_mm
 from fit3dmm.geometry.rotation import angles_of_rotation, rotation_matrix
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detection import GIVEN_BOX
+from fit3dmm.unknowns import UNKNOWNS
 
 FORMAT = "fit3dmm-summary"
 FORMAT_VERSION = 1
@@ -74,6 +76,7 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
         "distance_mm": result.distance_mm,
         "distance_sigma_mm": result.distance_sigma_mm,
         "focal_distance_correlation": result.focal_distance_correlation,
+        "uncertainty": _uncertainty(result, model),
         "turn_deg": _turn_deg(scene.pose.rotation_rad),
         **_landmarks(result, model),
         "expression": dict(
@@ -126,6 +129,16 @@ def _landmarks(result: FitResult, model: MorphableModel) -> dict[str, Any]:
     return {
         "landmarks_neutral_mm": plain_numbers(neutral),
         "landmarks_photo_px": plain_numbers(scene.camera.project(posed)),
+    }
+
+
+def _uncertainty(result: FitResult, model: MorphableModel) -> dict[str, Any]:
+    """Standard deviations of what moved, and of the neutral face."""
+    found = result.uncertainty
+    shown = [name for name in found.names if name in UNKNOWNS]
+    return {
+        **{name: _rows(found.sigma(name)) for name in shown},
+        "neutral_face_mm": _rounded(neutral_face_sigma_mm(model, found)),
     }
 
 

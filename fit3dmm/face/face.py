@@ -21,6 +21,7 @@ from fit3dmm.export.folder import export_face
 from fit3dmm.export.glb import write_glb
 from fit3dmm.export.normal_map import RELIEF_FROM_PX, relief_png
 from fit3dmm.export.picture import png_bytes
+from fit3dmm.export.sigma import vertex_sigma
 from fit3dmm.face.expression import with_units
 from fit3dmm.face.make_up import made_up, parse_colour
 from fit3dmm.face.notebook import notebook_html
@@ -67,6 +68,13 @@ class Face(FitResult):
     def neutral_vertices_mm(self) -> Float[np.ndarray, "vertices 3"]:
         """The person at rest."""
         return _array(self.morphable.shape_mm(self.scene.coefficients.neutral()))
+
+    @property
+    def sigma_mm(self) -> Float[np.ndarray, "vertices"]:
+        """How far each of `neutral_vertices_mm` typically lies from the truth, once a rigid motion
+        has laid the face on it: root mean square distance, size of the head included."""
+        with torch.no_grad():
+            return vertex_sigma(self, self.morphable).sigma_mm
 
     @property
     def triangles(self) -> np.ndarray:

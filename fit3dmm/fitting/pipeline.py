@@ -20,7 +20,7 @@ from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.quality import judge
 from fit3dmm.fitting.result import FitResult, StageReport
 from fit3dmm.fitting.stage import Stage
-from fit3dmm.fitting.uncertainty import Uncertainty, laplace
+from fit3dmm.fitting.uncertainty import Uncertainty, posterior
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.choice import FaceChoice
@@ -253,9 +253,10 @@ def result_of(
     # The end is judged with what is seen there, which the last stage decided at its start.
     problem = stage_problem(context, config)
     at = problem.evaluate(problem.flat_start())
-    uncertainty = uncertainty or laplace(problem, at)
+    own, by_energy = posterior(problem, at)
     depth_mm = float(values[TRANSLATION][..., 2])
-    distance_log_sigma = abs(float(uncertainty.sigma(TRANSLATION)[-1]) / depth_mm)
+    # The weights of the verdict were chosen with the doubt that the energy itself has.
+    distance_log_sigma = abs(float(by_energy.sigma(TRANSLATION)[-1]) / depth_mm)
     return FitResult(
         scene=scene_of(values, context.intrinsics),
         observation=context.observation,
@@ -265,7 +266,7 @@ def result_of(
         energies=at.energies(),
         stages=reports,
         quality=judge(context, config, at, reports[-1].reason, distance_log_sigma),
-        uncertainty=uncertainty,
+        uncertainty=uncertainty or own,
         versions=_versions(),
         start=run.start,
     )

@@ -22,7 +22,6 @@ from fit3dmm._tensors import TensorRecord
 from fit3dmm._threads import torch_threads
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.context import context_at
-from fit3dmm.fitting.joint_uncertainty import joint_uncertainties
 from fit3dmm.fitting.pipeline import Run, result_of, run_stages, stage_problem
 from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.fitting.result import FitResult, StageReport
@@ -35,6 +34,7 @@ from fit3dmm.fitting.shape_evidence import (
 )
 from fit3dmm.fitting.stage import Stage
 from fit3dmm.fitting.strangers import Strangers, verify
+from fit3dmm.fitting.uncertainty import posteriors
 from fit3dmm.model.morphable import Coefficients
 from fit3dmm.observe.observation import Observation
 from fit3dmm.scene import Scene
@@ -277,13 +277,9 @@ class _Sitting:
             for one, run in zip(self.observations, runs, strict=True)
         ]
         problems = [stage_problem(contexts[k], self.config) for k in counting]
-        told = dict(
-            zip(
-                counting,
-                joint_uncertainties(self._joined(problems, counting), problems),
-                strict=True,
-            )
-        )
+        joined = self._joined(problems, counting)
+        end = joined.evaluate(joined.flat_start())
+        told = dict(zip(counting, posteriors(joined, end, problems), strict=True))
         fits = [
             result_of(context, self.config, run, told.get(k))
             for k, (context, run) in enumerate(zip(contexts, runs, strict=True))

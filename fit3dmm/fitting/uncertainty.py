@@ -1,5 +1,6 @@
-"""How well the photo and the priors determine a fit: Laplace's approximation at its end."""
+"""How well the photo and the priors determine a fit: its covariance, to second order at its end."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -7,14 +8,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.solve.join import member
+from fit3dmm.solve.noise import curvature_and_noise, sandwich
 from fit3dmm.solve.problem import Evaluation, Problem
 
 
 @dataclass(frozen=True)
 class Uncertainty(TensorRecord):
-    """Covariance of the unknowns, as far as the sigmas of the settings tell the truth.
+    """Covariance of the error of the unknowns, by what is known of the noises (docs/method.md,
+    "Uncertainty").
 
-    Not calibrated: it says which directions are flat and how they go together.
+    What a face can be beyond the model is no unknown: `fitting.vertex_sigma` adds it to points.
     """
 
     names: tuple[str, ...]
@@ -27,28 +31,81 @@ class Uncertainty(TensorRecord):
         """Standard deviation of each element of an unknown; zeros for one that did not move."""
         if name not in self.names:
             return self.covariance.new_zeros(1)
-        return self.covariance.diagonal()[self._place(name)].clamp_min(0).sqrt()
+        return self.covariance.diagonal()[self.place(name)].clamp_min(0).sqrt()
 
     def correlation(self, a: tuple[str, int], b: tuple[str, int]) -> float:
         """Between two elements, each an unknown's name and an index."""
         if a[0] not in self.names or b[0] not in self.names:
             return 0.0
-        i, j = (self._place(name).start + index for name, index in (a, b))
+        i, j = (self.place(name).start + index for name, index in (a, b))
         c = self.covariance
         return float(c[i, j] / (c[i, i] * c[j, j]).clamp_min(1e-30).sqrt())
 
-    def _place(self, name: str) -> slice:
+    def variance_of(self, wrt: Mapping[str, Float[Tensor, "rows _"]]) -> Float[Tensor, "rows"]:
+        """Of quantities by their derivatives with respect to the unknowns; those that are left out
+        do not change them, and those that did not move are as sure as can be."""
+        moved = [name for name in self.names if name in wrt]
+        if not moved:
+            return self.covariance.new_zeros(len(next(iter(wrt.values()))))
+        columns = torch.cat([torch.arange(p.start, p.stop) for p in map(self.place, moved)])
+        columns = columns.to(self.covariance.device)
+        slopes = torch.cat([wrt[name] for name in moved], 1)
+        covariance = self.covariance[columns][:, columns].to(slopes)
+        return ((slopes @ covariance) * slopes).sum(1).clamp_min(0)
+
+    def place(self, name: str) -> slice:
+        """Where an unknown stands in the flat vector.
+
+        Raises:
+            ValueError: it did not move.
+        """
         k = self.names.index(name)
         start = sum(self.sizes[:k])
         return slice(start, start + self.sizes[k])
 
 
-def laplace(problem: Problem, at: Evaluation) -> Uncertainty:
-    """Inverse of the curvature of the energy where a solver ended."""
-    arrow, _ = problem.normal_equations(at)
-    curvature = arrow.dense()
-    # Scaled to a unit diagonal the matrix is well conditioned whatever the units.
-    scale = curvature.diagonal().clamp_min(1e-30).rsqrt()
-    scaled = curvature * scale[:, None] * scale + 1e-9 * torch.diag(torch.ones_like(scale))
-    covariance = torch.linalg.inv(scaled) * scale[:, None] * scale
-    return Uncertainty(problem.free, problem.sizes, covariance.to(at.x.dtype))
+def posterior(problem: Problem, at: Evaluation) -> tuple[Uncertainty, Uncertainty]:
+    """The covariance where a solver ended.
+
+    Returns:
+        With the noises as they are known to be, and as the energy takes them (Laplace): the inverse
+        of its curvature.
+    """
+    curvature, noise = curvature_and_noise(problem, at)
+    if curvature.tips:
+        raise ValueError("Expected the problem of one photo: use posteriors() for several.")
+    known, taken = (
+        Uncertainty(problem.free, problem.sizes, sandwich(curvature, one).head.to(at.x.dtype))
+        for one in (noise, curvature)
+    )
+    return known, taken
+
+
+def posteriors(
+    joined: Problem, at: Evaluation, problems: Sequence[Problem]
+) -> tuple[Uncertainty, ...]:
+    """The same for several photos of one person, in time in proportion to their number.
+
+    Args:
+        joined: the photos' problems as one (`solve.join`).
+        at: where a solver ended.
+        problems: of each photo by itself.
+
+    Returns:
+        Of each photo, over its own unknowns by their own names.
+    """
+    found = sandwich(*curvature_and_noise(joined, at))
+    n_head = len(found.head)
+    columns = {name: torch.arange(p.start, p.stop) for name, p in joined.slices().items()}
+    each, start = [], n_head
+    for k, problem in enumerate(problems):
+        arm, tip = found.arms[k], found.tips[k]
+        whole = torch.cat([torch.cat([found.head, arm], 1), torch.cat([arm.mT, tip], 1)])
+        of_member = member(columns, k)
+        chosen = torch.cat([of_member[name] for name in problem.free])
+        # Behind the head, its own unknowns stand where those of the first photo do.
+        chosen = torch.where(chosen < n_head, chosen, chosen - start + n_head).to(whole.device)
+        covariance = whole[chosen][:, chosen].to(at.x.dtype)
+        each.append(Uncertainty(problem.free, problem.sizes, covariance))
+        start += len(tip)
+    return tuple(each)

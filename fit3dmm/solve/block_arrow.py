@@ -7,7 +7,6 @@ number of photos (B. Triggs, P. McLauchlan, R. Hartley, A. Fitzgibbon, "Bundle a
 synthesis", 2000, section 6.1).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -95,26 +94,6 @@ class BlockArrow:
             for tip_factor, white_arm, white_part in kept
         ]
         return torch.cat([head, *parts])
-
-    def marginals(
-        self,
-    ) -> Iterator[tuple[Float[Tensor, "h h"], Float[Tensor, "h _"], Float[Tensor, "_ _"]]]:
-        """What a normal distribution with this matrix as its precision says of the head and each
-        tip: covariance of the head, that of the head with the tip, and that of the tip.
-
-        The inverse of the whole would take time with the square of the number of tips.
-        """
-        regressions = [
-            torch.linalg.solve(tip, arm.mT).mT
-            for arm, tip in zip(self.arms, self.tips, strict=True)
-        ]
-        schur = self.head
-        for arm, regression in zip(self.arms, regressions, strict=True):
-            schur = schur - regression @ arm.mT
-        head = torch.linalg.inv(schur)
-        for tip, regression in zip(self.tips, regressions, strict=True):
-            between = -head @ regression
-            yield head, between, torch.linalg.inv(tip) - regression.mT @ between
 
     def dense(self) -> Float[Tensor, "n n"]:
         """All elements."""

@@ -37,6 +37,12 @@ class Residuals:
     """Gives, for the names asked, derivatives `(*batch, rows, size of the unknown)`, without batch
     axes where they are the same for all; a name that the term does not depend on is left out. None
     has them found by automatic differentiation."""
+    together: int = 1
+    """So many rows, one after another, were observed together, as the channels of a colour are:
+    what their noise has in common is seen in the residuals themselves (`solve.noise`)."""
+    variance: float = 1.0
+    """How many times the variance of the noise is what the energy takes it for. An estimate may
+    hold to a term more than its noise allows, where another pulls one way; its error then grows."""
 
 
 Term = Callable[[Values], Residuals]
@@ -155,12 +161,12 @@ class Problem:
 
     def jacobian(self, at: Evaluation, name: str) -> Float[Tensor, "rows free"]:
         """Derivatives of a term's residuals with respect to the flat vector."""
-        columns, part = self._touched(at, name)
+        columns, part = self.touched(at, name)
         dense = part.new_zeros(len(part), len(at.x))
         dense[:, columns] = part
         return dense
 
-    def _touched(
+    def touched(
         self, at: Evaluation, name: str
     ) -> tuple[Int[Tensor, "touched"], Float[Tensor, "rows touched"]]:
         """Which elements of the flat vector a term depends on, and its derivatives."""
@@ -190,6 +196,10 @@ class Problem:
         grouped = [sum(sizes[name] for name in group) for group in self.groups]
         return [sum(self.sizes) - sum(grouped), *grouped]
 
+    def empty_sum(self, like: Tensor) -> "ArrowSum":
+        """For products over the flat vector, term by term."""
+        return ArrowSum(self._group_sizes, like)
+
     def _automatic_jacobian(self, x: Tensor, name: str) -> Tensor:
         def residual(x: Tensor) -> Tensor:
             return self.terms[name](self.values(x)).residual
@@ -206,34 +216,66 @@ class Problem:
         rows than unknowns, and priors in sigmas keep the condition number far from where squaring
         it would matter.
         """
-        head, *own = self._group_sizes
-        starts = list(itertools.accumulate([head, *own]))
-        # One matrix a group, of what lies outside all groups and, behind it, of its own.
-        blocks = [at.x.new_zeros(head + n, head + n, dtype=torch.float64) for n in own or [0]]
+        total = self.empty_sum(at.x)
         gradient = at.x.new_zeros(len(at.x), dtype=torch.float64)
         for name, term in at.terms.items():
             # Most terms touch few unknowns, and their products are small.
-            columns, jacobian = self._touched(at, name)
-            if term.weight is None:
-                weighted = jacobian
-            else:
-                weighted = term.weight[:, None] * jacobian
+            columns, jacobian = self.touched(at, name)
+            weighted = jacobian if term.weight is None else term.weight[:, None] * jacobian
             gradient[columns] += (weighted.mT @ term.residual).double()
-            k = self._group_of(columns, starts, name) if own else 0
-            within = torch.where(columns < head, columns, columns - starts[k] + head)
-            blocks[k][within[:, None], within] += (jacobian.mT @ weighted).double()
-        if not own:
-            return BlockArrow(blocks[0]), gradient
+            total.add(name, columns, jacobian.mT @ weighted)
+        return total.arrow(), gradient
+
+
+class ArrowSum:
+    """Sums products of terms into the shape that the groups of a problem make."""
+
+    def __init__(self, sizes: list[int], like: Tensor) -> None:
+        """Nothing yet.
+
+        Args:
+            sizes: elements of what is free outside all groups, and in each of them.
+            like: on whose device.
+        """
+        self._head, *self._own = sizes
+        self._starts = list(itertools.accumulate(sizes))
+        # One matrix a group, of what lies outside all groups and, behind it, of its own.
+        self._blocks = [
+            like.new_zeros(self._head + n, self._head + n, dtype=torch.float64)
+            for n in self._own or [0]
+        ]
+
+    def add(
+        self, name: str, columns: Int[Tensor, "touched"], product: Float[Tensor, "touched touched"]
+    ) -> None:
+        """Add a term's.
+
+        Args:
+            name: of the term.
+            columns: elements of the flat vector that it touches.
+            product: of these with each other.
+
+        Raises:
+            ValueError: they are of several groups.
+        """
+        k = self._group_of(columns, name) if self._own else 0
+        within = torch.where(columns < self._head, columns, columns - self._starts[k] + self._head)
+        self._blocks[k][within[:, None], within] += product.double()
+
+    def arrow(self) -> BlockArrow:
+        """The sum until now."""
+        head, blocks = self._head, self._blocks
+        if not self._own:
+            return BlockArrow(blocks[0])
         return BlockArrow(
             torch.stack([block[:head, :head] for block in blocks]).sum(0),
             tuple(block[:head, head:] for block in blocks),
             tuple(block[head:, head:] for block in blocks),
-        ), gradient
+        )
 
-    @staticmethod
-    def _group_of(columns: Int[Tensor, "touched"], starts: list[int], name: str) -> int:
+    def _group_of(self, columns: Int[Tensor, "touched"], name: str) -> int:
         """The one group that a term touches; the first where it touches none."""
-        boundaries = torch.tensor(starts[:-1], device=columns.device)
+        boundaries = torch.tensor(self._starts[:-1], device=columns.device)
         # Zero stands for what lies outside the groups.
         touched = torch.bucketize(columns, boundaries, right=True).unique()
         touched = [k - 1 for k in touched.tolist() if k > 0]

@@ -5,9 +5,7 @@ import pytest
 import torch
 
 import run_real
-from fit3dmm.geometry.transform import Similarity
-from harness import read_report, run
-from identity import (
+from fit3dmm.evaluate.identity import (
     NeutralFace,
     coefficient_distances,
     found_first,
@@ -15,6 +13,8 @@ from identity import (
     shape_distances_mm,
     shares_farther,
 )
+from fit3dmm.geometry.transform import Similarity
+from harness import read_report, run
 from tests.shared_data import shared
 from tone import colour_differences
 

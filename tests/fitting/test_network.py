@@ -169,11 +169,13 @@ def test_a_known_focal_length_says_more_of_the_distance_than_the_network(model, 
     free = replace(
         config, focal_px=None, stages=(replace(stages[0], free=(*stages[0].free, "log_focal")),)
     )
-    near, far = (
-        -float(fit_observation(one, prepared, free).scene.pose.translation_mm[2])
-        for one in (told, seen)
+    near, far = (fit_observation(one, prepared, free) for one in (told, seen))
+    assert near.distance_mm < 0.95 * far.distance_mm
+    # The fit holds to it more than the network's own sigma says; how sure it is goes by that sigma.
+    assert near.distance_sigma_mm / near.distance_mm > 1.3 * near.quality.distance_log_sigma
+    assert far.distance_sigma_mm / far.distance_mm == pytest.approx(
+        far.quality.distance_log_sigma, rel=1e-3
     )
-    assert near < 0.95 * far
 
 
 # -- how it errs ------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import torch
 from fit3dmm._errors import InputError
 from fit3dmm.fitting import FitConfig, Iris, Photometric, Stage, fit_observation, prepare, preset
 from fit3dmm.fitting.initialise import solve_weak_perspective
-from fit3dmm.fitting.uncertainty import laplace
+from fit3dmm.fitting.uncertainty import posterior
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.observe.detection import MEDIAPIPE
@@ -35,7 +35,7 @@ def test_weak_perspective_is_exact_for_a_far_camera(seed):
     assert torch.allclose(origin_px, camera.project(place[None])[0], atol=0.05)
 
 
-def test_laplace_of_a_linear_problem():
+def test_covariance_of_a_linear_problem():
     matrix = torch.tensor([[2.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
     start = {"x": torch.zeros(2, dtype=torch.float64), "y": torch.zeros(1, dtype=torch.float64)}
     terms = {
@@ -43,7 +43,8 @@ def test_laplace_of_a_linear_problem():
         "y": lambda v: sum_of_squares(v["y"] / 3),
     }
     problem = Problem(start, ("x", "y"), terms)
-    found = laplace(problem, problem.evaluate(problem.flat_start()))
+    found, by_energy = posterior(problem, problem.evaluate(problem.flat_start()))
+    assert torch.allclose(found.covariance, by_energy.covariance)
     wanted = torch.linalg.inv(matrix.T @ matrix)
     assert torch.allclose(found.covariance[:2, :2], wanted, atol=1e-6)
     assert found.sigma("y").item() == pytest.approx(3)

@@ -18,6 +18,7 @@ from fit3dmm.energy.priors import (
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence.evidence import Evidence
 from fit3dmm.observe.observation import Observation
+from fit3dmm.observe.predicted import Predicted
 from fit3dmm.solve.problem import Term
 from fit3dmm.unknowns import ALBEDO, DETAIL, DETECTOR_MODES, EXPRESSION, IDENTITY, LOG_FOCAL, Per
 
@@ -108,18 +109,24 @@ class DistancePrior(Evidence):
     told_share: float = ranged(0.4, 0.0)
     """How much of the sigma that the network states counts; 0 takes nothing from it. It states too
     much (its errors on generated photos are 0.8 of it), and the perspective of single points, which
-    speaks, too, pulls towards the camera."""
+    speaks, too, pulls towards the camera. How sure the result is goes by the whole of it."""
 
     def term(self, context: Context) -> Term:
         """Always there."""
-        return distance_prior(*self.of(context.observation))
+        told = self._told(context.observation)
+        variance = 1.0 if told is None else 1 / self.told_share**2
+        return distance_prior(*self.of(context.observation), variance)
 
     def of(self, observation: Observation) -> tuple[float, float]:
         """The distance in mm and the spread of its natural logarithm."""
-        told = observation.predicted
-        if told is None or not self.told_share:
+        told = self._told(observation)
+        if told is None:
             return self.typical_mm, self.log_sigma
         return float(told.distance_mm), self.told_share * float(told.distance_log_sigma)
+
+    def _told(self, observation: Observation) -> Predicted | None:
+        """What the network saw, as far as it counts."""
+        return observation.predicted if self.told_share else None
 
 
 @dataclass(frozen=True)

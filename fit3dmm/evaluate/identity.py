@@ -1,6 +1,7 @@
 """Whether a fit finds the same person in two photos, and what of a smile it takes for the person.
 
-Definitions: docs/evaluation.md, "Real people". Everything here is a function of arrays.
+Definitions: docs/evaluation.md, "Real people" and "Identity". Everything here is a function of
+arrays.
 """
 
 from collections.abc import Sequence
@@ -112,6 +113,34 @@ def found_first(distances: Float[np.ndarray, "people people"]) -> Float[np.ndarr
     shares the first place with n others counts 1 / (n + 1)."""
     nearest = distances == distances.min(axis=1, keepdims=True)
     return np.diag(nearest) / nearest.sum(axis=1)
+
+
+def roc_auc(within: Float[np.ndarray, "same"], between: Float[np.ndarray, "other"]) -> float:
+    """Area under the ROC curve of verification: the chance that two photos of two people are
+    farther apart than two photos of one (Mann and Whitney's statistic); equal distances count half.
+
+    Args:
+        within: distances of pairs of photos of one person.
+        between: of two people.
+
+    Raises:
+        ValueError: there is none of one kind.
+    """
+    if not len(within) or not len(between):
+        raise ValueError("Expected pairs of one person and of two people.")
+    ordered = np.sort(between)
+    nearer = np.searchsorted(ordered, within, side="left")
+    not_farther = np.searchsorted(ordered, within, side="right")
+    return float((1 - (nearer + not_farther) / 2 / len(ordered)).mean())
+
+
+def first_of_same(
+    distances: Float[np.ndarray, "partners"], same: Bool[np.ndarray, "partners"]
+) -> float:
+    """Of one photo: whether the nearest of its partners is of the same person; nearest ones that
+    are equally far share it."""
+    nearest = distances == distances.min()
+    return float((nearest & same).sum() / nearest.sum())
 
 
 def _size_mm(vertices_mm: np.ndarray) -> float:

@@ -1,0 +1,154 @@
+"""How sure a fit is of where vertices are: the covariance of its unknowns, carried to them, and
+what no coefficients reach."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from fit3dmm.energy.points import Points, Projection, base_points, project
+from fit3dmm.fitting.result import FitResult
+from fit3dmm.fitting.uncertainty import Uncertainty
+from fit3dmm.geometry.rotation import cross_matrix
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.unknowns import DETAIL, IDENTITY, PhotoIntrinsics, values_of
+
+MISFIT_MM = 1.0
+"""How far people are, along each axis, from what the model can be: standard deviation. Chosen on
+generated photos of the half for choosing, whose people lie 1 to 2 mm outside of the model (root
+mean square over all three axes)."""
+
+
+def neutral_sigma_mm(
+    model: MorphableModel, uncertainty: Uncertainty, misfit_mm: float = MISFIT_MM
+) -> Float[Tensor, "vertices 3"]:
+    """Standard deviations of the vertices of the neutral face along x, y and z of `model`, once a
+    rigid motion has laid the face (the region of this name) on the truth.
+
+    How large the head is counts: a single photo hardly tells. Worked out on the mesh that the bases
+    are stored on, and between its vertices as the surface lies between them.
+
+    Args:
+        model: the one that was fitted.
+        uncertainty: of its coefficients.
+        misfit_mm: what is added for what the model can't be.
+    """
+    rows = torch.arange(model.surface.n_base, device=model.mean_mm.device)
+    variance = _neutral_variance_mm2(model, uncertainty, rows, face_rows(model), misfit_mm)
+    return model.surface.lift(variance).clamp_min(0).sqrt()
+
+
+def neutral_face_sigma_mm(
+    model: MorphableModel, uncertainty: Uncertainty, misfit_mm: float = MISFIT_MM
+) -> float:
+    """Root mean square distance of the neutral face's vertices from the truth, by the same
+    measure.
+
+    Args:
+        model: the one that was fitted.
+        uncertainty: of its coefficients.
+        misfit_mm: what is added for what the model can't be.
+    """
+    rows = face_rows(model)
+    within = torch.arange(len(rows), device=rows.device)
+    variance = _neutral_variance_mm2(model, uncertainty, rows, within, misfit_mm)
+    return float(variance.sum(1).mean().sqrt())
+
+
+def face_rows(model: MorphableModel) -> Int[Tensor, "rows"]:
+    """Vertices of the base mesh that are the face's."""
+    face = model.regions["face"][: model.surface.n_base] > 0.5
+    return torch.nonzero(face, as_tuple=True)[0]
+
+
+def in_photo(result: FitResult, points: Points) -> Projection:
+    """Points of the fitted face before the camera and in the photo, and how they move."""
+    scene = result.scene
+    return project(points, values_of(scene), PhotoIntrinsics.of(scene.camera))
+
+
+def relief_variance_mm2(
+    result: FitResult, at: Projection, misfit_mm: float = MISFIT_MM
+) -> Float[Tensor, "points"]:
+    """Variance of the points' depths less the mean depth of them all: what shape and turn of the
+    head leave open. Distance is told apart.
+
+    Args:
+        result: of a fit.
+        at: the points (`in_photo`).
+        misfit_mm: what is added for what the model can't be.
+    """
+    wrt = depth_wrt(at, result.uncertainty.names)
+    return misfit_mm**2 + result.uncertainty.variance_of(
+        {name: slopes - slopes.mean(0) for name, slopes in wrt.items()}
+    )
+
+
+def place_variance_px2(
+    result: FitResult, at: Projection, misfit_mm: float = MISFIT_MM
+) -> Float[Tensor, "points 2"]:
+    """Variance of the points' places in the photo, across and down.
+
+    Args:
+        result: of a fit.
+        at: the points (`in_photo`).
+        misfit_mm: what is added for what the model can't be.
+    """
+    eye = torch.eye(2).to(at.px).expand(len(at.px), 2, 2)
+    wrt = at.pull_back(eye, result.uncertainty.names)
+    px_per_mm = result.scene.camera.focal_px / -at.cam_mm[:, 2:]
+    return (misfit_mm * px_per_mm) ** 2 + result.uncertainty.variance_of(wrt).reshape(at.px.shape)
+
+
+def distance_log_variance(result: FitResult, at: Projection) -> Float[Tensor, ""]:
+    """Variance of the natural logarithm of the points' mean depth.
+
+    Args:
+        result: of a fit.
+        at: the points (`in_photo`).
+    """
+    wrt = depth_wrt(at, result.uncertainty.names)
+    variance = result.uncertainty.variance_of(
+        {name: slopes.mean(0, keepdim=True) for name, slopes in wrt.items()}
+    )
+    return variance[0] / at.cam_mm[:, 2].mean().square()
+
+
+def depth_wrt(at: Projection, names: tuple[str, ...]) -> dict[str, Float[Tensor, "points _"]]:
+    """Derivatives of the points' depths with respect to those of some unknowns that move them."""
+    towards_photo = torch.zeros_like(at.cam_mm)
+    towards_photo[:, 2] = -1
+    return at.pull_back_cam(towards_photo[:, None], names)
+
+
+def _neutral_variance_mm2(
+    model: MorphableModel,
+    uncertainty: Uncertainty,
+    rows: Int[Tensor, "points"],
+    face: Int[Tensor, "within"],
+    misfit_mm: float,
+) -> Float[Tensor, "points 3"]:
+    """Of base vertices; `face` says which of the rows are laid on the truth."""
+    points = base_points(model, rows)
+    bases = dict(zip(points.unknowns, points.basis.split(points.sizes, -1), strict=True))
+    moved = [bases[name] for name in (IDENTITY, DETAIL)]
+    shape = torch.cat(moved, -1)
+    still = _without_motion(shape, points.mean, face).flatten(0, 1)
+    slopes = still.split([one.shape[-1] for one in moved], -1)
+    wrt: dict[str, Tensor] = dict(zip((IDENTITY, DETAIL), slopes, strict=True))
+    return misfit_mm**2 + uncertainty.variance_of(wrt).reshape(points.mean.shape)
+
+
+def _without_motion(
+    moved: Float[Tensor, "points 3 n"],
+    mean_mm: Float[Tensor, "points 3"],
+    face: Int[Tensor, "within"],
+) -> Float[Tensor, "points 3 n"]:
+    """Displacements less the rigid motion that explains them best on the face."""
+    arm = mean_mm - mean_mm[face].mean(0)
+    eye = torch.eye(3).to(arm).expand(len(arm), 3, 3)
+    motions = torch.cat([eye, -cross_matrix(arm)], 2)
+    # In units that make turns as large as shifts.
+    motions[..., 3:] /= arm[face].square().mean().sqrt()
+    normal = motions[face].flatten(0, 1)
+    of_face = torch.linalg.solve(normal.mT @ normal, normal.mT @ moved[face].flatten(0, 1))
+    return moved - motions @ of_face

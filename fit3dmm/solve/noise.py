@@ -1,0 +1,105 @@
+"""How far an estimate lies off, where the noise is other than the energy takes it for.
+
+An estimate that minimises an energy is moved by noise as `x - truth = H^-1 g`, with the curvature H
+and the gradient g that the noise makes. Where the energy tells the truth, the covariance of g is H,
+and that of the estimate its inverse (Laplace). In general it is `H^-1 S H^-1` with the true
+covariance S of the gradient (P. Huber, "The behavior of maximum likelihood estimates under
+nonstandard conditions", 1967; V. Godambe, "An optimum property of regular maximum likelihood
+estimation", 1960). Priors count as observations of what they say, so that the same holds for an
+estimate that is most likely with them.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm.solve.block_arrow import BlockArrow
+from fit3dmm.solve.problem import Evaluation, Problem, Residuals
+
+
+def curvature_and_noise(problem: Problem, at: Evaluation) -> tuple[BlockArrow, BlockArrow]:
+    """Gauss-Newton's curvature H of the energy, and the covariance S of its gradient by what the
+    terms know of their noise (`Residuals.together`, `Residuals.variance`); in float64.
+
+    Args:
+        problem: one, or several that were joined.
+        at: where a solver ended.
+    """
+    curvature, noise = problem.empty_sum(at.x), problem.empty_sum(at.x)
+    for name, term in at.terms.items():
+        columns, jacobian = problem.touched(at, name)
+        weighted = jacobian if term.weight is None else term.weight[:, None] * jacobian
+        product = jacobian.mT @ weighted
+        curvature.add(name, columns, product)
+        if term.together > 1:
+            product = _noise_of_gradient(term, jacobian)
+        noise.add(name, columns, term.variance * product)
+    return curvature.arrow(), noise.arrow()
+
+
+def in_common(term: Residuals) -> Float[Tensor, "together together"]:
+    """What the noise of rows that were observed together has in common, as it is seen in the
+    residuals: their second moments, scaled to a mean variance of 1.
+
+    Three channels that err alike by a correlation c are worth `3 / (1 + 2 c)` of what they would be
+    if each erred by itself.
+    """
+    k = term.together
+    residual = term.residual.unflatten(-1, (-1, k)).double()
+    if term.weight is not None:
+        residual = term.weight.unflatten(-1, (-1, k)).clamp_min(0).sqrt() * residual
+    moments = residual.mT @ residual
+    size = moments.trace() / k
+    if not size > 0:
+        return torch.eye(k).to(residual)
+    return moments / size
+
+
+def sandwich(curvature: BlockArrow, noise: BlockArrow) -> BlockArrow:
+    """Covariance `H^-1 S H^-1` of the estimate, in time in proportion to the number of tips.
+
+    Returns:
+        Covariances of the head, of the head with each tip, and of each tip. Tips are correlated
+        with each other, too; that is no part of it.
+    """
+    # Scaled to a unit diagonal the matrix is well conditioned whatever the units.
+    scale = curvature.diagonal().clamp_min(1e-30).rsqrt()
+    tiny = torch.full_like(scale, 1e-9)
+    # What no term depends on is not known at all; so it has a variance, and a large one.
+    curvature = curvature.scaled(scale).with_added(tiny)
+    noise = noise.scaled(scale).with_added(tiny)
+    # Eliminating a tip leaves of the head's gradient g_h - A T^-1 g_t, with this covariance.
+    schur, of_head, regressions = curvature.head, noise.head, []
+    for arm, tip, noise_arm, noise_tip in zip(
+        curvature.arms, curvature.tips, noise.arms, noise.tips, strict=True
+    ):
+        regression = torch.linalg.solve(tip, arm.mT).mT
+        schur = schur - regression @ arm.mT
+        mixed = regression @ noise_arm.mT
+        of_head = of_head - mixed - mixed.mT + regression @ noise_tip @ regression.mT
+        regressions.append(regression)
+    inverse = torch.linalg.inv(schur)
+    head = inverse @ of_head @ inverse
+    arms, tips = [], []
+    for arm, tip, noise_arm, noise_tip, regression in zip(
+        curvature.arms, curvature.tips, noise.arms, noise.tips, regressions, strict=True
+    ):
+        # Of the head's estimate with the tip's gradient; the tip's is T^-1 (g_t - A^T head).
+        with_gradient = inverse @ (noise_arm - regression @ noise_tip)
+        arms.append(torch.linalg.solve(tip, with_gradient.mT - arm.mT @ head).mT)
+        mixed = arm.mT @ with_gradient
+        left = noise_tip - mixed - mixed.mT + arm.mT @ head @ arm
+        tips.append(torch.linalg.solve(tip, torch.linalg.solve(tip, left).mT))
+    return BlockArrow(head, tuple(arms), tuple(tips)).scaled(scale)
+
+
+def _noise_of_gradient(term: Residuals, jacobian: Float[Tensor, "rows n"]) -> Float[Tensor, "n n"]:
+    """Covariance of `J^T W r`, for noise whose variance is the inverse of the weight."""
+    common = in_common(term)
+    values, vectors = torch.linalg.eigh(common)
+    factor = (vectors * values.clamp_min(0).sqrt()).to(jacobian)
+    root = jacobian if term.weight is None else term.weight.clamp_min(0).sqrt()[:, None] * jacobian
+    # Rows are mixed with those that were observed together, and nothing else.
+    mixed = factor.mT @ root.unflatten(0, (-1, term.together))
+    mixed = mixed.flatten(0, 1)
+    return mixed.mT @ mixed
