@@ -230,8 +230,8 @@ class Face(FitResult):
         Args:
             path: of the file.
             size_px: side of a view.
-            n_frames: views; by default 36 of a GIF, 96 of an MP4 (a round takes four seconds) and 8 of a
-                PNG.
+            n_frames: views; by default 36 of a GIF, 96 of an MP4 and 8 of a PNG. A round takes four
+                seconds.
             how: what `render` takes besides.
 
         Raises:

@@ -1,8 +1,8 @@
 """An avatar as VRM 1.0: for programs that expect a whole person who smiles and speaks by name.
 
 It is the avatar of `face.glb` on the joints of a standing body (`export.body`), with the fifteen
-visemes as morph targets (`viseme_aa`, ...) and VRM's expressions over its units. Bones are called as
-in Mixamo's rigs, so that libraries made for Ready Player Me's avatars take it, too. Source: VRM
+visemes as morph targets (`viseme_aa`, ...) and VRM's expressions over its units. Bones are called
+as in Mixamo's rigs, so that libraries made for Ready Player Me's avatars take it, too. Source: VRM
 Consortium, "VRMC_vrm-1.0", 2022, chapters meta, humanoid, expressions, lookAt.
 """
 
@@ -119,7 +119,8 @@ def _stand(document: gl.GLTF2, avatar: Avatar) -> None:
     ).tolist()
     document.nodes[numbers[carrier]].children.append(0)
     meshes = [number for number, node in enumerate(document.nodes) if node.mesh is not None]
-    # TalkingHead looks for what holds bones and meshes by this name; skinned meshes stay at the top.
+    # TalkingHead looks for what holds bones and meshes by this name; skinned meshes stay at the
+    # top.
     document.scenes = [gl.Scene(name=_ROOT, nodes=[numbers[SPINE[0]], *meshes])]
 
 
