@@ -166,7 +166,9 @@ class Face(FitResult):
         """With colours on it, as CSS writes them: `with_make_up(lips="crimson", lids="#5060a0")`.
 
         Args:
-            lips, cheeks, lids: the colours; what is left out stays bare.
+            lips: their colour; what is left out stays bare.
+            cheeks: theirs.
+            lids: that of the eyes' upper lids.
             strength: 0 for none, 1 for paint.
 
         Raises:
