@@ -2,8 +2,8 @@
 
     python tools/draw_gallery.py PHOTO ... [-o docs/images]
 
-A row a photo: the photo, the face in it, the avatar at rest, smiling, from the side, in other light.
-The turntable is of the first. All photos must be in the public domain, and of public people.
+A row a photo: the photo, the face in it, the avatar at rest, smiling, from the side, in other
+light. The turntable is of the first. All photos must be in the public domain, and of public people.
 """
 
 import argparse
