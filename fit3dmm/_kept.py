@@ -20,7 +20,7 @@ def kept(most: int = 4) -> Callable[[Callable[..., Result]], Callable[..., Resul
 
     def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
         # By identity: two records that are equal are as rare as their comparison is slow.
-        known = WeakIdKeyDictionary()
+        known: Any = WeakIdKeyDictionary()
 
         @functools.wraps(function)
         def remembered(record: Any, *values: Any) -> Result:

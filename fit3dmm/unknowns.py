@@ -13,6 +13,7 @@ from typing import Any, Literal
 from jaxtyping import Float
 from torch import Tensor
 
+from fit3dmm._kept import kept
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import Coefficients, MorphableModel
@@ -54,6 +55,11 @@ class Unknown:
     """The field's value as an unknown without bounds, and back."""
 
 
+@kept(most=1)
+def _at_rest(model: MorphableModel) -> Scene:
+    return Scene.portrait(model.zeros(), _REST_PX, _REST_PX)
+
+
 def _shown(
     name: str,
     per: Per,
@@ -67,8 +73,7 @@ def _shown(
     light."""
 
     def start(model: MorphableModel) -> Tensor:
-        rest = Scene.portrait(model.zeros(), _REST_PX, _REST_PX)
-        return of_field(attrgetter(field)(rest))
+        return of_field(attrgetter(field)(_at_rest(model)))
 
     return Unknown(name, per, start, step, bounds, field, of_field, to_field)
 

@@ -107,6 +107,11 @@ def make_avatar(
     )
 
 
+def avatar_vertices(model: MorphableModel) -> dict[str, Int[np.ndarray, "split"]]:
+    """Which vertex of the model's surface each vertex of an avatar's parts is, by their names."""
+    return {name: split.vertex for name, split in _things(model).items()}
+
+
 @kept()
 def _things(model: MorphableModel) -> dict[str, SplitVertices]:
     """The same for all people."""

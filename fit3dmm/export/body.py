@@ -1,9 +1,10 @@
 """Joints of a body that is not there, for programs which expect a head to stand on one.
 
-VRM and the rigs of talking heads ask for hips, arms and legs. These are places alone: no vertex goes
-with them. A standing adult with arms stretched to the sides, whose proportions are those of Drillis
-and Contini (1966) as Winter prints them ("Biomechanics and Motor Control of Human Movement", 4th
-edition 2009, figure 4.1); how the length of the spine is shared out, and fingers, are judgements.
+VRM and the rigs of talking heads ask for hips, arms and legs. These are places alone: no vertex
+goes with them. A standing adult with arms stretched to the sides, whose proportions are those of
+Drillis and Contini (1966) as Winter prints them ("Biomechanics and Motor Control of Human
+Movement", 4th edition 2009, figure 4.1); how the length of the spine is shared out, and fingers,
+are judgements.
 """
 
 from collections.abc import Iterator

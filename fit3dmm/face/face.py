@@ -175,7 +175,9 @@ class Face(FitResult):
         """With colours on it, as CSS writes them: `with_make_up(lips="crimson", lids="#5060a0")`.
 
         Args:
-            lips, cheeks, lids: the colours; what is left out stays bare.
+            lips: their colour; what is left out stays bare.
+            cheeks: theirs.
+            lids: that of the eyes' upper lids.
             strength: 0 for none, 1 for paint.
 
         Raises:
@@ -239,8 +241,8 @@ class Face(FitResult):
         Args:
             path: of the file.
             size_px: side of a view.
-            n_frames: views; by default 36 of a GIF, 96 of an MP4 (a round takes four seconds) and 8 of a
-                PNG.
+            n_frames: views; by default 36 of a GIF, 96 of an MP4 and 8 of a PNG. A round takes four
+                seconds.
             how: what `render` takes besides.
 
         Raises:

@@ -63,7 +63,7 @@ def _key(model: MorphableModel, n: int) -> str:
         # The operator of the surface, which is sparse, follows from its base and level.
         if tensor.layout is torch.strided:
             digest.update(f"{tuple(tensor.shape)}".encode())
-            digest.update(np.ascontiguousarray(tensor.numpy()))
+            digest.update(np.ascontiguousarray(tensor.numpy()).data)
         return tensor
 
     model.map(add)

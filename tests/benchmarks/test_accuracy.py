@@ -18,7 +18,7 @@ from variants import DEFAULT, VARIANTS
 
 LANDMARKS = preset("landmarks")
 # Of 640 px, generating the photos would take most of the tests' time.
-PHOTO_PX = 320
+PHOTO_PX = 256
 SMALL = ["--photo-px", str(PHOTO_PX), "--cases", "2", "--jobs", "1"]
 
 

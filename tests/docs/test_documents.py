@@ -1,5 +1,6 @@
 """What the documents show is run, so that it can't go stale."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -44,6 +45,22 @@ def test_python_in_the_documents_runs(page, desk, monkeypatch, capsys):
     finally:
         torch.set_grad_enabled(derivatives)
     assert bool(capsys.readouterr().out.strip()) == any("print(" in text for text in snippets)
+
+
+def test_the_notebook_runs(desk, monkeypatch, capsys):
+    """Its cells one after another, as in a notebook, but without one: it is plain Python."""
+    notebook = json.loads((ROOT / "docs/first_face.ipynb").read_text(encoding="utf-8"))
+    assert notebook["nbformat"] == 4
+    monkeypatch.chdir(desk)
+    names: dict = {"__name__": "__main__"}
+    for cell in notebook["cells"]:
+        # What it showed to its author is no part of it.
+        assert not cell.get("outputs")
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), "first_face.ipynb", "exec"), names)
+    assert names["face"].quality.verdict == "good"
+    assert (desk / "smiling.glb").stat().st_size > 1_000_000
+    assert "eyes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", PAGES)

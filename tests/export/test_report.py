@@ -12,10 +12,12 @@ import pytest
 from PIL import Image
 
 from fit3dmm._files import data_path
+from fit3dmm.export.avatar import avatar_vertices
 from fit3dmm.export.folder import export_face
 from fit3dmm.export.mark import PhotoIdentity
 from fit3dmm.export.outputs import ALL, FILES, OUTPUTS, parse_outputs
 from fit3dmm.export.report_index import is_index, write_index
+from fit3dmm.export.report_sigma import sigma_facts
 from fit3dmm.export.result_folder import whole_folder
 from tests.browser import browse
 from tests.export.faces import KnownFace, fitted, known_face
@@ -50,11 +52,26 @@ def test_it_holds_the_avatar_and_says_what_is_doubtful(folder, known):
     facts = json.loads(embedded(page, "facts"))
     assert list(facts["expression"]) == list(known.model.expression_names)
     assert facts["bounds"] == [0, 1]
+    assert facts["sigma"] is None  # nobody said it
     assert set(facts["layers"]) == {"avatar", "whole head", "shape", "depth"}
     assert "A hand hides &lt;half&gt;." in page
     assert '<span class="verdict doubtful">doubtful</span>' in page
     assert "<h1>&lt;/script&gt;&lt;b&gt;&amp;</h1>" in page
     assert "$" not in re.sub(r"<script.*?</script>", "", page, flags=re.S)
+
+
+def test_the_viewer_is_told_how_sure_each_vertex_is(known):
+    model = known.model
+    sigma_mm = np.linspace(1.0, 3.0, model.n_vertices)
+    facts = sigma_facts(sigma_mm, model)
+    assert 1 <= facts["low_mm"] < facts["high_mm"] <= 3
+    assert facts["meshes"].keys() == avatar_vertices(model).keys()
+    for name, vertex in avatar_vertices(model).items():
+        told = np.frombuffer(base64.b64decode(facts["meshes"][name]), np.uint8) / 255
+        span_mm = facts["high_mm"] - facts["low_mm"]
+        expected = np.clip((sigma_mm[vertex] - facts["low_mm"]) / span_mm, 0, 1)
+        # A byte, and a range that is told to a hundredth of a millimetre.
+        np.testing.assert_allclose(told, expected, atol=0.01)
 
 
 def test_nothing_is_loaded_from_elsewhere(folder):

@@ -1,8 +1,8 @@
 """An avatar as VRM 1.0: for programs that expect a whole person who smiles and speaks by name.
 
 It is the avatar of `face.glb` on the joints of a standing body (`export.body`), with the fifteen
-visemes as morph targets (`viseme_aa`, ...) and VRM's expressions over its units. Bones are called as
-in Mixamo's rigs, so that libraries made for Ready Player Me's avatars take it, too. Source: VRM
+visemes as morph targets (`viseme_aa`, ...) and VRM's expressions over its units. Bones are called
+as in Mixamo's rigs, so that libraries made for Ready Player Me's avatars take it, too. Source: VRM
 Consortium, "VRMC_vrm-1.0", 2022, chapters meta, humanoid, expressions, lookAt.
 """
 
@@ -95,7 +95,7 @@ def _stand(document: gl.GLTF2, avatar: Avatar) -> None:
     eyes_mm = np.mean(eyes, axis=0) if eyes else np.zeros(3)
     shift_mm = np.array([0.0, EYES_HEIGHT_MM - eyes_mm[1], 0.0])
     for node in document.nodes[:n_bones]:
-        node.name = _BONES[node.name]
+        node.name = _BONES[str(node.name)]
     places = {joint.name: joint.place_mm for joint in body_joints()}
     numbers: dict[str, int] = {}
 
@@ -104,7 +104,7 @@ def _stand(document: gl.GLTF2, avatar: Avatar) -> None:
         away_m = (places[name] - (places[parent] if parent else 0.0)) / _MM_PER_M
         document.nodes.append(gl.Node(name=name, translation=away_m.tolist(), children=[]))
         if parent:
-            document.nodes[numbers[parent]].children.append(numbers[name])
+            _hang(document, numbers[parent], numbers[name])
 
     for joint in body_joints():
         add(joint.name, joint.parent)
@@ -117,10 +117,16 @@ def _stand(document: gl.GLTF2, avatar: Avatar) -> None:
     first.translation = (
         (avatar.bones[0].place_mm + shift_mm - places[carrier]) / _MM_PER_M
     ).tolist()
-    document.nodes[numbers[carrier]].children.append(0)
+    _hang(document, numbers[carrier], 0)
     meshes = [number for number, node in enumerate(document.nodes) if node.mesh is not None]
-    # TalkingHead looks for what holds bones and meshes by this name; skinned meshes stay at the top.
+    # TalkingHead looks for what holds bones and meshes by this name; skinned meshes stay at the
+    # top.
     document.scenes = [gl.Scene(name=_ROOT, nodes=[numbers[SPINE[0]], *meshes])]
+
+
+def _hang(document: gl.GLTF2, carrier: int, carried: int) -> None:
+    node = document.nodes[carrier]
+    node.children = [*(node.children or []), carried]
 
 
 def _with_visemes(part: AvatarPart, visemes: Mapping[str, Viseme]) -> AvatarPart:

@@ -145,6 +145,28 @@
     setAll({});
   };
 
+  // --- how sure the fit is ---
+  // From sure to unsure: bright and warm to dark and cold, in steps that print in grey as well.
+  const ramp = ["#fff4be", "#f5a046", "#be3c5a", "#461e6e"].map((one) => new THREE.Color(one));
+  const colourBySigma = (avatar) => {
+    const { low_mm: low, high_mm: high, meshes: shares } = facts.sigma;
+    byId("sure").hidden = false;
+    byId("sure").lastChild.textContent = `how sure: ${low} mm bright, ${high} mm dark`;
+    avatar.traverse((mesh) => {
+      if (!mesh.isMesh) return;
+      const bytes = atob(shares[mesh.name.replace(/_mesh$/, "")] ?? "");
+      const { count, constructor: BufferAttribute } = mesh.geometry.attributes.position;
+      const colours = new BufferAttribute(new Float32Array(3 * count), 3);
+      for (let k = 0; k < count; k++) {
+        const at = (bytes.charCodeAt(k) || 0) / 255 * (ramp.length - 1);
+        const step = Math.min(Math.floor(at), ramp.length - 2);
+        const one = ramp[step].clone().lerp(ramp[step + 1], at - step);
+        colours.setXYZ(k, one.r, one.g, one.b);
+      }
+      mesh.geometry.setAttribute("color", colours);
+    });
+  };
+
   // --- start ---
   const frame = (box) => {
     const middle = box.getCenter(new THREE.Vector3());
@@ -177,15 +199,21 @@
     frame(box);
     byId("frame").onclick = () => frame(box);
     byId("turn").onchange = () => { controls.autoRotate = byId("turn").checked; };
-    byId("textured").onchange = () => {
+    const dress = () => {
+      const sigma = byId("sigma").checked;
+      const textured = byId("textured").checked && !sigma;
       for (const [material, map] of skins) {
-        material.map = byId("textured").checked ? map : null;
-        material.color.set(byId("textured").checked ? 0xffffff : 0xb5b5b5);
+        material.map = textured ? map : null;
+        material.vertexColors = sigma;
+        material.color.set(textured || sigma ? 0xffffff : 0xb5b5b5);
         material.needsUpdate = true;
       }
     };
+    byId("textured").onchange = byId("sigma").onchange = dress;
+    if (facts.sigma) colourBySigma(gltf.scene);
     // `#jawOpen=0.5&yaw=30` opens the page so: a link can show what is meant.
     const asked = new URLSearchParams(location.hash.slice(1));
+    if (asked.has("sigma") && facts.sigma) { byId("sigma").checked = true; dress(); }
     if (asked.has("fitted")) setAll(facts.expression);
     for (const [name, value] of asked) if (units.has(name)) set(name, Number(value));
     if (asked.has("yaw")) {
