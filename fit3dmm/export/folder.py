@@ -20,7 +20,7 @@ from fit3dmm.export.preview import preview
 from fit3dmm.export.record import save_result
 from fit3dmm.export.report import write_report
 from fit3dmm.export.result_folder import whole_folder
-from fit3dmm.export.sigma import ARRAY, write_sigma
+from fit3dmm.export.sigma import ARRAY, vertex_sigma, write_sigma
 from fit3dmm.export.summary import summary, write_json
 from fit3dmm.export.texture import TextureSettings, bake_texture
 from fit3dmm.fitting.result import FitResult
@@ -186,4 +186,5 @@ def _write_textured(
     if GLB in files:
         write_bytes(glb, folder / GLB)
     if REPORT in files:
-        write_report(result, model, photo, baked, glb, folder / REPORT)
+        sure = vertex_sigma(result, model)
+        write_report(result, model, photo, baked, glb, folder / REPORT, sure)

@@ -26,6 +26,7 @@ from fit3dmm.export.drawing import Drawing, draw, sight
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.ramp import ramp_srgb
 from fit3dmm.export.report_sigma import sigma_facts
+from fit3dmm.export.sigma import VertexSigma
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
@@ -48,7 +49,7 @@ def write_report(
     texture: UInt8[np.ndarray, "size size 3"],
     glb: bytes,
     path: Path,
-    sigma_mm: Float[np.ndarray, "vertices"] | None = None,
+    sure: VertexSigma | None = None,
 ) -> None:
     """Write the page of one face.
 
@@ -59,8 +60,7 @@ def write_report(
         texture: of the face, sRGB.
         glb: the avatar, as `face.glb` holds it.
         path: of the page.
-        sigma_mm: standard deviation of the place of each vertex, where it is known: the viewer can
-            colour the avatar by it.
+        sure: how sure the fit is of each vertex, by which the viewer can colour the avatar.
 
     Raises:
         InputError: the folder can't be written to.
@@ -72,7 +72,7 @@ def write_report(
         "expression": _expression(result, model),
         "bounds": [0, 1] if _are_activations(model) else [-3, 3],
         "layers": {name: _data(picture) for name, picture in pictures.items() if name != "photo"},
-        "sigma": None if sigma_mm is None else sigma_facts(sigma_mm, model),
+        "sigma": None if sure is None else sigma_facts(sure, model),
     }
     text = Template((WEB / "report.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(f"{result.observation.name} - fit3dmm"),

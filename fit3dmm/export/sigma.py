@@ -31,8 +31,12 @@ class VertexSigma:
 
     def colours_srgb(self) -> Float[np.ndarray, "vertices 3"]:
         """In 0..1: bright where the fit is sure, dark where it is not."""
+        return ramp_srgb(self.shares())
+
+    def shares(self) -> Float[np.ndarray, "vertices"]:
+        """Where each lies in the range, 0..1."""
         span_mm = max(self.high_mm - self.low_mm, 1e-6)
-        return ramp_srgb((self.sigma_mm - self.low_mm) / span_mm)
+        return np.clip((self.sigma_mm - self.low_mm) / span_mm, 0, 1)
 
 
 def vertex_sigma(result: FitResult, model: MorphableModel) -> VertexSigma:

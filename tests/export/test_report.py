@@ -19,6 +19,7 @@ from fit3dmm.export.outputs import ALL, FILES, OUTPUTS, parse_outputs
 from fit3dmm.export.report_index import is_index, write_index
 from fit3dmm.export.report_sigma import sigma_facts
 from fit3dmm.export.result_folder import whole_folder
+from fit3dmm.export.sigma import VertexSigma
 from tests.browser import browse
 from tests.export.faces import KnownFace, fitted, known_face
 
@@ -52,7 +53,7 @@ def test_it_holds_the_avatar_and_says_what_is_doubtful(folder, known):
     facts = json.loads(embedded(page, "facts"))
     assert list(facts["expression"]) == list(known.model.expression_names)
     assert facts["bounds"] == [0, 1]
-    assert facts["sigma"] is None  # nobody said it
+    assert 0 < facts["sigma"]["low_mm"] < facts["sigma"]["high_mm"] < 10
     assert set(facts["layers"]) == {"avatar", "whole head", "shape", "depth"}
     assert "A hand hides &lt;half&gt;." in page
     assert '<span class="verdict doubtful">doubtful</span>' in page
@@ -63,8 +64,8 @@ def test_it_holds_the_avatar_and_says_what_is_doubtful(folder, known):
 def test_the_viewer_is_told_how_sure_each_vertex_is(known):
     model = known.model
     sigma_mm = np.linspace(1.0, 3.0, model.n_vertices)
-    facts = sigma_facts(sigma_mm, model)
-    assert 1 <= facts["low_mm"] < facts["high_mm"] <= 3
+    facts = sigma_facts(VertexSigma(sigma_mm, 1.25, 2.75), model)
+    assert (facts["low_mm"], facts["high_mm"]) == (1.25, 2.75)
     assert facts["meshes"].keys() == avatar_vertices(model).keys()
     for name, vertex in avatar_vertices(model).items():
         told = np.frombuffer(base64.b64decode(facts["meshes"][name]), np.uint8) / 255
