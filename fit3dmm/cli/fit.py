@@ -120,7 +120,7 @@ class Fit:
             Run(job, inputs, self.out, self.jobs, self.again, self.json).go()
 
     def _config(self) -> "FitConfig":
-        from fit3dmm.fitting.config import preset
+        from fit3dmm.fitting.presets import preset
 
         config = preset(self.preset)
         if self.init in ("landmarks", "regressor"):

@@ -78,10 +78,15 @@ class ExpressionPrior(Evidence):
 
     sigma: float = 1.0
     """Spread, in the model's own sigmas."""
+    correlated: bool = True
+    """Whether activations go together as the model says, or each is by itself."""
 
     def term(self, context: Context) -> Term | None:
         """None where a model has no such coefficients."""
-        factor = context.prepared.model.expression_covariance_factor
+        model = context.prepared.model
+        if not self.correlated:
+            return _coefficients(context, EXPRESSION, self.sigma * model.expression_sigma)
+        factor = model.expression_covariance_factor
         return correlated_prior(EXPRESSION, self.sigma * factor) if len(factor) else None
 
 
