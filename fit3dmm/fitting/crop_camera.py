@@ -63,8 +63,9 @@ def with_camera_of_crop(
     observation: Observation, config: FitConfig
 ) -> tuple[Observation, FitConfig]:
     """The observation and the settings by which the camera looks at the middle of the crop, with
-    the focal length that the settings say; both as they are where they say none."""
-    if config.crop_focal_px is None:
+    the focal length that the settings say; both as they are where they say none, or where the
+    photo's own is known."""
+    if config.crop_focal_px is None or config.focal_px is not None:
         return observation, config
     T_photo_crop = observation.T_crop_photo.inverse()
     size_px = observation.size_px

@@ -113,8 +113,7 @@ def read_layers(content: bytes) -> tuple[Layer, ...]:
         versions += 1
     _ = reader.text(), [reader.number() for _ in range(3)], reader.integers(2)
     layers: list[Layer] = []
-    # Two bytes at the end close the file.
-    while reader.left > 2:
+    while reader.left:
         layers.append(_layer(reader))
         _ = [reader.switch() for _ in range(3)], reader.tensor(), reader.tensor()
         reader.tensor()

@@ -7,7 +7,7 @@ from fit3dmm.energy.flattening import flattening_term
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence.evidence import Evidence
 from fit3dmm.solve.problem import Term
-from fit3dmm.unknowns import Per
+from fit3dmm.unknowns import ALBEDO, Per
 
 _REGION = "skin"
 
@@ -22,6 +22,7 @@ class Flattening(Evidence):
     """
 
     per: ClassVar[Per] = "person"
+    about: ClassVar[tuple[str, ...]] = (ALBEDO,)
     sigma_linear: float = 0.03
     """Root of the variance that is as likely as one sigma, in linear RGB."""
 

@@ -1,7 +1,7 @@
 """That a recognition network takes the fitted face for the photo's."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -31,6 +31,8 @@ class Perceptual(Evidence):
     The cosine distance of Deng et al. 2019, equation 4.
     """
 
+    slow: ClassVar[bool] = True
+    unit: ClassVar[str] = "of a vector of length 1"
     source: str = MEDIAPIPE
     """A detector that sees MediaPipe's points, five of which put the face in its square."""
     sigma: float = 0.03

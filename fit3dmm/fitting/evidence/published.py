@@ -1,6 +1,7 @@
 """Losses of Deng et al. 2019 in their published form, for presets that do as they did."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -21,6 +22,7 @@ from fit3dmm.fitting.picture import draw_vertex_colours, face_shown
 from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS
 from fit3dmm.observe.ibug import ibug68_of_mediapipe
 from fit3dmm.solve.problem import Residuals, Term, Values
+from fit3dmm.unknowns import IRRADIANCE
 
 POINT_SET = "ibug68"
 REFERENCE_SIZE_PX = 224
@@ -33,6 +35,7 @@ class Pixels(Evidence):
     """Distance of the colours of each pixel, sRGB, on the average of what looks like skin (equation
     2)."""
 
+    slow: ClassVar[bool] = True
     sigma_srgb: float = 1 / 1.92
     """Mean distance of sRGB colours that costs 1: the inverse of the published weight 1.92."""
     sure_from: float = ranged(1.0, 0.0, 1.0)
@@ -96,6 +99,9 @@ class Landmarks68(Evidence):
 @dataclass(frozen=True)
 class WhiteLight(Evidence):
     """Light has nearly one colour: the published code's penalty on coloured light."""
+
+    about: ClassVar[tuple[str, ...]] = (IRRADIANCE,)
+    unit: ClassVar[str] = "of a harmonic"
 
     sigma: float = (2 * 10.0) ** -0.5
     """Root mean square of what the light's harmonics differ between colours, by the published
