@@ -183,9 +183,10 @@ def _numpy(values: torch.Tensor) -> np.ndarray:
     return values.detach().cpu().double().numpy()
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def prepared_model(model: str, n_colour_samples: int) -> PreparedModel:
-    """Once a process: it takes a second, and a benchmark has thousands of photos."""
+    """Once a process and number of samples: it takes a second, and a benchmark has thousands of
+    photos."""
     loaded = load_model(model)
     return prepare(loaded, n_colour_samples, regressor=regressor_of(loaded))
 

@@ -16,6 +16,8 @@ from fit3dmm.unknowns import IRRADIANCE, scene_of
 
 # What moves by itself or is never as the model has it: the photo's own is shown there.
 _NOT_DRAWN = ("eyes", "mouth_interior")
+# Slope of what a photo makes of light beyond white.
+_BEYOND_WHITE = 0.1
 
 
 def scene_in_crop(context: Context, values: Values) -> Scene:
@@ -87,7 +89,14 @@ def face_over_photo(
     seen = renderer.interpolate(share, model.surface.triangles, drawn.fragments)[0, ..., 0]
     weight = (seen * uncovered)[..., None]
     photo = context.observation.image_linear.to(drawn.rgb_linear)
-    return weight * drawn.rgb_linear.clamp_min(0) + (1 - weight) * photo
+    return weight * _exposed(drawn.rgb_linear) + (1 - weight) * photo
+
+
+def _exposed(rgb_linear: Float[Tensor, "*pixels 3"]) -> Float[Tensor, "*pixels 3"]:
+    """What a photo shows of light: none below black, and hardly more than white. Cut off there, the
+    gradient would not lead back."""
+    bent = 1 + _BEYOND_WHITE * (rgb_linear - 1)
+    return torch.where(rgb_linear > 1, bent, rgb_linear).clamp_min(0)
 
 
 def drawn_share(context: Context) -> Float[Tensor, "vertices"]:

@@ -57,7 +57,7 @@ _DENG_TERMS = (
     *("identity", "expression", "albedo", "flattening"),
 )
 # A network is trained with these losses; a face is found by as many steps as lead no lower.
-_DENG_SOLVER = Adam(max_steps=150, learning_rate=0.1)
+_DENG_SOLVER = Adam(max_steps=100, learning_rate=0.1)
 
 
 def _sigma(weight: float) -> float:
@@ -96,12 +96,16 @@ _FAST_STAGES = (
         PHOTO_STAGES[2], blur_px=1.0, solver=LevenbergMarquardt(max_steps=4, relative_decrease=3e-3)
     ),
 )
+# The network looks where everything else has come to rest.
+_ACCURATE_STAGES = (
+    *LANDMARK_STAGES,
+    *PHOTO_STAGES[:-1],
+    replace(PHOTO_STAGES[-1], terms=(*PHOTO_STAGES[-1].terms, "perceptual")),
+)
 PRESETS: Mapping[str, FitConfig] = {
     "default": FitConfig(),
-    "fast": FitConfig(
-        preset="fast", stages=_FAST_STAGES, photometric=Photometric(n_samples=1000)
-    ),
-    "accurate": FitConfig(preset="accurate"),
+    "fast": FitConfig(preset="fast", stages=_FAST_STAGES, photometric=Photometric(n_samples=1000)),
+    "accurate": FitConfig(preset="accurate", stages=_ACCURATE_STAGES),
     "landmarks": FitConfig(preset="landmarks", stages=LANDMARK_STAGES),
     "fine": FitConfig(preset="fine", size_px=512, photometric=Photometric(n_samples=8000)),
     "regressor": FitConfig(preset="regressor", init="regressor", stages=REGRESSOR_STAGES),

@@ -3,8 +3,6 @@
 Every step is differentiable, with respect to the picture and to the points.
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -62,8 +60,8 @@ def extract_chip(
     """Resample a picture, smoothly where it is reduced; beyond its border it repeats the last
     pixel."""
     height, width = image.shape[:2]
-    # As many samples along a pixel's side as pixels of the picture lie there.
-    fine = max(1, math.ceil(1 / float(T_chip_image.scale.detach()) - 0.1))
+    # As many samples along a pixel's side as about pixels of the picture lie there.
+    fine = max(1, round(1 / float(T_chip_image.scale.detach())))
     at = (torch.arange(CHIP_PX * fine).to(image) + 0.5) / fine
     rows, columns = torch.meshgrid(at, at, indexing="ij")
     image_px = T_chip_image.inverse() @ torch.stack([columns, rows], -1).reshape(-1, 2)

@@ -21,8 +21,6 @@ from fit3dmm.recognise.files import shipped_recogniser
 from fit3dmm.recognise.network import EMBEDDING
 from fit3dmm.solve.problem import Term, Values
 
-_BEND = 0.1
-
 
 @dataclass(frozen=True)
 class Perceptual(Evidence):
@@ -35,10 +33,10 @@ class Perceptual(Evidence):
     unit: ClassVar[str] = "of a vector of length 1"
     source: str = MEDIAPIPE
     """A detector that sees MediaPipe's points, five of which put the face in its square."""
-    sigma: float = 0.03
+    sigma: float = 0.05
     """Error of each of the 128 numbers of an embedding of unit length: two photos of one person are
     some 0.02 apart."""
-    n_directions: int = ranged(4, 1, EMBEDDING)
+    n_directions: int = ranged(1, 1, EMBEDDING)
     """Rows of the Jacobian that a step works out; with one the gradient is exact, each further one
     adds curvature and the time of a pass back through network and renderer."""
 
@@ -92,6 +90,4 @@ def embedding_of(
     if network.mean_byte.device != image_linear.device:
         network = network.to(image_linear.device)
     chip = linear_to_srgb(extract_chip(image_linear, T_chip_image))
-    # Brighter than a picture can be; cut off, it would have no gradient that leads back.
-    bounded = torch.where(chip > 1, 1 + _BEND * (chip - 1), chip)
-    return network(bounded[None].float())[0].to(image_linear)
+    return network(chip[None].float())[0].to(image_linear)
