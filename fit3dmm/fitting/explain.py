@@ -1,5 +1,6 @@
 """What settings say, in words: terms with the units of their weights, unknowns, and stages."""
 
+import re
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -24,7 +25,7 @@ class SettingLine:
     """One number of a term."""
 
     name: str
-    value: float | tuple[float, ...]
+    value: int | float | tuple[int | float, ...]
     unit: str
 
 
@@ -125,7 +126,7 @@ def unit_of(evidence: Evidence, setting: str) -> str:
 
 def _term(name: str, config: FitConfig) -> TermLine:
     evidence = config.evidence()[name]
-    first = (type(evidence).__doc__ or "").strip().split("\n\n")[0]
+    first = re.sub(r"\s*\(`[^)]*`\)", "", (type(evidence).__doc__ or "").strip().split("\n\n")[0])
     what = " ".join(first.split()).split(". ")[0].rstrip(".")
     settings = tuple(
         SettingLine(one.name, value, unit_of(evidence, one.name))
