@@ -16,7 +16,7 @@ _UNITS = (
     ("log_sigma", "as a logarithm"), ("robust_scale", "sigmas"), ("_scale", "times"),
     ("_floor", "of a point"), ("_share", "of the sigma"), ("sure_from", "probability"),
     ("emphasis", "times"), ("typical_to_side", "longer sides"), ("sigma_range", "of the light"),
-    ("n_samples", "points"), ("n_directions", "rows"),
+    ("_slope", "of a logarithm"), ("n_samples", "points"), ("n_directions", "rows"),
 )  # fmt: skip
 
 
