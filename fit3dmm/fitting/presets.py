@@ -69,6 +69,7 @@ def _sigma(weight: float) -> float:
 def _deng2019(name: str, stage: Stage, w_albedo: float, sure_from: float) -> FitConfig:
     """All losses of Y. Deng et al. 2019, section 3.2, with their weights."""
     w_coefficients = 3e-4
+    albedo_sigma = _sigma(w_coefficients * w_albedo)
     return FitConfig(
         preset=name,
         stages=(stage,),
@@ -78,7 +79,7 @@ def _deng2019(name: str, stage: Stage, w_albedo: float, sure_from: float) -> Fit
         perceptual=Perceptual(sigma=0.2**-0.5, n_directions=1, drawn="alone"),
         identity=IdentityPrior(_sigma(w_coefficients * 1.0)),
         expression=ExpressionPrior(_sigma(w_coefficients * 0.8), correlated=False),
-        albedo=AlbedoPrior(_sigma(w_coefficients * w_albedo)),
+        albedo=AlbedoPrior(albedo_sigma, tone_sigma=albedo_sigma),
         flattening=Flattening(sigma_linear=_sigma(5.0)),
         tint=WhiteLight(_sigma(10.0)),
         crop="five points",
