@@ -15,11 +15,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from fit3dmm.fitting import FitConfig, FitResult, PreparedModel, fit_observation, prepare, preset
 from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.initialise import values_at
-from fit3dmm.fitting.pipeline import stage_problem
+from fit3dmm.fitting.look import look
+from fit3dmm.fitting.pipeline import as_prepared, stage_problem
 from fit3dmm.model.files import load_model
+from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe import FaceDetector, Observation, observe, read_photo
 from harness import Metric, ratio_metric, run, time_metric, timed
 from photo_batch import drawn_people, seconds_in_processes
@@ -49,6 +53,7 @@ def measure(options: Namespace) -> Iterator[Metric]:
     yield timed(
         "fit, landmarks only", lambda: fit_observation(seen[0], prepared, landmarks), repeats
     )
+    yield from _presets(paths[0], model, repeats)
     yield from _rivals(seen[0], prepared, config, repeats)
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     yield Metric("peak memory", peak_kb / 1024, "MB", noise=0.05)
@@ -113,6 +118,24 @@ def _levels(seen: Observation, model: str, config: FitConfig, repeats: int) -> I
             lambda p=prepared: fit_observation(seen, p, config),
             repeats,
         )
+
+
+def _presets(path: Path, model: MorphableModel, repeats: int) -> Iterator[Metric]:
+    """Those with another schedule than the default's, with the network that looks at photos."""
+    photo = read_photo(path)
+    for name in ("default", "fast", "accurate", "deng2019-code"):
+        config = preset(name)
+        prepared = as_prepared(model, config)
+        with torch.no_grad():
+            (seen,) = look(photo, prepared, config, "largest")
+        # A first-order fit takes a hundred times a step.
+        rounds = 1 if name.startswith("deng") else repeats
+        metric = timed(
+            f"fit, preset {name}",
+            lambda s=seen, p=prepared, c=config: fit_observation(s, p, c),
+            rounds,
+        )
+        yield replace(metric, group="presets")
 
 
 def _rivals(

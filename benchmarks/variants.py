@@ -23,6 +23,7 @@ from fit3dmm.fitting import (
 )
 from fit3dmm.fitting.detector_errors import LandmarkErrorModel, landmark_error_model
 from fit3dmm.fitting.look import seen_by_network
+from fit3dmm.fitting.switches import counting, having, without
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import detect_faces
@@ -143,6 +144,14 @@ def variants() -> dict[str, Variant]:
     adam = Adam(max_steps=_FIRST_ORDER_STEPS, learning_rate=0.1)
     lbfgs = LBFGS(max_steps=_FIRST_ORDER_STEPS, relative_decrease=_DECREASE)
     found += [
+        Variant("with perceptual", "losses of the paper", _with("perceptual")),
+        Variant("with flattening", "losses of the paper", _with("flattening")),
+        Variant("coefficients by the paper's ratios", "losses of the paper", _paper_ratios),
+        Variant("fast", "presets", _preset("fast")),
+        Variant("accurate", "presets", _preset("accurate")),
+        Variant("deng2019-code", "presets", _preset("deng2019-code")),
+        Variant("deng2019-paper", "presets", _preset("deng2019-paper")),
+        Variant("network alone", "detectors", _network_alone),
         Variant("Adam", "solvers", _solved_by(adam)),
         Variant("L-BFGS", "solvers", _solved_by(lbfgs)),
         Variant("68 landmarks", "landmarks", _only(_ibug68)),
@@ -163,6 +172,34 @@ def variants() -> dict[str, Variant]:
 def _stages_of(name: str) -> Change:
     stages = preset(name).stages
     return lambda trial: replace(trial, config=replace(trial.config, stages=stages))
+
+
+def _preset(name: str) -> Change:
+    """All settings of a preset, with its crop and its samples."""
+
+    def change(trial: Trial) -> Trial:
+        config = preset(name)
+        prepared = prepared_model("commons", config.photometric.n_samples)
+        seen = seen_by_network(trial.observation, trial.photo, prepared, config)
+        return replace(trial, config=config, prepared=prepared, observation=seen)
+
+    return change
+
+
+def _with(term: str) -> Change:
+    return lambda trial: replace(trial, config=having(trial.config, term))
+
+
+def _paper_ratios(trial: Trial) -> Trial:
+    """Deng et al. 2019 weigh squares of identity, expression and albedo as 1, 0.8 and 0.0017."""
+    ratios = {"identity": 1.0, "expression": 0.8, "albedo": 1.7e-3}
+    return replace(trial, config=counting(trial.config, ratios))
+
+
+def _network_alone(trial: Trial) -> Trial:
+    """MediaPipe finds the face and tells nothing of it; `no network` is the other alone."""
+    told = ("landmarks", "openings", "iris", "blendshapes")
+    return replace(trial, config=without(trial.config, *told))
 
 
 def _without(term: str) -> Change:

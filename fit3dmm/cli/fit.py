@@ -41,8 +41,20 @@ class Fit:
     model: str = "commons"
     """A model's name (see `fit3dmm model list`) or file."""
     preset: str = "default"
-    """`default`, `landmarks` (no colours, fastest), `fine` (a crop of 512 px) or `regressor` (what
-    the model's network sees, and no fit)."""
+    """`default`, `fast`, `accurate` (a recognition network compares the faces, too), `landmarks`
+    (no colours, fastest), `fine` (a crop of 512 px), `regressor` (what the model's network sees,
+    and no fit), `deng2019-code` or `deng2019-paper` (the losses of Deng et al. 2019)."""
+    add: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Switch a term on, such as `flattening`; may be given several times."""
+    drop: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Switch a term off, such as `contour`; may be given several times."""
+    count: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Count a term more or less than its sigmas say, such as `photometric=0.5`."""
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Change a setting, such as `landmarks.noise_floor_mm=2`; `--explain` lists them."""
+    explain: bool = False
+    """Print the terms with their weights and units, the unknowns and the stages, and fit
+    nothing."""
     init: str = "auto"
     """Where to start: `landmarks` (the mean face, put in place), `regressor` (what the model's
     network sees), `auto` (the better of these), or an earlier fit.h5 of the same photo."""
@@ -90,6 +102,9 @@ class Fit:
         from fit3dmm.export.texture import check_texture_size
 
         config, start, write = self._config(), self._start(), parse_outputs(self.write)
+        if self.explain:
+            self._explain(config)
+            return
         if start is not None:
             read_start(start)  # says what is wrong with it before any photo is read
         check_texture_size(self.texture_size)
@@ -120,9 +135,12 @@ class Fit:
             Run(job, inputs, self.out, self.jobs, self.again, self.json).go()
 
     def _config(self) -> "FitConfig":
-        from fit3dmm.fitting.config import preset
+        from fit3dmm.fitting.presets import preset
+        from fit3dmm.fitting.switches import changed, counting, having, without
 
-        config = preset(self.preset)
+        config = having(preset(self.preset), *self.add)
+        config = without(config, *self.drop) if self.drop else config
+        config = changed(counting(config, _numbers(self.count)), dict(map(_pair, self.set)))
         if self.init in ("landmarks", "regressor"):
             config = replace(config, init=self.init)
         if self.size is not None:
@@ -154,6 +172,13 @@ class Fit:
             raise InputError("Give a box or say which of the faces is meant, not both.")
         return self.box
 
+    def _explain(self, config: "FitConfig") -> None:
+        from fit3dmm.cli.explain import print_explanation
+        from fit3dmm.fitting.explain import explain
+        from fit3dmm.model.files import load_model
+
+        print_explanation(explain(config, load_model(self.model)), self.json)
+
     def _start(self) -> Path | None:
         """The file of an earlier fit, if one is named."""
         if self.init in ("auto", "landmarks", "regressor"):
@@ -179,6 +204,25 @@ class Fit:
             )
             say(f"fit3dmm: left out {files} {first}", error=True)
         return inputs
+
+
+def _pair(said: str) -> tuple[str, str]:
+    """Name and value of `NAME=VALUE`."""
+    name, equals, value = said.partition("=")
+    if not (name and equals and value):
+        raise InputError(f"Expected NAME=VALUE, got {said!r}.")
+    return name.strip(), value.strip()
+
+
+def _numbers(said: tuple[str, ...]) -> dict[str, float]:
+    """Of each `NAME=NUMBER`."""
+    found = {}
+    for name, value in map(_pair, said):
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise InputError(f"Expected {name}=NUMBER, got {value!r}.") from None
+    return found
 
 
 COMMAND = Fit

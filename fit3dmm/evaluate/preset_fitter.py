@@ -13,10 +13,11 @@ from fit3dmm._content import code_digest, content_key
 from fit3dmm.evaluate.fitter import FittedFace, FittedScene
 from fit3dmm.evaluate.realy_keypoints import realy_keypoints
 from fit3dmm.evaluate.relative_depth import relative_depth_sigma_mm
-from fit3dmm.fitting.config import FitConfig, preset
+from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.look import seen_by_network
 from fit3dmm.fitting.pipeline import fit_observation
 from fit3dmm.fitting.prepared import PreparedModel, prepare
+from fit3dmm.fitting.presets import preset
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.fitting.several import FEWEST, MOST, fit_together
 from fit3dmm.geometry.correspondence import topology_name
@@ -182,9 +183,10 @@ def _numpy(values: torch.Tensor) -> np.ndarray:
     return values.detach().cpu().double().numpy()
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def prepared_model(model: str, n_colour_samples: int) -> PreparedModel:
-    """Once a process: it takes a second, and a benchmark has thousands of photos."""
+    """Once a process and number of samples: it takes a second, and a benchmark has thousands of
+    photos."""
     loaded = load_model(model)
     return prepare(loaded, n_colour_samples, regressor=regressor_of(loaded))
 

@@ -10,8 +10,9 @@ from fit3dmm.export.record import load_result
 from fit3dmm.face.face import Face
 from fit3dmm.face.skin import Skin, baked, read_from
 from fit3dmm.fitting import pipeline
-from fit3dmm.fitting.config import FitConfig, preset
+from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.pipeline import ModelLike, as_prepared
+from fit3dmm.fitting.presets import preset
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel

@@ -17,9 +17,10 @@ from fit3dmm.export.texture import bake_together
 from fit3dmm.face.face import Face
 from fit3dmm.face.fit import TEXTURE_PX, face_of
 from fit3dmm.face.skin import Skin
-from fit3dmm.fitting.config import FitConfig, preset
+from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.look import look
 from fit3dmm.fitting.pipeline import ModelLike, as_prepared
+from fit3dmm.fitting.presets import preset
 from fit3dmm.fitting.several import SeveralFit, Together, fit_together
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.choice import FaceChoice

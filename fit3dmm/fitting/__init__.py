@@ -1,7 +1,6 @@
 """The fit: a photo in, a scene with its evidence out."""
 
 from fit3dmm.fitting.config import FitConfig as FitConfig
-from fit3dmm.fitting.config import preset as preset
 from fit3dmm.fitting.evidence import AlbedoPrior as AlbedoPrior
 from fit3dmm.fitting.evidence import Blendshapes as Blendshapes
 from fit3dmm.fitting.evidence import Contour as Contour
@@ -11,19 +10,25 @@ from fit3dmm.fitting.evidence import DistancePrior as DistancePrior
 from fit3dmm.fitting.evidence import Evidence as Evidence
 from fit3dmm.fitting.evidence import Exposure as Exposure
 from fit3dmm.fitting.evidence import ExpressionPrior as ExpressionPrior
+from fit3dmm.fitting.evidence import Flattening as Flattening
 from fit3dmm.fitting.evidence import FocalPrior as FocalPrior
 from fit3dmm.fitting.evidence import IdentityPrior as IdentityPrior
 from fit3dmm.fitting.evidence import Iris as Iris
 from fit3dmm.fitting.evidence import Landmarks as Landmarks
+from fit3dmm.fitting.evidence import Landmarks68 as Landmarks68
 from fit3dmm.fitting.evidence import LightPrior as LightPrior
 from fit3dmm.fitting.evidence import Openings as Openings
+from fit3dmm.fitting.evidence import Perceptual as Perceptual
 from fit3dmm.fitting.evidence import Photometric as Photometric
+from fit3dmm.fitting.evidence import Pixels as Pixels
 from fit3dmm.fitting.evidence import PositiveLight as PositiveLight
+from fit3dmm.fitting.evidence import WhiteLight as WhiteLight
 from fit3dmm.fitting.pipeline import fit as fit
 from fit3dmm.fitting.pipeline import fit_faces as fit_faces
 from fit3dmm.fitting.pipeline import fit_observation as fit_observation
 from fit3dmm.fitting.prepared import PreparedModel as PreparedModel
 from fit3dmm.fitting.prepared import prepare as prepare
+from fit3dmm.fitting.presets import preset as preset
 from fit3dmm.fitting.result import FitResult as FitResult
 from fit3dmm.fitting.result import Quality as Quality
 from fit3dmm.fitting.result import StageReport as StageReport

@@ -1,10 +1,10 @@
 """Settings of a fit: what is known of faces, with noise sigmas in units, and the stages that are
-run. Presets by name."""
+run."""
 
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
-from fit3dmm._errors import InputError
+from fit3dmm._errors import InputError, unlike
 from fit3dmm._settings import Settings
 from fit3dmm.fitting.evidence import (
     AlbedoPrior,
@@ -16,14 +16,19 @@ from fit3dmm.fitting.evidence import (
     Evidence,
     Exposure,
     ExpressionPrior,
+    Flattening,
     FocalPrior,
     IdentityPrior,
     Iris,
     Landmarks,
+    Landmarks68,
     LightPrior,
     Openings,
+    Perceptual,
     Photometric,
+    Pixels,
     PositiveLight,
+    WhiteLight,
 )
 from fit3dmm.fitting.stage import Stage
 from fit3dmm.observe.detection import NETWORK
@@ -49,9 +54,9 @@ CAMERA = (LOG_FOCAL,)
 DETECTOR = (DETECTOR_MODES,)
 """What the detectors make of this photo (`energy.detected`)."""
 
-_POINTS = ("landmarks", "network", "detector_modes", "openings", "blendshapes", "iris")
-_PRIORS = ("identity", "detail", "expression", "distance", "focal")
-_COLOURS = ("photometric", "albedo", "exposure", "light", "positive_light")
+POINTS = ("landmarks", "network", "detector_modes", "openings", "blendshapes", "iris")
+PRIORS = ("identity", "detail", "expression", "distance", "focal")
+COLOURS = ("photometric", "albedo", "exposure", "light", "positive_light")
 
 LANDMARK_STAGES = (
     Stage(
@@ -63,7 +68,7 @@ LANDMARK_STAGES = (
     Stage(
         "landmarks",
         POSE + CAMERA + SHAPE + DETECTOR,
-        _POINTS + _PRIORS,
+        POINTS + PRIORS,
         solver=LevenbergMarquardt(max_steps=20, relative_decrease=2e-4),
     ),
 )
@@ -71,7 +76,7 @@ PHOTO_STAGES = (
     Stage(
         "light",
         COLOUR,
-        _COLOURS,
+        COLOURS,
         blur_px=2.0,
         hairless_only=True,
         solver=LevenbergMarquardt(max_steps=6, relative_decrease=1e-2),
@@ -79,7 +84,7 @@ PHOTO_STAGES = (
     Stage(
         "coarse",
         POSE + CAMERA + SHAPE + COLOUR + DETECTOR,
-        _POINTS + _COLOURS + _PRIORS,
+        POINTS + COLOURS + PRIORS,
         blur_px=2.0,
         mask_occlusions=True,
         solver=LevenbergMarquardt(max_steps=8, relative_decrease=1e-3),
@@ -87,27 +92,10 @@ PHOTO_STAGES = (
     Stage(
         "fine",
         POSE + CAMERA + SHAPE + COLOUR + DETECTOR,
-        ("contour", *_POINTS, *_COLOURS, *_PRIORS),
+        ("contour", *POINTS, *COLOURS, *PRIORS),
         blur_px=0.7,
         mask_occlusions=True,
         solver=LevenbergMarquardt(max_steps=8, relative_decrease=1e-3),
-    ),
-)
-REGRESSOR_STAGES = (
-    # Only what the detectors make of the photo is found; the face stays as it was seen.
-    Stage(
-        "detectors",
-        DETECTOR,
-        ("landmarks", "network", "detector_modes"),
-        solver=LevenbergMarquardt(max_steps=3),
-    ),
-    Stage(
-        "judgement",
-        POSE + CAMERA + SHAPE + COLOUR + DETECTOR,
-        (*_POINTS, *_COLOURS, *_PRIORS),
-        blur_px=0.7,
-        mask_occlusions=True,
-        solver=LevenbergMarquardt(max_steps=0),
     ),
 )
 
@@ -167,6 +155,26 @@ class FitConfig(Settings):
     positive_light: PositiveLight = field(default_factory=PositiveLight)
     """That it is lit by no less than nothing."""
 
+    perceptual: Perceptual = field(default_factory=Perceptual)
+    """What a recognition network makes of the fitted face."""
+    flattening: Flattening = field(default_factory=Flattening)
+    """That skin has about one colour."""
+    pixels: Pixels = field(default_factory=Pixels)
+    """The colours of each pixel, as Deng et al. 2019 compare them."""
+    landmarks68: Landmarks68 = field(default_factory=Landmarks68)
+    """68 points, as Deng et al. 2019 compare them."""
+    tint: WhiteLight = field(default_factory=WhiteLight)
+    """That light is nearly white, as their code has it."""
+
+    counts: tuple[tuple[str, float], ...] = ()
+    """Terms that count so many times as much as their sigmas say: a share of 0.5 halves a term's
+    energy. For comparisons; what is known of a noise belongs into its sigma."""
+    crop: Literal["box", "five points"] = "box"
+    """Which square of the photo is compared: about all points, or by eyes, nose and corners of the
+    mouth as in Deng et al. 2019."""
+    crop_focal_px: float | None = None
+    """Focal length in px of a crop of 224 px whose middle the camera's axis meets; None: the camera
+    is the photo's."""
     init: Literal["auto", "landmarks", "regressor"] = "auto"
     """Whether a fit begins with the mean face where the landmarks put it, or with the face that the
     model's regressor sees; `auto` takes the better after a few steps."""
@@ -181,6 +189,9 @@ class FitConfig(Settings):
             raise InputError(f"The focal length must be above 0 px, got {self.focal_px}.")
         super().__post_init__()
         known = self.evidence()
+        for name, _ in self.counts:
+            if name not in known:
+                raise InputError(unlike(name, known, "term"))
         for stage in self.stages:
             unknown = [name for name in stage.terms if name not in known]
             if unknown:
@@ -208,24 +219,10 @@ class FitConfig(Settings):
         evidence = [name for name, one in self.evidence().items() if one.per == "person"]
         return tuple(dict.fromkeys([*unknowns, *evidence]))
 
+    def share_of(self, term: str) -> float:
+        """How many times a term counts as much as its sigmas say."""
+        return dict(self.counts).get(term, 1.0)
+
     def solved_by(self, solver: Solver) -> "FitConfig":
         """The same with each stage solved by this solver instead of its own."""
         return replace(self, stages=tuple(replace(one, solver=solver) for one in self.stages))
-
-
-def preset(name: str) -> FitConfig:
-    """Settings by name: `default`, `landmarks` (no colours, fastest), `fine` (crop of 512) or
-    `regressor` (what the model's network sees, and no fit).
-
-    Raises:
-        InputError: there is no such preset.
-    """
-    presets = {
-        "default": FitConfig(),
-        "landmarks": FitConfig(preset="landmarks", stages=LANDMARK_STAGES),
-        "fine": FitConfig(preset="fine", size_px=512, photometric=Photometric(n_samples=8000)),
-        "regressor": FitConfig(preset="regressor", init="regressor", stages=REGRESSOR_STAGES),
-    }
-    if name not in presets:
-        raise InputError(f"There is no preset {name!r}: choose one of {', '.join(presets)}.")
-    return presets[name]

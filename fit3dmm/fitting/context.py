@@ -1,13 +1,19 @@
 """What evidence looks at when it makes its term: one face of one photo at the start of a stage."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.fitting.stage import Stage
 from fit3dmm.fitting.visibility import VisibleSurface, visible_surface
 from fit3dmm.observe.observation import Observation
 from fit3dmm.solve.problem import Values
-from fit3dmm.unknowns import TRANSLATION, PhotoIntrinsics, scene_of
+from fit3dmm.unknowns import IRRADIANCE, TRANSLATION, PhotoIntrinsics, scene_of
 
 
 @dataclass(frozen=True)
@@ -20,11 +26,29 @@ class Context:
     stage: Stage
     values: Values
     surface: VisibleSurface
+    _last: dict[Any, tuple[Values, bool, Any]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def px_per_mm(self) -> float:
         """Scale of the face in the photo."""
         return float(self.intrinsics.focal_px(self.values) / -self.values[TRANSLATION][..., 2])
+
+    def once(self, what: Any, values: Values, make: Callable[[], Any]) -> Any:
+        """What several terms need at the same values: made by the first of them that asks.
+
+        Args:
+            what: its name.
+            values: of an evaluation; all terms of one are given the same mapping.
+            make: how it is made.
+        """
+        grad = torch.is_grad_enabled()
+        last = self._last.get(what)
+        # By identity: equal values of another evaluation have another graph.
+        if last is None or last[0] is not values or last[1] != grad:
+            last = self._last[what] = (values, grad, make())
+        return last[2]
 
 
 def context_at(
@@ -41,5 +65,14 @@ def context_at(
     intrinsics = PhotoIntrinsics.centred(
         observation.photo_width_px, observation.photo_height_px, prepared.model.mean_mm
     )
+    if observation.axis_px is not None:
+        intrinsics = intrinsics.replace(principal_point_px=observation.axis_px)
+    if stage.white_light:
+        values = {**values, IRRADIANCE: white(values[IRRADIANCE])}
     surface = visible_surface(prepared.model, observation, scene_of(values, intrinsics))
     return Context(prepared, observation, intrinsics, stage, values, surface)
+
+
+def white(irradiance_sh: Float[Tensor, "9 3"]) -> Float[Tensor, "9 3"]:
+    """The same light without its colour."""
+    return irradiance_sh.mean(-1, keepdim=True).expand_as(irradiance_sh)

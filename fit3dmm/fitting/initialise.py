@@ -48,7 +48,8 @@ def initial_values(
     )
     focal_px = initial_focal_px(px_per_mm, observation, config)
     distance_mm = focal_px / px_per_mm
-    x_px, y_px = (origin_px - photo_px / 2).tolist()
+    axis_px = photo_px / 2 if observation.axis_px is None else observation.axis_px
+    x_px, y_px = (origin_px - axis_px).tolist()
     translation = [x_px / px_per_mm, -y_px / px_per_mm, -distance_mm]
     return {
         **starts(model),

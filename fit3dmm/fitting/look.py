@@ -6,6 +6,7 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm.fitting.config import FitConfig
+from fit3dmm.fitting.crop_camera import by_five_points
 from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.observe.choice import FaceChoice, NoFaceError
 from fit3dmm.observe.detect import FaceDetector
@@ -80,6 +81,8 @@ def seen_by_network(
         prepared: the model, with its network.
         config: settings of the fit.
     """
+    if config.crop == "five points":
+        observation = by_five_points(observation, photo, prepared.model)
     regressor = prepared.regressor
     if regressor is None or not config.uses_network:
         return observation

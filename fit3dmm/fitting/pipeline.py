@@ -12,11 +12,13 @@ from typing import Any
 import torch
 
 from fit3dmm._threads import torch_threads
-from fit3dmm.fitting.config import FitConfig, preset
+from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.context import Context, context_at
+from fit3dmm.fitting.crop_camera import with_camera_of_crop
 from fit3dmm.fitting.initialise import starting_values, values_at
 from fit3dmm.fitting.look import look
 from fit3dmm.fitting.prepared import PreparedModel, prepare
+from fit3dmm.fitting.presets import preset
 from fit3dmm.fitting.quality import judge
 from fit3dmm.fitting.result import FitResult, StageReport
 from fit3dmm.fitting.stage import Stage
@@ -30,6 +32,7 @@ from fit3dmm.observe.photo import Photo, as_photo
 from fit3dmm.regress.files import read_regressor
 from fit3dmm.regress.library import regressor_of
 from fit3dmm.scene import Scene
+from fit3dmm.solve.join import scaled
 from fit3dmm.solve.levenberg_marquardt import LevenbergMarquardt
 from fit3dmm.solve.problem import Problem, Solution, Values
 from fit3dmm.solve.solvers import solve
@@ -140,6 +143,7 @@ def fit_observation(
     with torch.no_grad(), torch_threads(config.threads):
         like = prepared.model.mean_mm
         observation = observation.to(device=like.device, dtype=like.dtype)
+        observation, config = with_camera_of_crop(observation, config)
         run = run_stages(prepared, observation, config, config.stages, start)
         context = context_at(prepared, observation, config.stages[-1], run.values)
         return result_of(context, config, run)
@@ -223,6 +227,10 @@ def stage_problem(context: Context, config: FitConfig) -> Problem:
     values, evidence = context.values, config.evidence()
     made = {name: evidence[name].term(context) for name in context.stage.terms}
     terms = {name: term for name, term in made.items() if term is not None}
+    terms = {
+        name: scaled(term, 1 / share) if (share := config.share_of(name)) != 1 else term
+        for name, term in terms.items()
+    }
     fixed = (LOG_FOCAL,) if config.focal_px is not None else ()
     free = [
         name

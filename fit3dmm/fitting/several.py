@@ -132,6 +132,11 @@ def fit_together(
     n = len(observations)
     if not FEWEST <= n <= MOST:
         raise InputError(f"Expected {FEWEST} to {MOST} photos of one person, got {n}.")
+    if config.crop_focal_px is not None:
+        raise InputError(
+            f"The preset {config.preset} has a camera for each crop, and can't fit several photos "
+            "of one person together: choose another preset."
+        )
     if recognised is not None and recognised.shape != (n, n):
         raise InputError(f"Expected what is recognised for {n} x {n} pairs of photos.")
     began = time.perf_counter()

@@ -27,6 +27,8 @@ class Stage(Settings):
     mask_occlusions: bool = False
     """Whether colours count only where those around are explained at the start; before light has
     been fitted, none is."""
+    white_light: bool = False
+    """Whether light has no colour for the terms that draw pictures, as in Deng et al. 2019."""
     solver: Solver = field(default_factory=LevenbergMarquardt)
     """How it is minimised: the settings say also which solver it is."""
 

@@ -56,6 +56,8 @@ class Observation(TensorRecord):
     """MediaPipe's head pose (cm); no turn where it saw no face."""
     predicted: Predicted | None = None
     """What the network says of the face, where it was asked."""
+    axis_px: Float[Tensor, "2"] | None = None
+    """Where the camera's axis meets the photo, where that is known; else it is the middle."""
 
     @property
     def size_px(self) -> int:
@@ -149,17 +151,17 @@ def observe_face(
         margin: side of the crop in units of the longer side of the points' box.
     """
     seen = Detection(*GIVEN_BOX, _corners(face)) if isinstance(face, tuple) else _seen(face)
-    crop = extract_crop(photo, crop_around(seen.points_px, size_px, margin), size_px)
-    skin = skin_probability(linear_to_srgb(crop.image_linear))
+    T_crop_photo = crop_around(seen.points_px, size_px, margin)
+    image_linear, inside, skin = _cut(photo, T_crop_photo, size_px)
     return Observation(
         name=photo.name,
         photo_width_px=photo.width_px,
         photo_height_px=photo.height_px,
         exif_focal_px=photo.focal_px,
-        T_crop_photo=crop.T_crop_photo,
-        image_linear=crop.image_linear,
-        inside=crop.inside,
-        skin=torch.where(crop.inside, skin, torch.zeros_like(skin)),
+        T_crop_photo=T_crop_photo,
+        image_linear=image_linear,
+        inside=inside,
+        skin=skin,
         detections={seen.source: seen},
         **_scores(face),
     )
@@ -183,3 +185,18 @@ def _scores(face: DetectedFace | Box) -> dict[str, Any]:
         }
     names = ("blendshapes", "blendshape_names", "T_cam_canonical")
     return {name: getattr(face, name) for name in names}
+
+
+def cut_anew(observation: Observation, photo: Photo, T_crop_photo: Similarity) -> Observation:
+    """The same face in another square of its photo, of the same number of pixels."""
+    image_linear, inside, skin = _cut(photo, T_crop_photo, observation.size_px)
+    return observation.replace(
+        T_crop_photo=T_crop_photo, image_linear=image_linear, inside=inside, skin=skin
+    )
+
+
+def _cut(photo: Photo, T_crop_photo: Similarity, size_px: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What is seen in a square: the picture, where the photo covers it, and how likely skin is."""
+    crop = extract_crop(photo, T_crop_photo, size_px)
+    skin = skin_probability(linear_to_srgb(crop.image_linear))
+    return crop.image_linear, crop.inside, torch.where(crop.inside, skin, torch.zeros_like(skin))

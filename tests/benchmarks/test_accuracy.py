@@ -42,7 +42,7 @@ def accuracy(folder):
 
 @pytest.fixture(scope="module")
 def ablation(folder):
-    options = ["--kind", "in-model", "--variants", "no photometric"]
+    options = ["--kind", "in-model", "--split", "validation", "--variants", "no photometric"]
     path = folder / "ablation.json"
     assert run_script(run_ablation, "ablation", folder, *options, "--json", str(path)) == 0
     return path

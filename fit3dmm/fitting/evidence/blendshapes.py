@@ -1,6 +1,7 @@
 """Scores of an expression that a detector gives by name."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -25,6 +26,7 @@ _NEVER_SCORED = (
 class Blendshapes(Evidence):
     """The detector's scores, where the model has blendshapes of the same name."""
 
+    unit: ClassVar[str] = "of an activation"
     sigma: float = 0.35
     """Error of a score."""
 

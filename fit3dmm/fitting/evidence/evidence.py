@@ -19,6 +19,13 @@ class Evidence(Settings):
 
     per: ClassVar[Per] = "photo"
     """Whether it counts once a photo or once a person, where several photos are of one."""
+    about: ClassVar[tuple[str, ...]] = ()
+    """Unknowns that it is about, where these are few: it is added to stages that move them. Else to
+    those that move the shape."""
+    slow: ClassVar[bool] = False
+    """Whether a step with it takes so long that it is added to the last stage alone."""
+    unit: ClassVar[str] = ""
+    """Of the settings whose names do not say it."""
 
     def term(self, context: Context) -> Term | None:
         """The term; None where photo and model have nothing to say."""

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from fit3dmm._settings import ranged
 from fit3dmm.energy.exposure import exposure_term
@@ -10,6 +11,7 @@ from fit3dmm.fitting.evidence.evidence import Evidence
 from fit3dmm.observe.observation import Observation
 from fit3dmm.regress.network import SIGMAS
 from fit3dmm.solve.problem import Term
+from fit3dmm.unknowns import ALBEDO, IRRADIANCE
 
 # Its place among the sigmas that the network states.
 _TONE = SIGMAS.index("tone")
@@ -24,6 +26,8 @@ class Exposure(Evidence):
     the light is what white that faces the camera would reflect in the photo.
     """
 
+    about: ClassVar[tuple[str, ...]] = (ALBEDO, IRRADIANCE)
+    unit: ClassVar[str] = "of white"
     typical_tone: float = 0.17
     """Where no network looked."""
     tone_log_sigma: float = 0.8

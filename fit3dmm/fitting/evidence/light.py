@@ -1,12 +1,14 @@
 """That no part of the face is lit by less than nothing."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from fit3dmm.energy.light import positive_light_term
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence.evidence import Evidence
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.solve.problem import Term
+from fit3dmm.unknowns import IRRADIANCE
 
 # A patch of this side counts once, as for the colours.
 _PATCH_MM = 15.0
@@ -20,6 +22,7 @@ class PositiveLight(Evidence):
     must not give way to keep a dark side out of the dark.
     """
 
+    about: ClassVar[tuple[str, ...]] = (IRRADIANCE,)
     sigma_linear: float = 0.01
     """How far below zero is as much as one sigma, in linear RGB of white."""
 

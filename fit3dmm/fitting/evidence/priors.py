@@ -20,7 +20,19 @@ from fit3dmm.fitting.evidence.evidence import Evidence
 from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.predicted import Predicted
 from fit3dmm.solve.problem import Term
-from fit3dmm.unknowns import ALBEDO, DETAIL, DETECTOR_MODES, EXPRESSION, IDENTITY, LOG_FOCAL, Per
+from fit3dmm.unknowns import (
+    ALBEDO,
+    DETAIL,
+    DETECTOR_MODES,
+    EXPRESSION,
+    IDENTITY,
+    IRRADIANCE,
+    LOG_FOCAL,
+    TRANSLATION,
+    Per,
+)
+
+_MODEL_SIGMAS = "of the model's sigmas"
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,8 @@ class IdentityPrior(Evidence):
     """Identity coefficients are those of people."""
 
     per: ClassVar[Per] = "person"
+    about: ClassVar[tuple[str, ...]] = (IDENTITY,)
+    unit: ClassVar[str] = _MODEL_SIGMAS
     sigma: float = 1.0
     """Spread, in the model's own sigmas."""
 
@@ -41,6 +55,8 @@ class DetailPrior(Evidence):
     """Detail coefficients are those of people."""
 
     per: ClassVar[Per] = "person"
+    about: ClassVar[tuple[str, ...]] = (DETAIL,)
+    unit: ClassVar[str] = _MODEL_SIGMAS
     sigma: float = 1.5
     """Spread, in the model's own sigmas. With half as much again as Commons says, a real head came
     out 0.03 mm nearer, and generated ones as before."""
@@ -55,6 +71,8 @@ class AlbedoPrior(Evidence):
     """Albedo coefficients are those of people."""
 
     per: ClassVar[Per] = "person"
+    about: ClassVar[tuple[str, ...]] = (ALBEDO,)
+    unit: ClassVar[str] = _MODEL_SIGMAS
     sigma: float = 1.0
     """Spread, in the model's own sigmas."""
     tone_sigma: float = 8.0
@@ -76,18 +94,27 @@ class AlbedoPrior(Evidence):
 class ExpressionPrior(Evidence):
     """Expressions are those of people who are photographed."""
 
+    about: ClassVar[tuple[str, ...]] = (EXPRESSION,)
+    unit: ClassVar[str] = _MODEL_SIGMAS
     sigma: float = 1.0
     """Spread, in the model's own sigmas."""
+    correlated: bool = True
+    """Whether activations go together as the model says, or each is by itself."""
 
     def term(self, context: Context) -> Term | None:
         """None where a model has no such coefficients."""
-        factor = context.prepared.model.expression_covariance_factor
+        model = context.prepared.model
+        if not self.correlated:
+            return _coefficients(context, EXPRESSION, self.sigma * model.expression_sigma)
+        factor = model.expression_covariance_factor
         return correlated_prior(EXPRESSION, self.sigma * factor) if len(factor) else None
 
 
 @dataclass(frozen=True)
 class DetectorModesPrior(Evidence):
     """What detectors make of a photo is as large as their tables say."""
+
+    about: ClassVar[tuple[str, ...]] = (DETECTOR_MODES,)
 
     def term(self, context: Context) -> Term | None:
         """None where no detector has modes."""
@@ -102,6 +129,7 @@ class DistancePrior(Evidence):
     """Heads are about so far from the camera: as far as the network sees by the perspective of the
     face, where it looked, and else as heads in photos are."""
 
+    about: ClassVar[tuple[str, ...]] = (TRANSLATION,)
     typical_mm: float = 1300.0
     """Between the camera and the model's origin, where nobody looked."""
     log_sigma: float = 0.4
@@ -133,6 +161,7 @@ class DistancePrior(Evidence):
 class FocalPrior(Evidence):
     """Cameras have about such a focal length."""
 
+    about: ClassVar[tuple[str, ...]] = (LOG_FOCAL,)
     exif_log_sigma: float = 0.1
     """Error of EXIF's focal length, as a natural logarithm."""
     typical_to_side: float = 1.6
@@ -153,6 +182,8 @@ class FocalPrior(Evidence):
 class LightPrior(Evidence):
     """Photos are exposed for the face, in about white light from all sides."""
 
+    about: ClassVar[tuple[str, ...]] = (IRRADIANCE,)
+    unit: ClassVar[str] = "of white"
     level: float = 1.0
     """What white that faces the camera reflects, on average, in a well exposed photo (linear
     RGB)."""

@@ -1,0 +1,1 @@
+"""How data/recogniser.h5 is made."""
