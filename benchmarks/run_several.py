@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from identity import shape_distances_mm
 
 from fit3dmm._parallel import available_cores, run_in_parallel
+from fit3dmm.evaluate.identity import shape_distances_mm
 from harness import Metric, run
 from paired import case_metric
 from real_heads import find_lee_perry_smith, shared_folder

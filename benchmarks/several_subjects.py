@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from identity import NeutralFace
 
 from fit3dmm._content import content_key
 from fit3dmm.evaluate.cache import load_note, store_note
+from fit3dmm.evaluate.identity import NeutralFace
 from fit3dmm.evaluate.preset_fitter import (
     face_of_scene,
     fingerprint,
