@@ -20,17 +20,22 @@ def several_table(report: Report) -> str:
     """NoW's median by the number of photos, on synthetic people."""
     metrics = {metric.name: metric for metric in report.groups()["synthetic"]}
     counts = [int(name.partition(":")[0]) for name in metrics if name.endswith(": together")]
+    columns = {
+        name: title
+        for name, title in _COLUMNS.items()
+        if any(f"{n}: {name}" in metrics for n in counts)
+    }
     cells = []
     for n in counts:
         people = len(metrics[f"{n}: together"].cases)
         row = [f"{n} ({people} people)"]
-        row += [_cell(metrics, f"{n}: {name}", name) for name in _COLUMNS]
+        row += [_cell(metrics, f"{n}: {name}", name) for name in columns]
         cells.append(row)
     for name in ("mean face", "ceiling"):
         title = "the model's own ceiling" if name == "ceiling" else name
         value = _error_text(metrics[f"{name}: now_median_mm"])
-        cells.append([title, value, *[""] * (len(_COLUMNS) - 1)])
-    return markdown(["photos", *_COLUMNS.values()], cells)
+        cells.append([title, value, *[""] * (len(columns) - 1)])
+    return markdown(["photos", *columns.values()], cells)
 
 
 def several_people_table(report: Report) -> str:

@@ -516,7 +516,7 @@ def test_a_photo_without_a_face_costs_the_others_nothing(two_photos, quick, tmp_
     [
         (("--same-person", "--face", "all"), "show one face that is meant"),
         (("--same-person", "--jobs", "2"), "fitted in one process"),
-        (("--same-camera",), "add --same-person"),
+        (("--same-camera",), "see --same-person"),
     ],
 )
 def test_what_makes_no_sense_for_one_person_is_refused(

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from fit3dmm.fitting.joint_uncertainty import joint_uncertainties
 
 from fit3dmm._errors import InputError
 from fit3dmm.fitting import (
@@ -17,16 +16,11 @@ from fit3dmm.fitting import (
     prepare,
     preset,
 )
-from fit3dmm.fitting.context import context_at
-from fit3dmm.fitting.initialise import values_at
-from fit3dmm.fitting.pipeline import stage_problem
 from fit3dmm.fitting.shape_evidence import PersonEvidence, information_shares, summed
 from fit3dmm.fitting.strangers import Strangers, verify
-from fit3dmm.fitting.uncertainty import laplace
 from fit3dmm.observe.detection import MEDIAPIPE
 from fit3dmm.observe.detector_errors import exact_detector
 from fit3dmm.observe.observation import Observation
-from fit3dmm.solve import join
 from tests.fitting.synthetic import observe_scene
 from tests.fitting.test_fit import aligned_error_mm, random_scene
 from tests.toy import toy_model
@@ -147,20 +141,6 @@ def test_photos_of_one_camera_share_its_focal_length(prepared, seen):
     told = fit_together(prepared, seen[:3], CONFIG, Together(same_camera=True))
     assert len({fit.focal_px for fit in told.fits}) == 1
     assert told.fits[0].focal_sigma_px > 0
-
-
-def test_uncertainties_are_those_of_the_whole_problem(prepared, seen, three):
-    problems = []
-    for one, scene in zip(seen[:2], three.scenes, strict=False):
-        values = values_at(scene, prepared)
-        problems.append(stage_problem(context_at(prepared, one, WHOLE.stages[-1], values), WHOLE))
-    joined = join(problems, CONFIG.of_person())
-    whole = laplace(joined, joined.evaluate(joined.flat_start()))
-    for k, found in enumerate(joint_uncertainties(joined, problems)):
-        for name in ("identity", "albedo"):
-            assert torch.allclose(found.sigma(name), whole.sigma(name), rtol=1e-3)
-        for name in ("translation_mm", "expression"):
-            assert torch.allclose(found.sigma(name), whole.sigma(f"{name}@{k}"), rtol=1e-3)
 
 
 @pytest.mark.parametrize("n", [1, 51])
