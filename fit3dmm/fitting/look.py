@@ -67,7 +67,11 @@ def look(
 
 
 def seen_by_network(
-    observation: Observation, photo: Photo, prepared: PreparedModel, config: FitConfig
+    observation: Observation,
+    photo: Photo,
+    prepared: PreparedModel,
+    config: FitConfig,
+    passes: int = 2,
 ) -> Observation:
     """The observation with what the model's network sees; as it is where there is none.
 
@@ -79,6 +83,7 @@ def seen_by_network(
         photo: where it was found.
         prepared: the model, with its network.
         config: settings of the fit.
+        passes: looks of the network (`regress.prediction.predict`).
     """
     regressor = prepared.regressor
     if regressor is None or not config.uses_network:
@@ -89,6 +94,7 @@ def seen_by_network(
         observation.face_points_px,
         regressor.info.size_px,
         config.focal_px or observation.exif_focal_px,
+        passes,
     )
     if not observation.detections.keys() - {GIVEN_BOX[0]} and doubt(prediction) > MOST_DOUBT:
         raise InputError(
