@@ -31,6 +31,7 @@ from regressor_tables import (
 )
 from report import REPOSITORY, Metric, Report, read_report
 from several_tables import several_people_table, several_table
+from track_tables import track_table, track_time_table
 from uncertainty_tables import uncertainty_table
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -151,6 +152,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "scoring": scoring_table,
     "skin": lambda: grouped_table(_result("skin")),
     "uncertainty": lambda: uncertainty_table(_result("uncertainty")),
+    "track": lambda: track_table(_result("track")),
+    "track-time": lambda: track_time_table(_result("track")),
 }
 """By the name that stands in the marker."""
 

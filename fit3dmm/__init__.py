@@ -20,15 +20,19 @@ if TYPE_CHECKING:
     from fit3dmm.export.folder import export_face as export_face
     from fit3dmm.export.record import load_result as load_result
     from fit3dmm.export.record import save_result as save_result
+    from fit3dmm.export.track_file import load_track as load_track
     from fit3dmm.face.face import Face as Face
     from fit3dmm.face.fit import fit as fit
     from fit3dmm.face.fit import fit_faces as fit_faces
     from fit3dmm.face.fit import load_face as load_face
     from fit3dmm.face.person import Person as Person
     from fit3dmm.face.person import fit_photos as fit_photos
+    from fit3dmm.face.track import track as track
     from fit3dmm.fitting.config import FitConfig as FitConfig
     from fit3dmm.fitting.prepared import prepare as prepare
     from fit3dmm.fitting.result import FitResult as FitResult
+    from fit3dmm.fitting.tracking.config import TrackConfig as TrackConfig
+    from fit3dmm.fitting.tracking.track import Track as Track
     from fit3dmm.model.files import load_model as load_model
     from fit3dmm.observe.photo import read_photo as read_photo
     from fit3dmm.render.synthesise import synthesise as synthesise
@@ -41,6 +45,8 @@ _HOMES = {
     "InputError": "fit3dmm._errors",
     "Person": "fit3dmm.face.person",
     "Scene": "fit3dmm.scene",
+    "Track": "fit3dmm.fitting.tracking.track",
+    "TrackConfig": "fit3dmm.fitting.tracking.config",
     "export_face": "fit3dmm.export.folder",
     "fit": "fit3dmm.face.fit",
     "fit_faces": "fit3dmm.face.fit",
@@ -48,10 +54,12 @@ _HOMES = {
     "load_face": "fit3dmm.face.fit",
     "load_model": "fit3dmm.model.files",
     "load_result": "fit3dmm.export.record",
+    "load_track": "fit3dmm.export.track_file",
     "prepare": "fit3dmm.fitting.prepared",
     "read_photo": "fit3dmm.observe.photo",
     "save_result": "fit3dmm.export.record",
     "synthesise": "fit3dmm.render.synthesise",
+    "track": "fit3dmm.face.track",
 }
 
 

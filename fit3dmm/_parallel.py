@@ -1,9 +1,11 @@
 """One process a core, each computing with one thread."""
 
+import contextlib
 import multiprocessing
 import os
+import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -81,6 +83,47 @@ def one_thread_each() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def worked_ahead(items: Iterator[Result], n: int) -> Generator[Result, None, None]:
+    """The same items, of which a thread makes up to `n` before they are asked for.
+
+    What makes them must let other threads run, as PyTorch, MediaPipe and FFmpeg do while they
+    compute. An exception comes where its item would; the thread ends when the iterator is closed.
+    """
+    ready: queue.Queue[tuple[bool, Any]] = queue.Queue(n)
+    closed = threading.Event()
+
+    def put(is_item: bool, what: Any) -> bool:
+        while not closed.is_set():
+            with contextlib.suppress(queue.Full):
+                ready.put((is_item, what), timeout=0.1)
+                return True
+        return False
+
+    def make() -> None:
+        try:
+            for item in items:
+                if not put(True, item):
+                    return
+            put(False, None)
+        except BaseException as error:
+            put(False, error)
+
+    thread = threading.Thread(target=make, daemon=True)
+    thread.start()
+    try:
+        while True:
+            is_item, what = ready.get()
+            if is_item:
+                yield what
+            elif what is None:
+                return
+            else:
+                raise what
+    finally:
+        closed.set()
+        thread.join()
 
 
 def end_with_the_parent() -> None:

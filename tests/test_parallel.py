@@ -1,8 +1,9 @@
 import os
+import threading
 
 import pytest
 
-from fit3dmm._parallel import run_in_parallel
+from fit3dmm._parallel import run_in_parallel, worked_ahead
 
 
 def square(x):
@@ -27,3 +28,31 @@ def test_one_job_runs_here():
 def test_a_killed_worker_says_what_to_do():
     with pytest.raises(RuntimeError, match="finished cases are kept"):
         list(run_in_parallel(die, [(0,), (1,)], jobs=2))
+
+
+def test_what_is_worked_ahead_comes_in_order_and_fails_in_its_place():
+    def items():
+        yield from range(5)
+        raise ValueError("the sixth")
+
+    found = worked_ahead(items(), 2)
+    assert [next(found) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="the sixth"):
+        next(found)
+    assert list(worked_ahead(iter([None, 0]), 1)) == [None, 0]
+
+
+def test_who_stops_listening_ends_the_thread():
+    made = []
+
+    def items():
+        for k in range(1000):
+            made.append(k)
+            yield k
+
+    before = threading.active_count()
+    found = worked_ahead(items(), 2)
+    assert next(found) == 0
+    found.close()
+    assert threading.active_count() == before
+    assert len(made) < 10

@@ -26,6 +26,7 @@ COMMANDS = {
     "predict": "Say what the model's network sees of the faces in photos, without a fit.",
     "render": "Draw a result, a saved scene, or a model with given coefficients.",
     "skin": "Train, apply and score classifiers that tell skin by its colour.",
+    "track": "Follow a face through a video: an avatar that moves, and numbers of every frame.",
     "train": "Train a network that sees faces, for any model, on rendered people.",
     "view": "Open the report of a result in the browser.",
 }

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from fit3dmm.export.animation import Animation
 from fit3dmm.export.avatar import make_avatar
 from fit3dmm.export.picture import write_bytes
 from fit3dmm.model.morphable import Coefficients, MorphableModel
@@ -13,6 +14,7 @@ def write_glb(
     texture_png: bytes,
     path: Path,
     normal_png: bytes | None = None,
+    animation: Animation | None = None,
 ) -> None:
     """Write the face of one person.
 
@@ -22,11 +24,12 @@ def write_glb(
         texture_png: the base colour, an encoded sRGB picture.
         path: of the file.
         normal_png: fine relief of the skin (`export.normal_map`), where it is known.
+        animation: what moves it, such as a track's (`export.animation`).
 
     Raises:
         InputError: the folder can't be written to.
     """
-    write_bytes(face_glb(model, coefficients, texture_png, normal_png), Path(path))
+    write_bytes(face_glb(model, coefficients, texture_png, normal_png, animation), Path(path))
 
 
 def face_glb(
@@ -34,6 +37,7 @@ def face_glb(
     coefficients: Coefficients,
     texture_png: bytes,
     normal_png: bytes | None = None,
+    animation: Animation | None = None,
 ) -> bytes:
     """What `write_glb` writes.
 
@@ -42,12 +46,14 @@ def face_glb(
         coefficients: the person's; the expression becomes the weights of the morph targets.
         texture_png: the base colour, an encoded sRGB picture.
         normal_png: fine relief of the skin, where it is known.
+        animation: as for `write_glb`.
     """
     # pygltflib takes a moment to load, and only who writes needs it.
     from fit3dmm.export.gltf.document import gltf_document
 
     avatar = make_avatar(model, coefficients, normal_png)
-    return b"".join(gltf_document(avatar, texture_png).save_to_bytes())
+    document = gltf_document(avatar, texture_png, animation)
+    return b"".join(document.save_to_bytes())
 
 
 def write_vrm(

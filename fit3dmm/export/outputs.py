@@ -26,20 +26,29 @@ FILES = tuple(dict.fromkeys(file for name in ALL for file in OUTPUTS[name]))
 """The files of a result where nobody says which."""
 
 
-def parse_outputs(text: str) -> tuple[str, ...]:
+def parse_outputs(
+    text: str,
+    outputs: Mapping[str, tuple[str, ...]] = OUTPUTS,
+    every: tuple[str, ...] = ALL,
+) -> tuple[str, ...]:
     """Names of outputs, each once and in their own order, from `glb,json`, `all` or `all,vrm`.
+
+    Args:
+        text: what somebody asks for.
+        outputs: files by the name of what they are.
+        every: the names that `all` stands for.
 
     Raises:
         InputError: there is no such output, or none is named.
     """
     names = text.replace(",", " ").split()
     if "all" in names:
-        names = [*ALL, *(name for name in names if name != "all")]
+        names = [*every, *(name for name in names if name != "all")]
     for name in names:
-        if name not in OUTPUTS:
-            near = difflib.get_close_matches(name, OUTPUTS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"choose of {', '.join(OUTPUTS)}."
+        if name not in outputs:
+            near = difflib.get_close_matches(name, outputs, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"choose of {', '.join(outputs)}."
             raise InputError(f"There is no output {name!r}: {hint}")
     if not names:
-        raise InputError(f"No output is named: choose of {', '.join(OUTPUTS)}, or say all.")
-    return tuple(name for name in OUTPUTS if name in names)
+        raise InputError(f"No output is named: choose of {', '.join(outputs)}, or say all.")
+    return tuple(name for name in outputs if name in names)

@@ -42,7 +42,7 @@ def save_result(path: Path, result: FitResult) -> None:
         InputError: the folder can't be written to.
     """
     with FORMAT.writing(path, model=result.model.name, frame=FRAME) as file:
-        _write_record(file, result, FitResult)
+        write_record(file, result, FitResult)
 
 
 def load_result(path: str | Path) -> FitResult:
@@ -52,10 +52,17 @@ def load_result(path: str | Path) -> FitResult:
         InputError: there is no such file, it is no result, or a newer fit3dmm wrote it.
     """
     with FORMAT.reading(path) as file:
-        return _read_record(file, FitResult, int(file.attrs["format_version"]))
+        return read_record(file, FitResult, int(file.attrs["format_version"]))
 
 
-def _write_record(group: Group, record: Any, kind: type | None = None) -> None:
+def write_record(group: Group, record: Any, kind: type | None = None) -> None:
+    """Write the fields of a record into an open group, as the layout above says.
+
+    Args:
+        group: an empty one.
+        record: of tensors, other records, mappings and plain values.
+        kind: whose fields are written; all of the record's if left out.
+    """
     # What a subclass knows besides (a face its photo and model) is no part of the format.
     for field in dataclasses.fields(kind or record):
         value = getattr(record, field.name)
@@ -68,16 +75,23 @@ def _write_record(group: Group, record: Any, kind: type | None = None) -> None:
         elif isinstance(value, Scene):
             write_scene(group.create_group(field.name), value)
         elif isinstance(value, TensorRecord):
-            _write_record(group.create_group(field.name), value)
+            write_record(group.create_group(field.name), value)
         elif _holds_records(value):
             within = group.create_group(field.name, track_order=True)
             for name, one in value.items():
-                _write_record(within.create_group(name), one)
+                write_record(within.create_group(name), one)
         else:
             group.create_dataset(field.name, data=json.dumps(_plain(value)))
 
 
-def _read_record(group: Any, kind: type, version: int) -> Any:
+def read_record(group: Any, kind: type, version: int = FORMAT.version) -> Any:
+    """Read what `write_record` wrote.
+
+    Args:
+        group: that it was written into.
+        kind: the record.
+        version: of the result file that the group is of.
+    """
     hints = typing.get_type_hints(kind)
     values = {}
     for field in dataclasses.fields(kind):
@@ -91,9 +105,9 @@ def _read_record(group: Any, kind: type, version: int) -> Any:
             values[field.name] = read_scene(stored)
         elif isinstance(stored, Group) and typing.get_origin(hint) is Mapping:
             one = typing.get_args(hint)[1]
-            values[field.name] = {name: _read_record(stored[name], one, version) for name in stored}
+            values[field.name] = {name: read_record(stored[name], one, version) for name in stored}
         elif isinstance(stored, Group):
-            values[field.name] = _read_record(stored, _record_of(hint), version)
+            values[field.name] = read_record(stored, _record_of(hint), version)
         elif is_text(stored):
             value = json.loads(stored.asstr()[()])
             place = stored.name.strip("/")

@@ -68,7 +68,11 @@ def look(
 
 
 def seen_by_network(
-    observation: Observation, photo: Photo, prepared: PreparedModel, config: FitConfig
+    observation: Observation,
+    photo: Photo,
+    prepared: PreparedModel,
+    config: FitConfig,
+    passes: int = 2,
 ) -> Observation:
     """The observation with what the model's network sees; as it is where there is none.
 
@@ -80,6 +84,7 @@ def seen_by_network(
         photo: where it was found.
         prepared: the model, with its network.
         config: settings of the fit.
+        passes: looks of the network (`regress.prediction.predict`).
     """
     if config.crop == "five points":
         observation = by_five_points(observation, photo, prepared.model)
@@ -92,6 +97,7 @@ def seen_by_network(
         observation.face_points_px,
         regressor.info.size_px,
         config.focal_px or observation.exif_focal_px,
+        passes,
     )
     if not observation.detections.keys() - {GIVEN_BOX[0]} and doubt(prediction) > MOST_DOUBT:
         raise InputError(

@@ -275,11 +275,12 @@ def result_of(
         stages=reports,
         quality=judge(context, config, at, reports[-1].reason, distance_log_sigma),
         uncertainty=uncertainty or own,
-        versions=_versions(),
+        versions=package_versions(),
         start=run.start,
     )
 
 
 @functools.cache
-def _versions() -> Mapping[str, str]:
+def package_versions() -> Mapping[str, str]:
+    """Of fit3dmm and the packages that matter to the numbers."""
     return {name: importlib.metadata.version(name) for name in _PACKAGES}

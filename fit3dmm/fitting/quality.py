@@ -128,14 +128,14 @@ def _signs(
         evidence,
         math.degrees(math.acos(float(facing))),
         float((high - low).max()),
-        _sharpness(context.observation),
+        sharpness(context.observation),
         distance_log_sigma,
         _departure(context),
         context.observation.predicted is not None,
     )
 
 
-def _sharpness(observation: Observation) -> float:
+def sharpness(observation: Observation) -> float:
     """Finest contrasts of the picture about the face, over those four times as wide."""
     image = observation.image_linear.mean(-1, keepdim=True)
     image = (image / image.mean().clamp_min(1e-6)).clamp(max=4.0)

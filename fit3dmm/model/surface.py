@@ -66,7 +66,8 @@ class Surface(TensorRecord):
         *batch, n_base, c = base.shape
         columns = base.reshape(-1, n_base, c).permute(1, 0, 2).reshape(n_base, -1)
         lifted = apply_sparse(self.operator, columns)
-        return lifted.reshape(self.n_vertices, -1, c).permute(1, 0, 2).reshape(*batch, -1, c)
+        lifted = lifted.reshape(self.n_vertices, -1, c).permute(1, 0, 2)
+        return lifted.reshape(*batch, self.n_vertices, c)
 
 
 def build_surface(

@@ -4,10 +4,13 @@ MediaPipe's FaceLandmarker does the work (`observe.landmarker`); `observe.search
 looks.
 """
 
+from jaxtyping import Float
+from torch import Tensor
+
 from fit3dmm.observe.face import DetectedFace
 from fit3dmm.observe.landmarker import FaceLandmarker
 from fit3dmm.observe.photo import Photo
-from fit3dmm.observe.search import first_look, look_in_box, search
+from fit3dmm.observe.search import first_look, look_in_box, look_near, search
 
 
 class FaceDetector:
@@ -50,6 +53,17 @@ class FaceDetector:
     def first_look(self, photo: Photo) -> tuple[DetectedFace, ...]:
         """What a single look at the whole photo finds, the largest first."""
         return first_look(photo.pixels_srgb.numpy(), self._landmarker.faces_in)
+
+    def look_near(
+        self, photo: Photo, points_px: Float[Tensor, "478 2"]
+    ) -> tuple[DetectedFace, ...]:
+        """What a single look around a place finds, in the turn in which a face was there.
+
+        Args:
+            photo: such as the next frame of a video.
+            points_px: of the face that was there.
+        """
+        return look_near(photo.pixels_srgb.numpy(), self._landmarker.faces_in, points_px)
 
 
 def detect_faces(

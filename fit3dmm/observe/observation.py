@@ -1,6 +1,6 @@
 """What was seen of one face: pixels, points and the camera's own account. Never changed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -141,6 +141,7 @@ def observe_face(
     face: DetectedFace | Box,
     size_px: int = DEFAULT_SIZE_PX,
     margin: float = CROP_MARGIN,
+    skin_by: Callable[[Tensor], Tensor] = skin_probability,
 ) -> Observation:
     """The observation of a face that has been detected, or of what lies in a box.
 
@@ -149,10 +150,11 @@ def observe_face(
         face: as the detector sees it; of a box nothing is known but where it is.
         size_px: side of the square crop that is fitted.
         margin: side of the crop in units of the longer side of the points' box.
+        skin_by: says how likely each sRGB colour is to be skin's.
     """
     seen = Detection(*GIVEN_BOX, _corners(face)) if isinstance(face, tuple) else _seen(face)
     T_crop_photo = crop_around(seen.points_px, size_px, margin)
-    image_linear, inside, skin = _cut(photo, T_crop_photo, size_px)
+    image_linear, inside, skin = _cut(photo, T_crop_photo, size_px, skin_by)
     return Observation(
         name=photo.name,
         photo_width_px=photo.width_px,
@@ -195,8 +197,13 @@ def cut_anew(observation: Observation, photo: Photo, T_crop_photo: Similarity) -
     )
 
 
-def _cut(photo: Photo, T_crop_photo: Similarity, size_px: int) -> tuple[Tensor, Tensor, Tensor]:
+def _cut(
+    photo: Photo,
+    T_crop_photo: Similarity,
+    size_px: int,
+    skin_by: Callable[[Tensor], Tensor] = skin_probability,
+) -> tuple[Tensor, Tensor, Tensor]:
     """What is seen in a square: the picture, where the photo covers it, and how likely skin is."""
     crop = extract_crop(photo, T_crop_photo, size_px)
-    skin = skin_probability(linear_to_srgb(crop.image_linear))
+    skin = skin_by(linear_to_srgb(crop.image_linear))
     return crop.image_linear, crop.inside, torch.where(crop.inside, skin, torch.zeros_like(skin))

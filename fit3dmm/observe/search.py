@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
+from torch import Tensor
 
 from fit3dmm.observe.consistency import mesh_misfit
 from fit3dmm.observe.face import (
@@ -19,6 +21,7 @@ from fit3dmm.observe.face import (
     box_overlap,
     overlap,
     same_place,
+    turn_to_upright,
     without_repetitions,
 )
 from fit3dmm.observe.window import Window, square, squares, view, whole
@@ -161,6 +164,22 @@ def look_in_box(
     ]
     sure = [face for face in faces if mesh_misfit(face) <= _FACE_MISFIT]
     return min(sure, key=mesh_misfit, default=None)
+
+
+def look_near(
+    pixels: np.ndarray, look: Look, points_px: Float[Tensor, "478 2"]
+) -> tuple[DetectedFace, ...]:
+    """What a single look sees around the place of a face, with the picture turned as that face is.
+
+    Args:
+        pixels: (height, width, 3) bytes.
+        look: gives the faces that the detector sees in a picture.
+        points_px: of the face that was there.
+    """
+    low, high = points_px.aminmax(dim=0)
+    box_px = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+    turn_deg = turn_to_upright(points_px)
+    return tuple(without_repetitions(_Searcher(pixels, look).close_look(box_px, turn_deg)))
 
 
 def describe_search(width: int, height: int) -> str:

@@ -60,6 +60,7 @@ def predict(
     around_px: Float[Tensor, "around 2"],
     size_px: int,
     focal_px: float | None = None,
+    passes: int = _PASSES,
 ) -> Prediction:
     """Look at a face twice: at the place that is told, then around the points that were seen there.
 
@@ -69,8 +70,10 @@ def predict(
         around_px: points of the face in `photo`, or corners of its box.
         size_px: side of the crop.
         focal_px: of the photo, if it is known; else the network's distance and size say it.
+        passes: looks; one will do where the points told are nearly the network's own.
     """
-    return predict_batch(network, [photo], [around_px], size_px, [focal_px])[0]
+    found = predict_batch(network, [photo], [around_px], size_px, [focal_px], passes=passes)
+    return found[0]
 
 
 def predict_batch(
@@ -80,6 +83,7 @@ def predict_batch(
     size_px: int,
     focals_px: Sequence[float | None] | None = None,
     at_once: int = AT_ONCE,
+    passes: int = _PASSES,
 ) -> tuple[Prediction, ...]:
     """Look at several faces, at each as `predict` does.
 
@@ -91,12 +95,13 @@ def predict_batch(
         focals_px: of each photo, None where it is not known; none is if left out.
         at_once: how many crops the network gets at a time. On a processor few are quickest: to fill
             memory for many takes longer than it saves (docs/regressor.md).
+        passes: as for `predict`.
     """
     focals_px = focals_px or [None] * len(photos)
     found: list[Prediction] = []
     for first in range(0, len(photos), at_once):
         some = slice(first, first + at_once)
-        found += _look(network, photos[some], around_px[some], size_px, focals_px[some])
+        found += _look(network, photos[some], around_px[some], size_px, focals_px[some], passes)
     return tuple(found)
 
 
@@ -107,9 +112,10 @@ def _look(
     around_px: Sequence[Float[Tensor, "around 2"]],
     size_px: int,
     focals_px: Sequence[float | None],
+    passes: int,
 ) -> list[Prediction]:
     places_px = [points.float() for points in around_px]
-    for _ in range(_PASSES):
+    for _ in range(passes):
         crops = [
             extract_crop(photo, crop_around(place, size_px, CROP_MARGIN), size_px)
             for photo, place in zip(photos, places_px, strict=True)

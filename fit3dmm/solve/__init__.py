@@ -1,6 +1,7 @@
 """Robust least squares within bounds: problems, solvers, solutions. Knows tensors, not faces."""
 
 from fit3dmm.solve.block_arrow import BlockArrow as BlockArrow
+from fit3dmm.solve.block_chain import BlockChain as BlockChain
 from fit3dmm.solve.first_order import LBFGS as LBFGS
 from fit3dmm.solve.first_order import Adam as Adam
 from fit3dmm.solve.join import join as join

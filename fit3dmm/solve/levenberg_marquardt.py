@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.solve.block_arrow import BlockArrow
+from fit3dmm.solve.block_chain import BlockChain
 from fit3dmm.solve.problem import Evaluation, Problem, Reason, Solution, Step
 
 
@@ -75,7 +76,7 @@ def solve_levenberg_marquardt(problem: Problem, settings: LevenbergMarquardt) ->
 
 
 def bounded_step(
-    curvature: BlockArrow,
+    curvature: BlockArrow | BlockChain,
     gradient: Float[Tensor, "n"],
     x: Float[Tensor, "n"],
     bounds: tuple[Float[Tensor, "n"], Float[Tensor, "n"]],
@@ -111,7 +112,7 @@ def bounded_step(
 
 
 def _solve_unheld(
-    matrix: BlockArrow, gradient: Tensor, step: Tensor, held: Bool[Tensor, "n"]
+    matrix: BlockArrow | BlockChain, gradient: Tensor, step: Tensor, held: Bool[Tensor, "n"]
 ) -> Float[Tensor, "n"]:
     """Solve for the elements that are not held; the held ones keep their part of the step."""
     fixed = torch.where(held, step, torch.zeros_like(step))

@@ -64,6 +64,11 @@ def _three() -> Path:
     pytest.skip("needs the npm package three; NODE_PATH can say where it lies")
 
 
+def linked_three(folder: Path) -> None:
+    """Put three.js into a folder that is served; the test is skipped where there is none."""
+    (folder / "three").symlink_to(_three(), target_is_directory=True)
+
+
 class _Site(http.server.SimpleHTTPRequestHandler):
     """Serves a folder, and keeps what the page sends."""
 
@@ -115,7 +120,7 @@ def test_three_js_moves_it_as_the_specification_says(glb, tmp_path):
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         pytest.skip("needs chromium, which runs three.js")
-    (tmp_path / "three").symlink_to(_three(), target_is_directory=True)
+    linked_three(tmp_path)
     shutil.copy(glb, tmp_path / "face.glb")
     shutil.copy(Path(__file__).with_name("three_page.html"), tmp_path)
     (tmp_path / "poses.json").write_text(json.dumps(POSES))

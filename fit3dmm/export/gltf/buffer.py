@@ -59,6 +59,16 @@ class Buffer:
         view = self.view(columns.tobytes())
         return self._accessor(gl.FLOAT, len(values), gl.MAT4, bufferView=view)
 
+    def keys(
+        self, values: Float[np.ndarray, "n"] | Float[np.ndarray, "n c"], bounds: bool = False
+    ) -> int:
+        """Numbers or vectors of an animation's keys, as an accessor; its number."""
+        values = np.ascontiguousarray(values, np.float32)
+        kind = gl.SCALAR if values.ndim == 1 else f"VEC{values.shape[1]}"
+        limits = _bounds(values.reshape(len(values), -1)) if bounds else {}
+        view = self.view(values.tobytes())
+        return self._accessor(gl.FLOAT, len(values), kind, bufferView=view, **limits)
+
     def indices(self, triangles: Int[np.ndarray, "triangles 3"]) -> int:
         """Corners of triangles as an accessor; its number."""
         kind, array = _narrow(triangles.ravel(), int(triangles.max()) + 1)

@@ -11,7 +11,9 @@ import pygltflib as gl
 from jaxtyping import Float
 
 from fit3dmm._version import __version__
+from fit3dmm.export.animation import Animation
 from fit3dmm.export.avatar import Avatar, AvatarPart
+from fit3dmm.export.gltf.animation import CAMERA, camera_of, clip, pose_at_start
 from fit3dmm.export.gltf.buffer import Buffer
 from fit3dmm.export.gltf.materials import material_of, materials, sampler
 from fit3dmm.export.morphs import MorphTarget
@@ -22,11 +24,16 @@ _MM_PER_M = 1000.0
 _MESH_NODE = "{}_mesh"
 
 
-def gltf_document(avatar: Avatar, texture_png: bytes) -> gl.GLTF2:
+def gltf_document(
+    avatar: Avatar, texture_png: bytes, animation: Animation | None = None
+) -> gl.GLTF2:
     """The avatar with its buffer inside.
 
     Args:
+        avatar: at rest.
         texture_png: the base colour, an encoded sRGB picture.
+        animation: what moves it: then the file opens as the first key shows it, and has the camera
+            that filmed it, at the origin.
     """
     buffer = Buffer()
     looks = list(dict.fromkeys(material_of(part.name) for part in avatar.parts))
@@ -44,6 +51,12 @@ def gltf_document(avatar: Avatar, texture_png: bytes) -> gl.GLTF2:
         "relief": avatar.normal_png,
     }
     pictures = {name: png for name, png in pictures.items() if png is not None}
+    clips, cameras = [], []
+    if animation is not None:
+        clips.append(_moving(avatar, animation, buffer, bones[0], len(bones)))
+        cameras.append(camera_of(animation))
+        roots.append(len(bones) + len(parts))
+        parts.append(gl.Node(name=CAMERA, camera=0))
     document = gl.GLTF2(
         asset=gl.Asset(
             generator=f"fit3dmm {__version__}",
@@ -64,11 +77,27 @@ def gltf_document(avatar: Avatar, texture_png: bytes) -> gl.GLTF2:
         accessors=buffer.accessors,
         bufferViews=buffer.views,
         buffers=[gl.Buffer(byteLength=buffer.length)],
+        animations=clips,
+        cameras=cameras,
     )
     if avatar.visemes:
         document.extras = {"visemes": {name: dict(v) for name, v in avatar.visemes.items()}}
     document.set_binary_blob(b"".join(buffer.parts))
     return document
+
+
+def _moving(
+    avatar: Avatar, animation: Animation, buffer: Buffer, root: gl.Node, n_bones: int
+) -> gl.Animation:
+    """The clip; the first bone is put where it begins."""
+    root_m = avatar.bones[0].place_mm / _MM_PER_M
+    targets = {
+        n_bones + k: [target.name for target in part.targets]
+        for k, part in enumerate(avatar.parts)
+        if part.targets
+    }
+    pose_at_start(animation, root, root_m)
+    return clip(animation, buffer, 0, root_m, targets)
 
 
 def _mesh(part: AvatarPart, material: int, buffer: Buffer) -> gl.Mesh:

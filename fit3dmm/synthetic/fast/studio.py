@@ -53,7 +53,7 @@ class StudioSettings:
 
 
 @dataclass(frozen=True)
-class _Cast:
+class Cast:
     """A model's people with their hair."""
 
     sitters: Sitters
@@ -82,12 +82,12 @@ class Studio:
             self._gather(one, deformed=place == 0) for place, one in enumerate((model, *others))
         )
 
-    def _gather(self, model: MorphableModel, deformed: bool) -> _Cast:
+    def _gather(self, model: MorphableModel, deformed: bool) -> Cast:
         sitters = gather_sitters(model, self.settings.point_sets, deformed)
         draw = np.random.default_rng(1)
         points68 = sitters.landmarks68_mm(sitters.mean_mm)
         with_brows = "brows" in sitters.regions
-        return _Cast(
+        return Cast(
             sitters,
             folds_of(sitters.mean_mm, points68, sitters.outer),
             tuple(hair_style(sitters, draw) for _ in range(self.settings.hair_styles)),
@@ -103,6 +103,11 @@ class Studio:
     def sitter(self, seed: int) -> Person:
         """Who is in the picture of this seed."""
         return self._sit(np.random.default_rng(seed))[1]
+
+    def cast_of(self, seed: int) -> tuple[Cast, Person]:
+        """Who is in the picture of this seed, with the hair that such people have."""
+        place, person = self._sit(np.random.default_rng(seed))
+        return self._casts[place], person
 
     def _sit(self, draw: np.random.Generator, tone: float | None = None) -> tuple[int, Person]:
         """The number of the model, and one of its people."""
@@ -124,9 +129,9 @@ class Studio:
         cast = self._casts[place]
         points = cast.sitters.points_mm(person.vertices_mm)
         view = draw_view(points[:FACE_POINTS], self.settings.size_px, draw)
-        pieces, lenses = self._dress(cast, person, view, draw)
+        pieces, lenses = self.dress(cast, person, view, draw)
         light = draw_light(draw)
-        shot = shoot(pieces, view, light, _eyes(person, points, view, draw))
+        shot = shoot(pieces, view, light, eyes_of(person, points, view, draw))
         linear, glassed = shot.linear, np.zeros(shot.cover.shape, dtype=np.float32)
         if lenses is not None:
             mesh = type(lenses.mesh)(view.to_camera(lenses.mesh.vertices), lenses.mesh.triangles)
@@ -136,7 +141,7 @@ class Studio:
         if lenses is not None and lenses.transmission.max() < 0.5:
             shot = Shot(shot.linear, np.where(glassed > 0, GLASSES, shot.cover), shot.depth)
         behind = backdrop(light.probe, self.settings.size_px, draw)
-        linear, face = self._pixels(shot, linear, behind)
+        linear, face = self.pixels(shot, linear, behind)
         gains = expose(linear, face, person.complexion.tone, draw)
         return Example(
             image_srgb=develop(linear * gains, draw),
@@ -160,10 +165,11 @@ class Studio:
             return {name: getattr(person, name) for name in names}
         return {name: getattr(zeros, name).numpy() for name in names}
 
-    def _pixels(
+    def pixels(
         self, shot: Shot, linear: np.ndarray, behind: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Samples averaged over pixels, the background where nothing is seen; the face's share."""
+        """Samples averaged over pixels, with the background where nothing is seen, and the face's
+        share of each."""
         seen = shot.cover >= 0
         covered = _pixel_means(seen.astype(np.float32))[..., None]
         face = _pixel_means((shot.cover == SKIN).astype(np.float32))
@@ -180,10 +186,10 @@ class Studio:
         counts = np.bincount(place.ravel(), minlength=cells * cells * len(COVERS))
         return counts.reshape(cells, cells, len(COVERS)).argmax(axis=2).astype(np.uint8)
 
-    def _dress(
-        self, cast: _Cast, person: Person, view: CropView, draw: np.random.Generator
+    def dress(
+        self, cast: Cast, person: Person, view: CropView, draw: np.random.Generator
     ) -> tuple[list[Piece], Lenses | None]:
-        """The person with hair, clothes and things, in `cam`."""
+        """The person with hair, clothes and things, in `cam`; and the lenses of spectacles."""
         sitters = cast.sitters
         points68 = sitters.landmarks68_mm(person.vertices_mm).astype(np.float64)
         colour = person.complexion.albedo_linear
@@ -287,9 +293,10 @@ def _piece(one: Thing, view: CropView) -> Piece:
     )
 
 
-def _eyes(
+def eyes_of(
     person: Person, points_mm: np.ndarray, view: CropView, draw: np.random.Generator
 ) -> Eyes | None:
+    """The person's eyes, sharper than the mesh; None for models whose eyeballs are not told."""
     sitters = person.sitters
     if not {"eye_left", "eye_right"} <= set(sitters.regions):
         return None

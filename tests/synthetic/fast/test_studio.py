@@ -3,9 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from fit3dmm.geometry.rotation import rotation_from_angles
 from fit3dmm.model.files import load_model
 from fit3dmm.synthetic.fast import COVERS, Studio, StudioSettings
+from fit3dmm.synthetic.fast.clip import film
 from fit3dmm.synthetic.fast.example import BACKGROUND, HAIR, SKIN
+from fit3dmm.synthetic.fast.movement import draw_movement
 from tests.synthetic.fast.same import same_example
 
 SETTINGS = StudioSettings(size_px=96, cover_cells=24, hair_styles=2, beard_styles=1)
@@ -89,3 +92,36 @@ def test_people_of_other_models_are_no_labels_of_coefficients():
     assert not example.is_of_model
     assert example.identity.shape == (model.n_identity,)
     assert not example.identity.any()
+
+
+def test_a_film_moves_as_it_is_told(studio):
+    model = studio.sitters.model
+    movement = draw_movement(model, np.arange(3) / 30, np.random.default_rng(1))
+    held = dataclasses.replace(movement, expression=0 * movement.expression)
+    frames = list(film(studio, 4, movement, 150.0))
+    for frame, still, k in zip(frames, film(studio, 4, held, 150.0), range(3), strict=True):
+        assert frame.pixels_srgb.shape == (96, 96, 3)
+        np.testing.assert_allclose(
+            frame.rotation, rotation_from_angles(*movement.angles_deg[k].tolist()), atol=1e-5
+        )
+        # The head moves by the model's blendshapes and by nothing else.
+        expected = movement.expression[k] @ model.expression_basis_mm.flatten(1).numpy()
+        moved = (frame.vertices_mm - still.vertices_mm)[: model.surface.n_base]
+        assert np.abs(moved).max() == pytest.approx(np.abs(expected).max(), rel=0.3)
+    # One person in one light: neighbouring frames differ little.
+    first, second = (frame.pixels_srgb.astype(float) for frame in frames[:2])
+    assert 0.5 < np.abs(first - second).mean() < 15
+
+
+def test_people_move_as_people_do():
+    model = load_model(level=0)
+    movement = draw_movement(model, np.arange(300) / 30, np.random.default_rng(3))
+    again = draw_movement(model, np.arange(300) / 30, np.random.default_rng(3))
+    np.testing.assert_array_equal(movement.expression, again.expression)
+    assert movement.expression.min() >= 0
+    assert movement.expression.max() <= 1
+    speed = np.abs(np.diff(movement.angles_deg, axis=0)).max() * 30
+    assert 10 < speed < 150  # degrees a second
+    blinks = movement.expression[:, model.expression_names.index("eyeBlinkLeft")]
+    assert blinks.max() > 0.5
+    assert np.median(blinks) == 0
