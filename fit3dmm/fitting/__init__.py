@@ -14,6 +14,7 @@ from fit3dmm.fitting.evidence import ExpressionPrior as ExpressionPrior
 from fit3dmm.fitting.evidence import FocalPrior as FocalPrior
 from fit3dmm.fitting.evidence import IdentityPrior as IdentityPrior
 from fit3dmm.fitting.evidence import Iris as Iris
+from fit3dmm.fitting.evidence import JointsPrior as JointsPrior
 from fit3dmm.fitting.evidence import Landmarks as Landmarks
 from fit3dmm.fitting.evidence import LightPrior as LightPrior
 from fit3dmm.fitting.evidence import Openings as Openings

@@ -19,6 +19,7 @@ from fit3dmm.fitting.evidence import (
     FocalPrior,
     IdentityPrior,
     Iris,
+    JointsPrior,
     Landmarks,
     LightPrior,
     Openings,
@@ -36,6 +37,7 @@ from fit3dmm.unknowns import (
     EXPRESSION,
     IDENTITY,
     IRRADIANCE,
+    JOINTS,
     LOG_FOCAL,
     ROTATION,
     TRANSLATION,
@@ -43,14 +45,14 @@ from fit3dmm.unknowns import (
 )
 
 POSE = (ROTATION, TRANSLATION)
-SHAPE = (IDENTITY, DETAIL, EXPRESSION)
+SHAPE = (IDENTITY, DETAIL, EXPRESSION, JOINTS)
 COLOUR = (ALBEDO, IRRADIANCE)
 CAMERA = (LOG_FOCAL,)
 DETECTOR = (DETECTOR_MODES,)
 """What the detectors make of this photo (`energy.detected`)."""
 
 _POINTS = ("landmarks", "network", "detector_modes", "openings", "blendshapes", "iris")
-_PRIORS = ("identity", "detail", "expression", "distance", "focal")
+_PRIORS = ("identity", "detail", "expression", "joints", "distance", "focal")
 _COLOURS = ("photometric", "albedo", "exposure", "light", "positive_light")
 
 LANDMARK_STAGES = (
@@ -154,6 +156,8 @@ class FitConfig(Settings):
     """What of it beyond the principal components."""
     expression: ExpressionPrior = field(default_factory=ExpressionPrior)
     """Which expressions are likely."""
+    joints: JointsPrior = field(default_factory=JointsPrior)
+    """How far jaw, eyes and neck are turned, where a model has joints."""
     albedo: AlbedoPrior = field(default_factory=AlbedoPrior)
     """Which colours of skin are likely."""
     distance: DistancePrior = field(default_factory=DistancePrior)

@@ -20,7 +20,16 @@ from fit3dmm.fitting.evidence.evidence import Evidence
 from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.predicted import Predicted
 from fit3dmm.solve.problem import Term
-from fit3dmm.unknowns import ALBEDO, DETAIL, DETECTOR_MODES, EXPRESSION, IDENTITY, LOG_FOCAL, Per
+from fit3dmm.unknowns import (
+    ALBEDO,
+    DETAIL,
+    DETECTOR_MODES,
+    EXPRESSION,
+    IDENTITY,
+    JOINTS,
+    LOG_FOCAL,
+    Per,
+)
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,19 @@ class ExpressionPrior(Evidence):
         """None where a model has no such coefficients."""
         factor = context.prepared.model.expression_covariance_factor
         return correlated_prior(EXPRESSION, self.sigma * factor) if len(factor) else None
+
+
+@dataclass(frozen=True)
+class JointsPrior(Evidence):
+    """Jaw, eyes and neck are turned as in people who are photographed."""
+
+    sigma: float = 1.0
+    """Spread, in the model's own sigmas."""
+
+    def term(self, context: Context) -> Term | None:
+        """None where a model has no joints."""
+        rig = context.prepared.model.rig
+        return None if rig is None else normal_prior(JOINTS, 0.0, self.sigma * rig.sigma_rad)
 
 
 @dataclass(frozen=True)
