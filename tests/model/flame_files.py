@@ -17,7 +17,7 @@ from fit3dmm.model.formats.topology import compacted
 from fit3dmm.model.morphable import MorphableModel
 
 N_IDENTITY, N_EXPRESSION = 100, 50
-_SIZE, _SHIFT_MM = 1.04, np.array([0.0, -21.0, 33.0])
+SIZE, SHIFT_MM = 1.04, np.array([0.0, -21.0, 33.0])
 
 
 def flame_arrays(commons: MorphableModel, seed: int = 0) -> dict[str, np.ndarray]:
@@ -59,8 +59,8 @@ def flame_arrays(commons: MorphableModel, seed: int = 0) -> dict[str, np.ndarray
         centre(joints["eye_right"]),
     ]
     return {
-        "v_template": (_SIZE * mean_mm[kept] + _SHIFT_MM) / 1000,
-        "shapedirs": np.moveaxis(_SIZE * components, 0, 2) / 1000,
+        "v_template": (SIZE * mean_mm[kept] + SHIFT_MM) / 1000,
+        "shapedirs": np.moveaxis(SIZE * components, 0, 2) / 1000,
         "posedirs": correctives_mm / 1000,
         "J_regressor": np.stack(regressor),
         # Root, neck, jaw, eyes: in FLAME it is the neck that carries the head.
