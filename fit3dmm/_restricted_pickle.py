@@ -1,8 +1,9 @@
 """Numbers out of other people's pickles, without running what a pickle says.
 
 A pickle is a program: the usual reader calls whatever function it names. Here a short list of names
-is known. Arrays are NumPy's; objects of the few classes that hold arrays in such files (SciPy's sparse
-matrices, chumpy's variables) become plain records of what they held; any other name ends the reading.
+is known. Arrays are NumPy's; objects of the few classes that hold arrays in such files (SciPy's
+sparse matrices, chumpy's variables) become plain records of what they held; any other name ends the
+reading.
 """
 
 import io
@@ -34,6 +35,24 @@ def read_pickle(path: Path) -> Any:
         raise InputError(f"{path}: {error}") from error
     except OSError as error:
         raise InputError(f"Can't read {path}: {error.strerror or error}.") from error
+
+
+def read_npy(path: Path) -> Any:
+    """The content of an NPY file, which may be a pickled object: then as `read_pickle` gives it.
+
+    Raises:
+        InputError: the object is no array.
+        ValueError: the file is damaged.
+    """
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            read_header = np.lib.format.read_array_header_2_0
+        _, _, dtype = read_header(file)
+        if dtype.hasobject:
+            return restricted_load(file.read())
+    return np.load(path, allow_pickle=False)
 
 
 def restricted_load(data: bytes) -> Any:
@@ -121,8 +140,8 @@ class _Reader(pickle.Unpickler):
         if (module, name) in _LISTED:
             return _LISTED[module, name]
         raise InputError(
-            f"It names {module}.{name}, which is no array of numbers, and fit3dmm runs no code of a "
-            "file: load it where you trust it, and save the arrays with `numpy.savez`."
+            f"It names {module}.{name}, which is no array of numbers, and fit3dmm runs no code of "
+            "a file: load it where you trust it, and save the arrays with `numpy.savez`."
         )
 
     def persistent_load(self, pid: Any) -> Any:

@@ -173,8 +173,8 @@ class PhotoIntrinsics(TensorRecord):
 
 
 def scene_of(values: Values, intrinsics: PhotoIntrinsics) -> Scene:
-    """The scene in the `photo` frame. Values that no picture shows are left out; joints that are not
-    among them are at rest."""
+    """The scene in the `photo` frame. Values that no picture shows are left out; joints that are
+    not among them are at rest."""
     parts: dict[str, dict[str, Any]] = defaultdict(dict)
     for name, row in UNKNOWNS.items():
         if row.field is not None and name in values:

@@ -82,9 +82,9 @@ class Show:
 class Convert:
     """Make a fit3dmm model of another family's files; they are recognised by their content.
 
-    ICT-FaceKit Light, GNM Head v3, FLAME, Basel Face Model 2009 (its parts, or BFM_model_front.mat of
-    Deep3DFaceRecon), 2017 and 2019: docs/models.md says which files each needs. What a source lacks
-    (colours, the 478 points, contours, regions) is taken from the shipped model.
+    ICT-FaceKit Light, GNM Head v3, FLAME, Basel Face Model 2009 (its parts, or BFM_model_front.mat
+    of Deep3DFaceRecon), 2017 and 2019: docs/models.md says which files each needs. What a source
+    lacks (colours, the 478 points, contours, regions) is taken from the shipped model.
     """
 
     source: Annotated[tuple[Path, ...], tyro.conf.Positional]

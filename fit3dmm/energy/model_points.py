@@ -73,6 +73,15 @@ def _moved(
     )
 
 
+def vertex_places(model: MorphableModel, rows: Int[Tensor, "rows"]) -> SurfacePoints[Tensor]:
+    """Vertices of the surface as points on it."""
+    triangles = model.surface.triangles
+    corner = torch.zeros(model.n_vertices, dtype=torch.long, device=triangles.device)
+    corner[triangles.flatten()] = torch.arange(triangles.numel(), device=triangles.device)
+    weights = torch.nn.functional.one_hot(corner[rows] % 3, 3).to(model.mean_mm)
+    return SurfacePoints(corner[rows] // 3, weights)
+
+
 def linear_fields(model: MorphableModel) -> dict[str, Float[Tensor, "k base 3"]]:
     """Fields on the base mesh that add up to the shape before joints turn, each row times a number,
     by the unknown (or what follows from one) that holds the numbers."""

@@ -1,8 +1,8 @@
 """Points of a model with joints: linear at rest, then carried by what they hang on.
 
 Equations 2-6 of M. Loper et al., "SMPL: a skinned multi-person linear model", SIGGRAPH Asia 2015,
-for points of the surface. Their derivatives are told like a mechanic's: when a joint turns, all that
-it carries turns about its axis through the place where its centre is by then.
+for points of the surface. Their derivatives are told like a mechanic's: when a joint turns, all
+that it carries turns about its axis through the place where its centre is by then.
 """
 
 from dataclasses import dataclass
@@ -119,9 +119,7 @@ class SkinnedPoints(TensorRecord):
         of_pairs = self.share[:, None] * by[self.point]
         return self.replace(rest=self.rest.shifted(by), carried=self.carried.shifted(of_pairs))
 
-    def unturned(
-        self, values: Values, by: Float[Tensor, "points 3"]
-    ) -> Float[Tensor, "points 3"]:
+    def unturned(self, values: Values, by: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
         """Vectors at the points as they are at some values, back before the joints turned: what
         `shifted` adds to the normals for them to be longer by these."""
         turns = rotation_matrix(values[JOINTS].unflatten(-1, (-1, AXES)))

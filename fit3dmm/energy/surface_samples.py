@@ -24,8 +24,8 @@ class SurfaceSamples(TensorRecord):
     """Points spread evenly over the face, with all that a matte surface needs."""
 
     points: Points
-    """With normals. At rest they are linear around the mean face, where they are sums of the normals
-    around a point, weighted by area."""
+    """With normals. At rest they are linear around the mean face, where they are sums of the
+    normals around a point, weighted by area."""
     albedo_mean_linear: Float[Tensor, "points 3"]
     albedo_basis_linear: Float[Tensor, "points 3 albedo"]
     area_mm2: Float[Tensor, "points"]

@@ -1,4 +1,4 @@
-"""Where iBUG's points lie on a mean face that brings none: rough places, for registration to begin."""
+"""Where iBUG's points lie on a mean face that brings none: rough places, to begin with."""
 
 from collections.abc import Mapping
 
@@ -61,8 +61,8 @@ def _upright(
 ) -> Float[np.ndarray, "4 3"]:
     """Both eyes, and what lies as far above and in front of them as they are apart."""
     middle, apart = (left_mm + right_mm) / 2, np.linalg.norm(left_mm - right_mm)
-    above, before = middle + [0, apart, 0], middle + [0, 0, apart]
-    return np.stack([left_mm, right_mm, above, before])
+    up, forward = apart * np.eye(3)[1:]
+    return np.stack([left_mm, right_mm, middle + up, middle + forward])
 
 
 def _fallen(

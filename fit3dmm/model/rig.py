@@ -1,9 +1,9 @@
 """Joints that turn parts of a head: linear blend skinning with pose correctives.
 
 M. Loper et al., "SMPL: a skinned multi-person linear model", SIGGRAPH Asia 2015, equations 2-6; for
-heads T. Li et al., "Learning a model of facial shape and expression from 4D scans" (FLAME), SIGGRAPH
-Asia 2017. Here the head itself never turns, since its turn is the pose: joints hang on it, and on
-each other.
+heads T. Li et al., "Learning a model of facial shape and expression from 4D scans" (FLAME),
+SIGGRAPH Asia 2017. Here the head itself never turns, since its turn is the pose: joints hang on it,
+and on each other.
 """
 
 from dataclasses import dataclass
@@ -71,7 +71,8 @@ class Rig(TensorRecord):
 
 @dataclass(frozen=True)
 class Motion(TensorRecord):
-    """How each joint's part is moved in the frame of the head: point -> rotation @ point + shift."""
+    """How each joint's part is moved in the frame of the head: point -> rotation @ point +
+    shift."""
 
     rotation: Float[Tensor, "*batch joints 3 3"]
     shift_mm: Float[Tensor, "*batch joints 3"]

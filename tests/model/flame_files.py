@@ -1,7 +1,8 @@
 """Generated files in FLAME's layout: a head with five joints that nobody made.
 
-Commons' skin and eyeballs on another origin and in another size, in metres; its modes for shapes, its
-blendshapes for expressions, the weights of its bones for skinning, and smooth random correctives.
+Commons' skin and eyeballs on another origin and in another size, in metres; its modes for shapes,
+its blendshapes for expressions, the weights of its bones for skinning, and smooth random
+correctives.
 """
 
 import pickle
@@ -12,7 +13,6 @@ import scipy.sparse as sp
 import torch
 
 from fit3dmm.export.skeleton import bone_weights
-from fit3dmm.geometry.subdivision import quads_to_triangles
 from fit3dmm.model.formats.topology import compacted
 from fit3dmm.model.morphable import MorphableModel
 
@@ -37,9 +37,9 @@ def flame_arrays(commons: MorphableModel, seed: int = 0) -> dict[str, np.ndarray
     bones = bone_weights(commons, ("neck", "head", "jaw", "eye_left", "eye_right"))[kept]
     joints = {name: weights.numpy()[kept] for name, weights in commons.joints.items()}
     neck = bones[:, 0] > 0.5
-    identity = np.concatenate(
-        [lifted(commons.identity_basis_mm), lifted(commons.detail_basis_mm)]
-    )[:N_IDENTITY]
+    identity = np.concatenate([lifted(commons.identity_basis_mm), lifted(commons.detail_basis_mm)])[
+        :N_IDENTITY
+    ]
     jaw_opens = commons.expression_names.index("jawOpen")
     moves = np.delete(lifted(commons.expression_basis_mm), jaw_opens, axis=0)[:N_EXPRESSION]
     sigma = np.delete(commons.expression_sigma.numpy(), jaw_opens)[:N_EXPRESSION]

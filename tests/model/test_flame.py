@@ -14,14 +14,14 @@ from scipy.spatial.transform import Rotation
 from fit3dmm._errors import InputError
 from fit3dmm._restricted_pickle import restricted_load
 from fit3dmm.energy import model_points, surface_samples
+from fit3dmm.geometry.nearest import NearestSurface
 from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.anchors import anchors_by_eyes
 from fit3dmm.model.attribute_transfer import triangles_of
 from fit3dmm.model.files import load_model, read_stored, write_stored
 from fit3dmm.model.formats import read_source
-from fit3dmm.geometry.nearest import NearestSurface
-from fit3dmm.unknowns import coefficients_of, values_of
 from fit3dmm.scene import Scene
+from fit3dmm.unknowns import coefficients_of, values_of
 from tests.model import flame_files as made
 
 

@@ -1,7 +1,8 @@
 """FLAME, 2019 to 2023: shapes, expressions, pose correctives, and four joints that turn.
 
-T. Li et al., "Learning a model of facial shape and expression from 4D scans", SIGGRAPH Asia 2017. The
-pickle that its makers give is read without running it; an archive of the same arrays does as well.
+T. Li et al., "Learning a model of facial shape and expression from 4D scans", SIGGRAPH Asia 2017.
+The pickle that its makers give is read without running it; an archive of the same arrays does as
+well.
 """
 
 import zipfile
@@ -12,7 +13,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from fit3dmm._errors import InputError
-from fit3dmm._restricted_pickle import read_pickle, restricted_load
+from fit3dmm._restricted_pickle import read_npy, read_pickle
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.formats.source import SourceModel, reading
 from fit3dmm.model.formats.topology import (
     connected_parts,
@@ -20,7 +22,6 @@ from fit3dmm.model.formats.topology import (
     nearest_mirror,
     packed_tiles,
 )
-from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import ModelInfo
 from fit3dmm.model.stored import StoredModel
 from fit3dmm.model.stored_rig import StoredRig
@@ -128,7 +129,7 @@ def _embedding(
     found: dict[str, Any] = {}
     for file in files:
         if file.suffix == ".npy":
-            content = _object_of(file)
+            content = read_npy(file)
         elif file.suffix in (".pkl", ".pickle"):
             content = read_pickle(file)
         else:
@@ -146,17 +147,6 @@ def _embedding(
                 raise ValueError("the landmark embedding is of another mesh")
             return triangle, weights
     return None
-
-
-def _object_of(path: Path) -> Any:
-    """What an NPY file of one object holds, read without running it."""
-    with path.open("rb") as file:
-        version = np.lib.format.read_magic(file)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0}.get(
-            version, np.lib.format.read_array_header_2_0
-        )
-        _, _, dtype = read_header(file)
-        return restricted_load(file.read()) if dtype.hasobject else None
 
 
 def _source(
@@ -209,8 +199,8 @@ def _rig(arrays: dict[str, np.ndarray]) -> StoredRig:
     """The same motion seen from the head: what hangs on the root turns back about the neck.
 
     In the file the neck carries the head. Its inverse turn, applied to all, leaves the head where
-    it is and turns the vertices of the root; the pose takes the rest. A transposed matrix answers to
-    correctives with rows and columns exchanged.
+    it is and turns the vertices of the root; the pose takes the rest. A transposed matrix answers
+    to correctives with rows and columns exchanged.
     """
     order = [2, 3, 4, 0]
     weights = arrays["weights"].astype(np.float64).T
@@ -240,8 +230,8 @@ def _info(name: str, n_identity: int, n_expression: int) -> ModelInfo:
             "jaw, eye and neck joints with pose correctives."
         ),
         citation=(
-            "T. Li, T. Bolkart, M. J. Black, H. Li, J. Romero, Learning a Model of Facial Shape and "
-            "Expression from 4D Scans, SIGGRAPH Asia 2017"
+            "T. Li, T. Bolkart, M. J. Black, H. Li, J. Romero, Learning a Model of Facial Shape "
+            "and Expression from 4D Scans, SIGGRAPH Asia 2017"
         ),
         notes=(
             "The head stays and the neck turns below it: the turn of the whole is the pose. The "
