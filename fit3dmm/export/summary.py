@@ -1,5 +1,6 @@
 """The readable part of a result: numbers that other programs and people want, as JSON."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -101,8 +102,17 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
             for stage in result.stages
         ],
         "start": result.start,
+        **_refinement(result),
         "versions": dict(result.versions),
     }
+
+
+def _refinement(result: FitResult) -> dict[str, Any]:
+    """Nothing where no coefficients were given."""
+    if result.refinement is None:
+        return {}
+    told = dataclasses.asdict(result.refinement)
+    return {"refinement": {**told, "sentence": result.refinement.sentence()}}
 
 
 def _joints(scene: Scene, model: MorphableModel) -> dict[str, Any]:

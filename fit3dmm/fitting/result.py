@@ -77,8 +77,8 @@ class Refinement:
     kept: bool
     """The input was kept: nothing that was tried explains what was kept back better."""
     trust: float | None
-    """How far the given identity was held: the sigma about it, in the model's own; None: it was
-    only where the fit began."""
+    """How far the given identity could be left, in the model's sigmas; 0: it is as it was given;
+    None: it was only where the fit began."""
     gain: float
     """By how much the energy of what was kept back fell, as a difference of log-likelihoods; 0
     where the input was kept."""
