@@ -19,7 +19,7 @@ from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.fitting.stage import Stage
 from fit3dmm.observe.observation import Observation
 from fit3dmm.scene import Scene
-from fit3dmm.solve import LevenbergMarquardt, Problem, solve
+from fit3dmm.solve import LevenbergMarquardt, solve
 from fit3dmm.unknowns import starts
 
 _PATCH_MM = 20.0
@@ -142,8 +142,7 @@ def held_out(
     back = partial_config(config, kept_back=True)
     values = values_at(scene, prepared)
     context = context_at(prepared, observation, _POINTS, values)
-    problem = stage_problem(context, back)
-    energy = solve(problem, _POINTS.solver).energy if problem.free else _at_start(problem)
+    energy = _energy_of_points(context, back)
     seen = [one for one in (back.landmarks, back.network) if one.applies(context)]
     masks = [is_kept_back(_of_detector(prepared, one.source)) for one in seen]
     n_points = int(sum(float(mask.sum()) for mask in masks))
@@ -156,6 +155,9 @@ def held_out(
     return HeldOut(energy, n_points, float(at.energy) / max(weight, 1e-9), weight)
 
 
-def _at_start(problem: Problem) -> float:
-    at = problem.evaluate(problem.flat_start())
-    return float(sum(at.energies().values()))
+def _energy_of_points(context: Context, back: FitConfig) -> float:
+    """With what the detectors make of these points as likely as it is, where they make anything."""
+    if any(one.errors.n_modes for one in context.prepared.detectors.values()):
+        return solve(stage_problem(context, back), _POINTS.solver).energy
+    terms = (one.term(context) for one in (back.landmarks, back.network))
+    return sum(float(term(context.values).energy) for term in terms if term is not None)
