@@ -1,6 +1,6 @@
 """Refining what regressors put out: is it better, or was the input kept?
 
-    python benchmarks/run_refine.py [--cases 40] [--choose]
+    python benchmarks/run_refine.py [--cases 40] [--network-cases 10] [--choose]
 
 Rendered people of Commons, whose coefficients are known. Given are those with the noise of a
 regressor: half-way to the mean, an expression, a turn and a place that are a little wrong, so that
@@ -37,10 +37,10 @@ from fit3dmm.synthetic.fast.example import Example
 from fit3dmm.unknowns import PhotoIntrinsics, scene_of
 from harness import Metric, run
 from paired import case_metric
+from refine_tables import MEASURES
 from regressor_subjects import FIRST_SEED, studio
 
 REGRESSOR, NETWORK = "a regressor's noise", "our network"
-SOURCES = (REGRESSOR, NETWORK)
 _FIRST = {True: FIRST_SEED + 500_000, False: FIRST_SEED + 600_000}
 # What is nearer than this is the same.
 _SAME_MM = 1e-3
@@ -63,8 +63,8 @@ class Case:
 def measure(options: Namespace) -> Iterator[Metric]:
     """All pictures, then the statistics."""
     jobs = options.jobs or available_cores()
-    for source in SOURCES:
-        seeds = [_FIRST[options.choose] + k for k in range(options.cases)]
+    for source, n in ((REGRESSOR, options.cases), (NETWORK, options.network_cases)):
+        seeds = [_FIRST[options.choose] + k for k in range(n)]
         found = run_in_parallel(measure_case, [(seed, source) for seed in seeds], jobs)
         cases = {str(seeds[k]): one for k, one in found if one is not None}
         yield Metric("pictures with a face", len(cases), "pictures", None, 0.0, source)
@@ -77,15 +77,15 @@ def _statistics(source: str, cases: Mapping[str, Case]) -> Iterator[Metric]:
     yield Metric("input kept", kept / n, "share", None, 0.0, source)
     left = sum(not one.kept and one.trust != 0 for one in cases.values())
     yield Metric("identity left", left / n, "share", None, 0.0, source)
-    for name in ("face in the photo", "face with its expression", "face at rest"):
+    for name in MEASURES:
         before = {case: one.before[name] for case, one in cases.items()}
         after = {case: one.after[name] for case, one in cases.items()}
         gain = {case: before[case] - after[case] for case in cases}
-        yield case_metric(f"{name}, input", "mm", before, group=source)
-        yield case_metric(f"{name}, result", "mm", after, group=source)
-        yield case_metric(f"{name}, gain", "mm", gain, lower_is_better=False, group=source)
+        yield case_metric(f"{name}: input", "mm", before, group=source)
+        yield case_metric(f"{name}: result", "mm", after, group=source)
+        yield case_metric(f"{name}: gain", "mm", gain, lower_is_better=False, group=source)
         worse = {case: float(one < -_SAME_MM) for case, one in gain.items()}
-        yield case_metric(f"{name}, worse", "share", worse, group=source)
+        yield case_metric(f"{name}: worse", "share", worse, group=source)
 
 
 def measure_case(seed: int, source: str) -> Case | None:
@@ -226,6 +226,7 @@ def _coarse() -> MorphableModel:
 
 def _options(parser: ArgumentParser) -> None:
     parser.add_argument("--cases", type=int, default=40)
+    parser.add_argument("--network-cases", type=int, default=10)
     parser.add_argument("--choose", action="store_true")
     parser.add_argument("--jobs", type=int, default=0, help="processes; 0 takes one for each core")
 

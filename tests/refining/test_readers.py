@@ -16,6 +16,8 @@ from fit3dmm.model.formats import read_source
 from fit3dmm.refining.containers import read_arrays, vector
 from fit3dmm.refining.mesh_coefficients import coefficients_of_surface
 from fit3dmm.refining.read import find_start, read_start
+from fit3dmm.refining.start import Start
+from fit3dmm.scene import Pose
 from tests.model import source_files
 from tests.refining.flame_toy import flame_toy
 from tests.toy import toy_model
@@ -31,6 +33,15 @@ def bfm(tmp_path_factory):
 @pytest.fixture(scope="module")
 def toy():
     return toy_model()
+
+
+def write_npz(path, arrays) -> None:
+    np.savez(path, **arrays)
+
+
+def pose_of(start: Start) -> Pose:
+    assert start.pose is not None
+    return start.pose
 
 
 def random_vector(seed: int = 0) -> np.ndarray:
@@ -57,16 +68,17 @@ def test_a_257_vector_survives_its_files(bfm, tmp_path, kind):
     else:
         path = tmp_path / "face.npz"
         names = {"tex": "alb", "gamma": "sh"}  # as 3DDFA-V3 calls them
-        np.savez(path, **{names.get(name, name): part for name, part in named.items()})
+        write_npz(path, {names.get(name, name): part for name, part in named.items()})
     start = read_start(path, bfm)
     back = deep3d.split(torch.from_numpy(numbers))
     np.testing.assert_array_equal(start.coefficients.identity, back.identity)
     np.testing.assert_array_equal(start.coefficients.expression, back.expression)
     np.testing.assert_array_equal(start.coefficients.albedo, back.albedo)
-    R_cam_model = start.pose.T_cam_model.rotation
-    dm = deep3d.translation_dm(R_cam_model, start.pose.translation_mm, bfm)
+    R_cam_model = pose_of(start).T_cam_model.rotation
+    dm = deep3d.translation_dm(R_cam_model, pose_of(start).translation_mm, bfm)
     np.testing.assert_allclose(deep3d.angles(R_cam_model), back.angles_rad, atol=1e-5)
     np.testing.assert_allclose(dm, back.translation_dm, atol=1e-4)
+    assert start.camera is not None
     assert float(start.camera.focal_px) == 1015
     assert start.T_picture_photo is None
 
@@ -76,9 +88,10 @@ def test_their_crop_is_cut_as_their_code_cuts_it(bfm, tmp_path):
     w0, h0, s, tx, ty = 640.0, 480.0, 0.813, 301.3, 222.7
     parts = np.split(random_vector()[None], np.cumsum(list(deep3d.SIZES.values()))[:-1], axis=1)
     named = dict(zip(deep3d.SIZES, parts, strict=True))
-    np.savez(tmp_path / "face.npz", trans_params=[w0, h0, s, tx, ty], **named)
+    write_npz(tmp_path / "face.npz", named | {"trans_params": np.array([w0, h0, s, tx, ty])})
     start = read_start(tmp_path / "face.npz", bfm)
     assert start.photo_size_px == (640, 480)
+    assert start.T_picture_photo is not None
     points = torch.tensor([[300.0, 250.0], [330.0, 280.0]])
     w, h = int(w0 * s), int(h0 * s)
     left = int(w / 2 - 112 + (tx - w0 / 2) * s)
@@ -147,7 +160,7 @@ def test_what_flame_systems_say(tmp_path, system):
     np.testing.assert_allclose(face.expression[:5], expression, atol=1e-6)
     np.testing.assert_allclose(face.joints_rad, np.concatenate([jaw, eyes, -neck]), atol=1e-6)
     theirs = (Rotation.from_rotvec(whole) * Rotation.from_rotvec(neck)).as_matrix()
-    np.testing.assert_allclose(start.pose.T_cam_model.rotation, theirs, atol=1e-5)
+    np.testing.assert_allclose(pose_of(start).T_cam_model.rotation, theirs, atol=1e-5)
     assert start.camera is None
     said = " ".join(start.remarks)
     assert ("lids" in said and "last 3 of 9 shape" in said) == (system == "SMIRK")
@@ -159,7 +172,7 @@ def test_what_flame_systems_say(tmp_path, system):
 def test_a_models_own_arrays(toy, tmp_path):
     face = toy.sample(generator=torch.Generator().manual_seed(1), expression=True)
     named = {k: getattr(face, k).numpy() for k in ("identity", "detail", "expression", "albedo")}
-    np.savez(tmp_path / "named.npz", **named)
+    write_npz(tmp_path / "named.npz", named)
     np.save(tmp_path / "row.npy", np.concatenate(list(named.values())))
     for name in ("named.npz", "row.npy"):
         start = read_start(tmp_path / name, toy)
@@ -236,10 +249,10 @@ def test_62_numbers_of_3ddfa_v2(toy, tmp_path):
     face = finer.sample(generator=torch.Generator().manual_seed(4), expression=True)
     face = face.replace(detail=torch.zeros_like(face.detail))
     turn = tddfa_files(tmp_path, finer, face)
-    with pytest.raises(InputError, match="bfm_noneck_v3.pkl as --basis"):
+    with pytest.raises(InputError, match="as --basis"):
         read_start(tmp_path / "face.npy", toy)
     start = read_start(tmp_path / "face.npy", toy, tmp_path / "bfm_noneck_v3.pkl")
-    np.testing.assert_allclose(start.pose.T_cam_model.rotation, turn, atol=1e-5)
+    np.testing.assert_allclose(pose_of(start).T_cam_model.rotation, turn, atol=1e-5)
     off = toy.shape_mm(start.coefficients) - toy.shape_mm(face)
     front = toy.regions["face"] > 0.5
     off = off[front] - off[front].mean(0)
@@ -247,10 +260,9 @@ def test_62_numbers_of_3ddfa_v2(toy, tmp_path):
     before = before - before.mean(0)
     # Surfaces slide along themselves, and points of 68 vertices are half an edge off.
     assert off.norm(dim=1).mean() < 0.45 * before.norm(dim=1).mean()
+    points = 3.16 * np.random.default_rng(0).normal(size=(68, 3))
     with pytest.raises(InputError, match="is it a face"):
-        points = np.random.default_rng(0).normal(size=(68, 3))
-        mesh = Mesh(points * 3.16, np.array([[0, 1, 2]]))
-        coefficients_of_surface(toy, mesh, 3.16 * points)
+        coefficients_of_surface(toy, Mesh(points, np.array([[0, 1, 2]])), points)
 
 
 def test_coefficients_are_found_by_the_photos_name(tmp_path):
