@@ -64,11 +64,24 @@ def measure(options: Namespace) -> Iterator[Metric]:
     """All pictures, then the statistics."""
     jobs = options.jobs or available_cores()
     for source, n in ((REGRESSOR, options.cases), (NETWORK, options.network_cases)):
-        seeds = [_FIRST[options.choose] + k for k in range(n)]
-        found = run_in_parallel(measure_case, [(seed, source) for seed in seeds], jobs)
-        cases = {str(seeds[k]): one for k, one in found if one is not None}
+        cases = _first_with_a_face(source, n, _FIRST[options.choose], jobs)
         yield Metric("pictures with a face", len(cases), "pictures", None, 0.0, source)
         yield from _statistics(source, cases)
+
+
+def _first_with_a_face(source: str, n: int, first: int, jobs: int) -> dict[str, Case]:
+    """What was found on the first pictures in which the detector finds a face: heads that are
+    turned away or covered are among them."""
+    cases: dict[str, Case] = {}
+    while len(cases) < n:
+        seeds = range(first, first + n)
+        found = dict(run_in_parallel(measure_case, [(seed, source) for seed in seeds], jobs))
+        for k, seed in enumerate(seeds):
+            one = found[k]
+            if one is not None and len(cases) < n:
+                cases[str(seed)] = one
+        first += n
+    return cases
 
 
 def _statistics(source: str, cases: Mapping[str, Case]) -> Iterator[Metric]:
