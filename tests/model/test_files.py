@@ -119,6 +119,7 @@ def test_the_golden_file_of_version_3_is_read_for_ever():
     model = load_model(GOLDEN.with_name("model_v3.h5"))
     turned = model.zeros().replace(joints_rad=torch.linspace(-0.3, 0.4, 12))
     # What version 0.1 decoded from this file.
+    assert model.rig is not None
     assert model.rig.names == ("jaw", "eye_left", "eye_right", "neck")
     torch.testing.assert_close(
         model.landmarks_mm("now7", turned)[6],

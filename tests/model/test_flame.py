@@ -13,16 +13,23 @@ from scipy.spatial.transform import Rotation
 
 from fit3dmm._errors import InputError
 from fit3dmm._restricted_pickle import restricted_load
-from fit3dmm.energy import model_points, surface_samples
+from fit3dmm.energy import SkinnedPoints, model_points, surface_samples
 from fit3dmm.geometry.nearest import NearestSurface
 from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.anchors import anchors_by_eyes
 from fit3dmm.model.attribute_transfer import triangles_of
 from fit3dmm.model.files import load_model, read_stored, write_stored
 from fit3dmm.model.formats import read_source
+from fit3dmm.model.stored import StoredModel
+from fit3dmm.model.stored_rig import StoredRig
 from fit3dmm.scene import Scene
 from fit3dmm.unknowns import coefficients_of, values_of
 from tests.model import flame_files as made
+
+
+def rig_of(stored: StoredModel) -> StoredRig:
+    assert stored.rig is not None
+    return stored.rig
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +72,7 @@ def random_values(model, seed: int = 0, *batch: int) -> dict[str, torch.Tensor]:
 def test_a_converted_model_moves_as_the_paper_says(source, arrays):
     """Linear blend skinning stated another way, for people, expressions and turns of all joints."""
     stored = source.stored
-    rig = stored.rig.tensors().to(dtype=torch.float64)
+    rig = rig_of(stored).tensors().to(dtype=torch.float64)
     rng = np.random.default_rng(0)
     for _ in range(3):
         betas, expression = rng.normal(size=100), rng.normal(size=50)
@@ -90,6 +97,7 @@ def test_a_converted_model_moves_as_the_paper_says(source, arrays):
 def test_points_are_where_the_model_puts_them(model):
     values = random_values(model, 1, 2)
     points = model_points(model, model.landmarks["some"])
+    assert isinstance(points, SkinnedPoints)
     face = coefficients_of(values)
     # Shares of a joint below 1e-4 are left out.
     torch.testing.assert_close(
@@ -142,14 +150,16 @@ def test_joints_survive_the_file(source, tmp_path):
     )
     write_stored(whole, tmp_path / "flame.h5")
     back = read_stored(tmp_path / "flame.h5")
-    assert back.rig.names == ("jaw", "eye_left", "eye_right", "neck")
-    np.testing.assert_array_equal(back.rig.parents, [-1] * 4)
-    np.testing.assert_allclose(back.rig.correctives_mm, whole.rig.correctives_mm, atol=0.0021)
-    np.testing.assert_allclose(back.rig.skinning, whole.rig.skinning, atol=1e-6)
+    assert rig_of(back).names == ("jaw", "eye_left", "eye_right", "neck")
+    np.testing.assert_array_equal(rig_of(back).parents, [-1] * 4)
+    np.testing.assert_allclose(
+        rig_of(back).correctives_mm, rig_of(whole).correctives_mm, atol=0.0021
+    )
+    np.testing.assert_allclose(rig_of(back).skinning, rig_of(whole).skinning, atol=1e-6)
     with pytest.raises(InputError, match="hangs on the head"):
-        replace(back, rig=replace(back.rig, parents=np.array([0, -1, -1, -1])))
+        replace(back, rig=replace(rig_of(back), parents=np.array([0, -1, -1, -1])))
     with pytest.raises(InputError, match="at most 1"):
-        replace(back, rig=replace(back.rig, skinning=2 * back.rig.skinning))
+        replace(back, rig=replace(rig_of(back), skinning=2 * rig_of(back).skinning))
 
 
 def test_an_archive_and_the_embedding_are_read_as_well(source, arrays, tmp_path):
