@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from identity import shape_distances_mm
 
 from fit3dmm._parallel import available_cores, run_in_parallel
 from harness import Metric, run
-from identity import shape_distances_mm
 from paired import case_metric
 from real_heads import find_lee_perry_smith, shared_folder
 from run_accuracy import DEFAULT_OUT

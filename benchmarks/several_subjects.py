@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from identity import NeutralFace
 
 from fit3dmm._content import content_key
 from fit3dmm.evaluate.cache import load_note, store_note
@@ -26,7 +27,6 @@ from fit3dmm.scene import Scene
 from fit3dmm.synthetic.generate import generate_set
 from fit3dmm.synthetic.specification import specify_sitting
 from fit3dmm.synthetic.truth import Truth, read_truth
-from identity import NeutralFace
 from real_fits import face_rows
 from real_heads import ScannedHead
 

@@ -31,9 +31,7 @@ def model_points(
     return _moved(model, lambda fields: point_values(model, flat, fields), normals)
 
 
-def base_points(
-    model: MorphableModel, rows: Int[Tensor, "points"]
-) -> LinearPoints | SkinnedPoints:
+def base_points(model: MorphableModel, rows: Int[Tensor, "points"]) -> LinearPoints | SkinnedPoints:
     """Vertices of the mesh that the bases are stored on, which the surface hardly leaves."""
     return _moved(model, lambda fields: fields[:, rows].transpose(0, 1))
 

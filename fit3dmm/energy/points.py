@@ -5,7 +5,7 @@ with each unknown, and everything behind it follows by the chain rule. So a mode
 the same terms as a linear one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable

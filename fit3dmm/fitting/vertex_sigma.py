@@ -5,7 +5,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fit3dmm.energy.points import Points, Projection, base_points, project
+from fit3dmm.energy.model_points import base_points
+from fit3dmm.energy.points import Points, Projection, project
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.fitting.uncertainty import Uncertainty
 from fit3dmm.geometry.rotation import cross_matrix

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from fit3dmm.fitting.joint_uncertainty import joint_uncertainties
 
 from fit3dmm._errors import InputError
 from fit3dmm.fitting import (
@@ -18,7 +19,6 @@ from fit3dmm.fitting import (
 )
 from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.initialise import values_at
-from fit3dmm.fitting.joint_uncertainty import joint_uncertainties
 from fit3dmm.fitting.pipeline import stage_problem
 from fit3dmm.fitting.shape_evidence import PersonEvidence, information_shares, summed
 from fit3dmm.fitting.strangers import Strangers, verify
