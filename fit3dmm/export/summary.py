@@ -158,7 +158,7 @@ def _uncertainty(result: FitResult, model: MorphableModel) -> dict[str, Any]:
     found = result.uncertainty
     shown = [name for name in found.names if name in UNKNOWNS]
     return {
-        **{name: _rows(found.sigma(name)) for name in shown},
+        **{name: plain_numbers(found.sigma(name)) for name in shown},
         "neutral_face_mm": _rounded(neutral_face_sigma_mm(model, found)),
     }
 
