@@ -78,8 +78,8 @@ def annotated() -> Subjects | None:
 
 def open_render(seed: int, others: str | None = None) -> Subject:
     """A crop as if it were somebody's photo. The neutral face is all skin outside."""
-    studio = _studio(others)
-    example, person = studio.take(seed), studio.sitter(seed)
+    rooms = studio(others)
+    example, person = rooms.take(seed), rooms.sitter(seed)
     sitters = person.sitters
     seven = sitters.landmarks68_mm(person.neutral_mm)[list(NOW7_IN_IBUG68)]
     face = person.neutral_mm[sitters.face > 0.5]
@@ -133,7 +133,7 @@ def open_annotated(case: Case) -> Subject:
 
 
 @lru_cache(maxsize=2)
-def _studio(others: str | None) -> Studio:
+def studio(others: str | None) -> Studio:
     """Once a process: it takes seconds."""
     settings = StudioSettings(size_px=_SIDE_PX, other_share=1.0)
     return Studio(_coarse("commons"), [_coarse(others)] if others else [], settings)

@@ -15,7 +15,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fit3dmm.energy.points import Projection, base_points, model_points
+from fit3dmm.energy.model_points import base_points, model_points
+from fit3dmm.energy.points import Projection
 from fit3dmm.evaluate.coverage import Told
 from fit3dmm.fitting import FitResult
 from fit3dmm.fitting.vertex_sigma import (

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fit3dmm.face.fit import load_face as load_face
     from fit3dmm.face.person import Person as Person
     from fit3dmm.face.person import fit_photos as fit_photos
+    from fit3dmm.face.refine import refine as refine
     from fit3dmm.face.track import track as track
     from fit3dmm.fitting.config import FitConfig as FitConfig
     from fit3dmm.fitting.prepared import prepare as prepare
@@ -57,6 +58,7 @@ _HOMES = {
     "load_track": "fit3dmm.export.track_file",
     "prepare": "fit3dmm.fitting.prepared",
     "read_photo": "fit3dmm.observe.photo",
+    "refine": "fit3dmm.face.refine",
     "save_result": "fit3dmm.export.record",
     "synthesise": "fit3dmm.render.synthesise",
     "track": "fit3dmm.face.track",

@@ -104,7 +104,7 @@ class Scene(TensorRecord):
     def batch_shape(self) -> torch.Size:
         """The leading axes of the pictures that the scene makes."""
         c = self.coefficients
-        parts = (c.identity, c.detail, c.expression, c.albedo)
+        parts = (c.identity, c.detail, c.expression, c.albedo, c.joints_rad)
         # NumPy's, because torch's function of this name has its first user wait for all of SymPy.
         return torch.Size(
             np.broadcast_shapes(

@@ -3,7 +3,7 @@
 Layout of version 1. Attributes of the file: `format` ("fit3dmm-scene"), `format_version`, `model`
 and `frame`. Attributes of the group `scene`: `width_px`, `height_px`. Data sets of the group, with
 their leading axes: `identity`, `detail`, `expression`, `albedo`, `rotation_rad`, `translation_mm`,
-`focal_px`, `principal_point_px`, `irradiance_sh`.
+`focal_px`, `principal_point_px`, `irradiance_sh`; and `joints_rad` where the model has joints.
 """
 
 from pathlib import Path
@@ -43,7 +43,10 @@ def load_scene(path: Path) -> tuple[Scene, str]:
 
 def write_scene(group: Group, scene: Scene) -> None:
     """Write a scene into an open HDF5 group; results that contain one use this too."""
-    for name, tensor in _tensors(scene).items():
+    tensors = _tensors(scene)
+    if scene.coefficients.joints_rad.shape[-1]:
+        tensors["joints_rad"] = scene.coefficients.joints_rad
+    for name, tensor in tensors.items():
         group.create_dataset(name, data=tensor.detach().cpu().numpy())
     group.attrs.update(width_px=scene.camera.width_px, height_px=scene.camera.height_px)
 
@@ -54,8 +57,9 @@ def read_scene(group: Any) -> Scene:
     def tensor(name: str) -> Tensor:
         return torch.as_tensor(group[name][()])
 
+    names = ("identity", "detail", "expression", "albedo", "joints_rad")
     return Scene(
-        Coefficients(*(tensor(name) for name in ("identity", "detail", "expression", "albedo"))),
+        Coefficients(**{name: tensor(name) for name in names if name in group}),
         Pose(tensor("rotation_rad"), tensor("translation_mm")),
         Camera(
             tensor("focal_px"),

@@ -24,6 +24,7 @@ Per = Literal["person", "photo"]
 """Whether all photos of a person share a thing, or each has its own."""
 
 IDENTITY, DETAIL, EXPRESSION, ALBEDO = "identity", "detail", "expression", "albedo"
+JOINTS = "joints_rad"
 ROTATION, TRANSLATION = "rotation_rad", "translation_mm"
 LOG_FOCAL, IRRADIANCE = "log_focal", "irradiance_sh"
 DETECTOR_MODES = "detector_modes"
@@ -91,6 +92,15 @@ UNKNOWNS: Mapping[str, Unknown] = {
             bounds=lambda model: model.expression_bounds,
         ),
         _shown(ALBEDO, "person", "coefficients.albedo"),
+        _shown(
+            JOINTS,
+            "photo",
+            "coefficients.joints_rad",
+            step=0.05,
+            bounds=lambda model: (
+                model.mean_mm.new_zeros(0, 2) if model.rig is None else model.rig.bounds_rad
+            ),
+        ),
         _shown(ROTATION, "photo", "pose.rotation_rad", step=0.03),
         _shown(TRANSLATION, "photo", "pose.translation_mm", step=3.0),
         _shown(
@@ -163,10 +173,11 @@ class PhotoIntrinsics(TensorRecord):
 
 
 def scene_of(values: Values, intrinsics: PhotoIntrinsics) -> Scene:
-    """The scene in the `photo` frame. Values that no picture shows are left out."""
+    """The scene in the `photo` frame. Values that no picture shows are left out; joints that are
+    not among them are at rest."""
     parts: dict[str, dict[str, Any]] = defaultdict(dict)
     for name, row in UNKNOWNS.items():
-        if row.field is not None:
+        if row.field is not None and name in values:
             record, _, field = row.field.partition(".")
             parts[record][field] = row.to_field(values[name])
     fixed = {
@@ -193,4 +204,5 @@ def values_of(scene: Scene) -> dict[str, Tensor]:
 
 def coefficients_of(values: Values) -> Coefficients:
     """The face alone."""
-    return Coefficients(*(values[name] for name in (IDENTITY, DETAIL, EXPRESSION, ALBEDO)))
+    names = (IDENTITY, DETAIL, EXPRESSION, ALBEDO, JOINTS)
+    return Coefficients(**{name: values[name] for name in names if name in values})

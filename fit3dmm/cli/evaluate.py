@@ -18,6 +18,7 @@ from fit3dmm.cli.inputs import find_photos
 from fit3dmm.evaluate.aflw2000 import Aflw2000
 from fit3dmm.evaluate.bu3dfe import Bu3dfe
 from fit3dmm.evaluate.facewarehouse import FaceWarehouse
+from fit3dmm.evaluate.fitter import Fitter
 from fit3dmm.evaluate.identity_set import Identity, run_identity
 from fit3dmm.evaluate.load_fitter import load_fitter
 from fit3dmm.evaluate.mesh_pair import MeshPair, compare_meshes
@@ -46,6 +47,11 @@ class Options:
     """Fit the photos instead: a preset, or a function of yours as package.module:factory."""
     model: str = "commons"
     """The face model that a preset fits: a name or a file."""
+    refine: Path | None = None
+    """Folder of coefficients that any system made of the photos, called like them: refine these
+    (docs/refine.md), by the preset of --fit or the default one."""
+    basis: Path | None = None
+    """3DDFA_V2's bases, for its numbers."""
     submission: bool = False
     """Also write the folder that the benchmark's organisers take."""
     jobs: int = 0
@@ -70,12 +76,24 @@ class RunBenchmark:
                 options.data,
                 options.out,
                 predictions=options.predictions,
-                fitter=load_fitter(options.fit, options.model) if options.fit is not None else None,
+                fitter=_fitter(options),
                 submission=options.submission,
                 jobs=options.jobs or available_cores(),
                 progress=show,
             )
         _print(evaluation, self.protocol.name, options.out)
+
+
+def _fitter(options: Options) -> Fitter | None:
+    if options.refine is not None:
+        # The pipeline takes seconds to load, and scoring meshes does not need it.
+        from fit3dmm.refining.fitter import RefineFitter
+
+        named = options.fit or "default"
+        fitter = RefineFitter(options.refine, named, options.model, options.basis)
+        fitter.fingerprint  # noqa: B018, a wrong name shall end here and not in every worker
+        return fitter
+    return None if options.fit is None else load_fitter(options.fit, options.model)
 
 
 @contextlib.contextmanager

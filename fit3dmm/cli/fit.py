@@ -95,6 +95,15 @@ class Fit:
     """Print one JSON document instead of lines."""
 
     def run(self) -> None:
+        self.start()
+
+    def start(self, refine: Path | None = None, basis: Path | None = None) -> None:
+        """Fit the photos, or refine coefficients of them.
+
+        Args:
+            refine: coefficients, or a folder of them.
+            basis: of 3DDFA_V2, for its numbers.
+        """
         from fit3dmm.cli.fit_job import Job, read_start
         from fit3dmm.cli.fit_person import PersonRun
         from fit3dmm.cli.fit_run import Run
@@ -125,6 +134,8 @@ class Fit:
             texture_px=self.texture_size,
             write=write,
             expression=self.expression,
+            refine=refine,
+            basis=basis,
         )
         if self.same_person:
             self._check_together()

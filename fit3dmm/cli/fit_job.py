@@ -29,6 +29,9 @@ from fit3dmm.observe.choice import FaceChoice
 from fit3dmm.observe.detect import FaceDetector
 from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.photo import read_photo
+from fit3dmm.refining import refine_observation
+from fit3dmm.refining.read import find_start
+from fit3dmm.refining.read import read_start as read_given
 from fit3dmm.render.backend import choose_backend
 from fit3dmm.scene import Scene
 
@@ -49,6 +52,10 @@ class Job:
     texture_px: int
     write: tuple[str, ...]
     expression: AvatarExpression = "neutral"
+    refine: Path | None = None
+    """Coefficients to refine: of the photo, or a folder of those of photos."""
+    basis: Path | None = None
+    """Of 3DDFA_V2, for its numbers."""
 
     @functools.cached_property
     def digest(self) -> str:
@@ -60,8 +67,10 @@ class Job:
         # Threads change how long it takes.
         config = replace(self.config, threads=1)
         settings = (config, self.face, self.texture_px, self.write, self.expression)
-        files = [path for path in (self.regressor, self.start) if path is not None]
-        there = [path for path in files if path.is_file()]
+        named = (self.regressor, self.start, self.refine, self.basis)
+        files = [path for path in named if path is not None]
+        within = [[path] if path.is_file() else sorted(path.rglob("*")) for path in files]
+        there = [path for some in within for path in some if path.is_file()]
         name = f"{__version__} {code_digest()} {self.device} {settings!r} {files}"
         return content_key(name, find_model(self.model), *there)
 
@@ -104,7 +113,7 @@ class Worker:
         with torch_threads(job.config.threads):
             seen = look(picture, self.prepared, job.config, job.face, self.detector)
         advance()
-        results = [self._fitted(one) for one in seen]
+        results = [self._fitted(one, photo) for one in seen]
         advance()
         faces = []
         with whole_folder(target, who, job.digest) as temporary:
@@ -147,8 +156,13 @@ class Worker:
     def _start(self) -> Scene | None:
         return None if self._job.start is None else read_start(self._job.start)
 
-    def _fitted(self, observation: Observation) -> FitResult:
+    def _fitted(self, observation: Observation, photo: Path) -> FitResult:
         prepared = self.prepared  # first, as it says why a device can't be used
+        if self._job.refine is not None:
+            given = find_start(self._job.refine, photo)
+            start = read_given(given, self.model, self._job.basis)
+            settings = (prepared, start, self._job.config)
+            return refine_observation(observation.to(self.device), *settings).to("cpu")
         start = None if self._start is None else self._checked(self._start, observation)
         result = fit_observation(observation.to(self.device), prepared, self._job.config, start)
         return result.to("cpu")

@@ -197,6 +197,10 @@ def _say(entry: dict[str, Any]) -> None:
             say(f"  The face {lies} in the photo; it was fitted as it is.")
         for remark in quality["remarks"]:
             say(f"  {remark}")
+        refinement = fit.get("refinement")
+        if refinement:
+            for sentence in (*refinement["remarks"], refinement["sentence"]):
+                say(f"  {sentence}")
 
 
 def _say_what_next(

@@ -24,6 +24,7 @@ COMMANDS = {
     "fit": "Fit the faces in photos: meshes, avatars, textures, depth and numbers.",
     "model": "List, inspect, show, convert and download face models.",
     "predict": "Say what the model's network sees of the faces in photos, without a fit.",
+    "refine": "Refine coefficients that any system made of a photo, or keep them.",
     "render": "Draw a result, a saved scene, or a model with given coefficients.",
     "skin": "Train, apply and score classifiers that tell skin by its colour.",
     "track": "Follow a face through a video: an avatar that moves, and numbers of every frame.",

@@ -82,9 +82,9 @@ class Show:
 class Convert:
     """Make a fit3dmm model of another family's files; they are recognised by their content.
 
-    ICT-FaceKit Light, GNM Head v3, Basel Face Model 2009 (its parts, or BFM_model_front.mat of
-    Deep3DFaceRecon), 2017 and 2019: docs/models.md says which files each needs. What a source lacks
-    (colours, the 478 points, contours, regions) is taken from the shipped model.
+    ICT-FaceKit Light, GNM Head v3, FLAME, Basel Face Model 2009 (its parts, or BFM_model_front.mat
+    of Deep3DFaceRecon), 2017 and 2019: docs/models.md says which files each needs. What a source
+    lacks (colours, the 478 points, contours, regions) is taken from the shipped model.
     """
 
     source: Annotated[tuple[Path, ...], tyro.conf.Positional]
@@ -133,6 +133,7 @@ def _facts(path: Path, stored: StoredModel) -> dict[str, str]:
         "identity": f"{len(stored.identity_basis_mm)} components",
         "detail": f"{len(stored.detail_basis_mm)} components",
         "expression": f"{len(stored.expression_names)}: {names}{more}",
+        **({} if stored.rig is None else {"joints": ", ".join(stored.rig.names)}),
         "albedo": f"{len(stored.albedo_basis_linear)} components at level {stored.albedo_level}",
         "points": ", ".join(f"{name} ({count})" for name, count in points.items()),
         "regions": ", ".join(stored.regions),

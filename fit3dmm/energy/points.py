@@ -5,31 +5,20 @@ with each unknown, and everything behind it follows by the chain rule. So a mode
 the same terms as a linear one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.camera import perspective, perspective_jacobian
 from fit3dmm.geometry.rotation import cross_matrix, left_jacobian, rotation_matrix
-from fit3dmm.geometry.sparse import sparse_matrix
-from fit3dmm.geometry.surface_points import SurfacePoints
-from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.solve.problem import Values
-from fit3dmm.unknowns import (
-    DETAIL,
-    EXPRESSION,
-    IDENTITY,
-    LOG_FOCAL,
-    ROTATION,
-    TRANSLATION,
-    PhotoIntrinsics,
-)
+from fit3dmm.unknowns import LOG_FOCAL, ROTATION, TRANSLATION, PhotoIntrinsics
 
 
 @dataclass(frozen=True)
@@ -114,6 +103,19 @@ class LinearPoints(TensorRecord):
         """See `Points`."""
         return self.replace(mean=self.mean + by)
 
+    def times(self, factor: Float[Tensor, "points"]) -> "LinearPoints":
+        """Each point's coordinates times a number."""
+        return self.replace(
+            mean=factor[:, None] * self.mean, basis=factor[:, None, None] * self.basis
+        )
+
+    def beside(self, other: "LinearPoints") -> "LinearPoints":
+        """With the other's coordinates, of the same unknowns, behind their own."""
+        return self.replace(
+            mean=torch.cat([self.mean, other.mean], 1),
+            basis=torch.cat([self.basis, other.basis], 1),
+        )
+
 
 def combined(
     basis: Float[Tensor, "points c k"], coefficients: Float[Tensor, "*batch k"]
@@ -121,57 +123,6 @@ def combined(
     """Sum of the columns of a basis, each times its coefficient."""
     flat = coefficients @ basis.flatten(0, 1).mT
     return flat.unflatten(-1, basis.shape[:2])
-
-
-def model_points(model: MorphableModel, places: SurfacePoints[Tensor]) -> LinearPoints:
-    """Gather the bases of points on the surface; a set of candidate lines is flattened."""
-    flat = places.flat()
-    return _linear(model, lambda fields: point_values(model, flat, fields))
-
-
-def base_points(model: MorphableModel, rows: Int[Tensor, "points"]) -> LinearPoints:
-    """Vertices of the mesh that the bases are stored on, which the surface hardly leaves."""
-    return _linear(model, lambda fields: fields[:, rows].transpose(0, 1))
-
-
-def _linear(
-    model: MorphableModel,
-    at_points: Callable[[Float[Tensor, "k base 3"]], Float[Tensor, "points k 3"]],
-) -> LinearPoints:
-    mean = at_points(model.mean_mm[None])[:, 0]
-    bases = (model.identity_basis_mm, model.detail_basis_mm, model.expression_basis_mm)
-    basis = torch.cat([at_points(basis) for basis in bases], dim=1)
-    sizes = (model.n_identity, model.n_detail, model.n_expression)
-    return LinearPoints(mean, basis.mT.contiguous(), (IDENTITY, DETAIL, EXPRESSION), sizes)
-
-
-def point_values(
-    model: MorphableModel, places: SurfacePoints[Tensor], fields: Float[Tensor, "k base 3"]
-) -> Float[Tensor, "points k 3"]:
-    """Values at surface points of fields on the base vertices: rows of the surface's operator."""
-    corners = model.surface.triangles[places.triangle]
-    used, at = torch.unique(corners, return_inverse=True)
-    on_vertices = _lifted_rows(model, used, fields)
-    weights = places.barycentric.to(fields.dtype)
-    return torch.einsum("pckx,pc->pkx", on_vertices[at], weights)
-
-
-def _lifted_rows(
-    model: MorphableModel, vertices: Int[Tensor, "used"], fields: Float[Tensor, "k base 3"]
-) -> Float[Tensor, "used k 3"]:
-    """`surface.lift` for some vertices only."""
-    flat = fields.transpose(0, 1).flatten(1)
-    operator = model.surface.operator
-    if operator is None:
-        return flat[vertices].unflatten(1, (-1, 3))
-    start, column, weight = operator.crow_indices(), operator.col_indices(), operator.values()
-    counts = (start[1:] - start[:-1])[vertices]
-    row_start = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    entry = torch.arange(int(row_start[-1]), device=vertices.device)
-    entry = entry + (start[vertices] - row_start[:-1]).repeat_interleave(counts)
-    values = weight[entry].to(flat.dtype)
-    rows = sparse_matrix(row_start, column[entry], values, (len(vertices), flat.shape[0]))
-    return torch.sparse.mm(rows, flat).unflatten(1, (-1, 3))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
-from fit3dmm.energy.points import LinearPoints, Points, model_points
+from fit3dmm.energy.model_points import linear_fields, model_points
+from fit3dmm.energy.points import LinearPoints, Points
+from fit3dmm.energy.skinned_points import SkinnedPoints
 from fit3dmm.geometry.mesh import triangle_normals
 from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import MorphableModel
@@ -22,8 +24,8 @@ class SurfaceSamples(TensorRecord):
     """Points spread evenly over the face, with all that a matte surface needs."""
 
     points: Points
-    """With normals. Those of a linear model are linear around the mean face, where they are sums of
-    the normals around a point, weighted by area."""
+    """With normals. At rest they are linear around the mean face, where they are sums of the
+    normals around a point, weighted by area."""
     albedo_mean_linear: Float[Tensor, "points 3"]
     albedo_basis_linear: Float[Tensor, "points 3 albedo"]
     area_mm2: Float[Tensor, "points"]
@@ -50,6 +52,8 @@ class SurfaceSamples(TensorRecord):
         """With normals that are exact at some values, whose surface is given."""
         exact = _point_normals(shape_mm[:, None], triangles, self.places)[:, 0]
         off = exact - self.points.at(values).normal
+        if isinstance(self.points, SkinnedPoints):
+            off = self.points.unturned(values, off)
         return self.replace(points=self.points.shifted(torch.cat([torch.zeros_like(off), off], 1)))
 
 
@@ -77,25 +81,21 @@ def surface_samples(model: MorphableModel, n: int = 3000) -> SurfaceSamples:
     places = spread_points(model, n)
     triangles = model.surface.triangles
     mean = model.surface.lift(model.mean_mm)
-    bases = (model.identity_basis_mm, model.detail_basis_mm, model.expression_basis_mm)
+    bases = linear_fields(model)
     normal_basis = [
         _normal_derivatives(model, mean, part, places)
-        for basis in bases
+        for basis in bases.values()
         for part in basis.split(_CHUNK)
     ]
-    points = model_points(model, places)
     normals = LinearPoints(
         _point_normals(mean[:, None], triangles, places)[:, 0],
         torch.cat(normal_basis, dim=1).mT.contiguous(),
-        points.unknowns,
-        points.sizes,
+        tuple(bases),
+        tuple(len(basis) for basis in bases.values()),
     )
     albedo_basis = places.locate(model.albedo_basis_linear, triangles)
     return SurfaceSamples(
-        points.replace(
-            mean=torch.cat([points.mean, normals.mean], 1),
-            basis=torch.cat([points.basis, normals.basis], 1),
-        ),
+        model_points(model, places, normals),
         places.locate(model.albedo_mean_linear, triangles),
         albedo_basis.permute(1, 2, 0).contiguous(),
         (_triangle_weights(model).sum() / n).to(model.mean_mm).expand(n).clone(),

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm.energy.points import base_points, model_points
+from fit3dmm.energy.model_points import base_points, model_points
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.fitting.vertex_sigma import (
     distance_log_variance,

@@ -64,7 +64,7 @@ class PresetFitter:
         if observation is None:
             return None
         face = fitted_face(fit_observation(observation, prepared, config), prepared.model)
-        return replace(face, keypoints85=_keypoints85(self.model))
+        return replace(face, keypoints85=keypoints85_of(self.model))
 
     def together(self, photos: Sequence[Path]) -> FittedFace | None:
         """Fit one person, whose largest face in each photo it is; None where there is none.
@@ -90,7 +90,7 @@ class PresetFitter:
             scene = fit.scenes[0].replace(coefficients=fit.identity)
         has_light = any("irradiance_sh" in stage.free for stage in config.stages)
         face = face_of_scene(scene, prepared.model, has_light)
-        return replace(face, keypoints85=_keypoints85(self.model))
+        return replace(face, keypoints85=keypoints85_of(self.model))
 
     @property
     def _config(self) -> FitConfig:
@@ -192,6 +192,6 @@ def prepared_model(model: str, n_colour_samples: int) -> PreparedModel:
 
 
 @lru_cache(maxsize=1)
-def _keypoints85(name: str) -> SurfacePoints[np.ndarray]:
+def keypoints85_of(name: str) -> SurfacePoints[np.ndarray]:
     """Once a process: they are the same for all faces of a model."""
     return realy_keypoints(load_model(name))

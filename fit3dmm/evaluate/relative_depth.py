@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from fit3dmm.energy.points import base_points
+from fit3dmm.energy.model_points import base_points
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.fitting.vertex_sigma import face_rows, in_photo, relief_variance_mm2
 from fit3dmm.model.morphable import MorphableModel

@@ -199,4 +199,5 @@ def _stacked(faces: list[Coefficients]) -> Coefficients:
         torch.stack([face.detail for face in faces]),
         torch.stack([face.expression for face in faces]),
         torch.stack([face.albedo for face in faces]),
+        torch.stack([face.joints_rad for face in faces]),
     )

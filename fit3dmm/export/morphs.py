@@ -3,6 +3,8 @@
 Blendshapes move a part of the face only, so each lists the vertices that it moves.
 """
 
+import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -64,12 +66,32 @@ def movements(
     # A vector of coefficients that is shorter than the basis uses its first blendshapes.
     weights = coefficients.expression.tolist() + [0.0] * model.n_expression
     blendshapes = zip(model.expression_names, weights, model.expression_basis_mm, strict=False)
-    for name, weight, basis_mm in blendshapes:
-        moved_mm = model.surface.lift(basis_mm)
+    lifted = ((name, weight, model.surface.lift(basis)) for name, weight, basis in blendshapes)
+    for name, weight, moved_mm in itertools.chain(lifted, _turns(model, coefficients, neutral_mm)):
         turned = vertex_normals(model, neutral_mm + moved_mm) - normals
         shift_mm, turn = (values[:n_drawn].cpu().numpy() for values in (moved_mm, turned))
         moves = (_length(shift_mm) > _STILL_MM) | (_length(turn) > _STILL_NORMAL)
         yield Movement(name, weight, shift_mm, turn, moves)
+
+
+def _turns(
+    model: MorphableModel, coefficients: Coefficients, neutral_mm: Float[Tensor, "vertices 3"]
+) -> Iterator[tuple[str, float, Float[Tensor, "vertices 3"]]]:
+    """What joints do, each about each axis as far as it goes: straight lines there, for programs
+    that know nothing of these joints."""
+    if model.rig is None:
+        return
+    rest = coefficients.neutral()
+    shown = coefficients.joints_rad.tolist() + [0.0] * model.n_turns
+    names = [f"{joint}_{axis}" for joint in model.rig.names for axis in "xyz"]
+    for k, name in enumerate(names):
+        most_rad = float(model.rig.bounds_rad[k, 1])
+        if not 0 < most_rad < math.inf:
+            continue
+        joints_rad = model.zeros().joints_rad
+        joints_rad[k] = most_rad
+        moved_mm = model.shape_mm(rest.replace(joints_rad=joints_rad)) - neutral_mm
+        yield name, shown[k] / most_rad, moved_mm
 
 
 def vertex_normals(

@@ -1,5 +1,6 @@
 """The readable part of a result: numbers that other programs and people want, as JSON."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -14,7 +15,9 @@ from fit3dmm.fitting.result import FitResult
 from fit3dmm.fitting.vertex_sigma import neutral_face_sigma_mm
 from fit3dmm.geometry.rotation import angles_of_rotation, rotation_matrix
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.model.rig import AXES
 from fit3dmm.observe.detection import GIVEN_BOX
+from fit3dmm.scene import Scene
 from fit3dmm.unknowns import UNKNOWNS
 
 FORMAT = "fit3dmm-summary"
@@ -82,6 +85,7 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
         "expression": dict(
             zip(model.expression_names, plain_numbers(scene.coefficients.expression), strict=False)
         ),
+        **_joints(scene, model),
         "identity": plain_numbers(scene.coefficients.identity),
         "detail": plain_numbers(scene.coefficients.detail),
         "albedo": plain_numbers(scene.coefficients.albedo),
@@ -98,8 +102,25 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
             for stage in result.stages
         ],
         "start": result.start,
+        **_refinement(result),
         "versions": dict(result.versions),
     }
+
+
+def _refinement(result: FitResult) -> dict[str, Any]:
+    """Nothing where no coefficients were given."""
+    if result.refinement is None:
+        return {}
+    told = dataclasses.asdict(result.refinement)
+    return {"refinement": {**told, "sentence": result.refinement.sentence()}}
+
+
+def _joints(scene: Scene, model: MorphableModel) -> dict[str, Any]:
+    """Rotation vectors by the joints' names, where the model has joints."""
+    if model.rig is None:
+        return {}
+    vectors = scene.coefficients.joints_rad.unflatten(-1, (-1, AXES))
+    return {"joints_rad": dict(zip(model.rig.names, plain_numbers(vectors), strict=True))}
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:

@@ -14,6 +14,7 @@ from fit3dmm.fitting.evidence import Flattening as Flattening
 from fit3dmm.fitting.evidence import FocalPrior as FocalPrior
 from fit3dmm.fitting.evidence import IdentityPrior as IdentityPrior
 from fit3dmm.fitting.evidence import Iris as Iris
+from fit3dmm.fitting.evidence import JointsPrior as JointsPrior
 from fit3dmm.fitting.evidence import Landmarks as Landmarks
 from fit3dmm.fitting.evidence import Landmarks68 as Landmarks68
 from fit3dmm.fitting.evidence import LightPrior as LightPrior

@@ -20,6 +20,7 @@ from fit3dmm.fitting.evidence import (
     FocalPrior,
     IdentityPrior,
     Iris,
+    JointsPrior,
     Landmarks,
     Landmarks68,
     LightPrior,
@@ -41,6 +42,7 @@ from fit3dmm.unknowns import (
     EXPRESSION,
     IDENTITY,
     IRRADIANCE,
+    JOINTS,
     LOG_FOCAL,
     ROTATION,
     TRANSLATION,
@@ -48,14 +50,14 @@ from fit3dmm.unknowns import (
 )
 
 POSE = (ROTATION, TRANSLATION)
-SHAPE = (IDENTITY, DETAIL, EXPRESSION)
+SHAPE = (IDENTITY, DETAIL, EXPRESSION, JOINTS)
 COLOUR = (ALBEDO, IRRADIANCE)
 CAMERA = (LOG_FOCAL,)
 DETECTOR = (DETECTOR_MODES,)
 """What the detectors make of this photo (`energy.detected`)."""
 
 POINTS = ("landmarks", "network", "detector_modes", "openings", "blendshapes", "iris")
-PRIORS = ("identity", "detail", "expression", "distance", "focal")
+PRIORS = ("identity", "detail", "expression", "joints", "distance", "focal")
 COLOURS = ("photometric", "albedo", "exposure", "light", "positive_light")
 
 LANDMARK_STAGES = (
@@ -142,6 +144,8 @@ class FitConfig(Settings):
     """What of it beyond the principal components."""
     expression: ExpressionPrior = field(default_factory=ExpressionPrior)
     """Which expressions are likely."""
+    joints: JointsPrior = field(default_factory=JointsPrior)
+    """How far jaw, eyes and neck are turned, where a model has joints."""
     albedo: AlbedoPrior = field(default_factory=AlbedoPrior)
     """Which colours of skin are likely."""
     distance: DistancePrior = field(default_factory=DistancePrior)

@@ -12,6 +12,7 @@ from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.energy.detected import PointErrors, ShapeScores
 from fit3dmm.energy.points import LinearPoints, Points
+from fit3dmm.energy.skinned_points import SkinnedPoints
 from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.observe.detector_errors import DetectorErrors
 
@@ -90,7 +91,9 @@ class LandmarkErrorModel(TensorRecord):
         return torch.linalg.cholesky(turn.mT @ told_px2 @ turn)
 
 
-def landmark_error_model(errors: DetectorErrors, landmarks: LinearPoints) -> LandmarkErrorModel:
+def landmark_error_model(
+    errors: DetectorErrors, landmarks: LinearPoints | SkinnedPoints
+) -> LandmarkErrorModel:
     """Work out what the errors are for a model.
 
     Args:

@@ -22,6 +22,7 @@ from fit3dmm.unknowns import (
     EXPRESSION,
     IDENTITY,
     IRRADIANCE,
+    JOINTS,
     LOG_FOCAL,
     ROTATION,
     TRANSLATION,
@@ -130,8 +131,9 @@ def predicted_values(
         predicted: what the network said.
         focal_px: of the photo, where it is known; the head then is as far as its size says.
     """
-    names = (*SHAPE, *COLOUR, *POSE, *CAMERA)
+    names = [name for name in (*SHAPE, *COLOUR, *POSE, *CAMERA) if name != JOINTS]
     values = {name: getattr(predicted, name) for name in names}
+    values[JOINTS] = prepared.model.zeros().joints_rad
     if focal_px is not None:
         factor = focal_px / values[LOG_FOCAL].exp()
         values[TRANSLATION] = factor * values[TRANSLATION]
@@ -143,7 +145,10 @@ def predicted_values(
 
 def values_at(scene: Scene, prepared: PreparedModel) -> dict[str, Tensor]:
     """All unknowns at a scene, for detectors that err as they do on average."""
-    return {**values_of(scene), **_detectors_at_rest(prepared)}
+    values = values_of(scene)
+    if not values[JOINTS].numel():
+        values[JOINTS] = prepared.model.zeros().joints_rad
+    return {**values, **_detectors_at_rest(prepared)}
 
 
 def _detectors_at_rest(prepared: PreparedModel) -> dict[str, Tensor]:

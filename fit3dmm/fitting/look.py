@@ -17,7 +17,7 @@ from fit3dmm.observe.predicted import Predicted
 from fit3dmm.regress.network import SIGMAS
 from fit3dmm.regress.prediction import FACE_POINTS, Prediction, predict
 from fit3dmm.regress.search import MOST_DOUBT, doubt, face_box, find_face
-from fit3dmm.unknowns import values_of
+from fit3dmm.unknowns import JOINTS, values_of
 
 _USUAL_ERROR = 0.015
 """Of MediaPipe's points, in units of the face's longer side."""
@@ -137,8 +137,10 @@ def _face_of(network: Detection) -> Float[Tensor, "468 2"]:
 
 
 def _predicted(prediction: Prediction) -> Predicted:
+    # A network knows nothing of joints.
+    values = {name: one for name, one in values_of(prediction.scene).items() if name != JOINTS}
     return Predicted(
-        **values_of(prediction.scene),
+        **values,
         log_sigmas=torch.stack([prediction.log_sigmas[name] for name in SIGMAS]),
         distance_mm=prediction.distance_mm,
         distance_log_sigma=prediction.log_sigmas["log_distance"].exp(),

@@ -12,10 +12,13 @@ from torch import Tensor
 from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.energy.exposure import Tone
-from fit3dmm.energy.points import LinearPoints, Points, model_points
+from fit3dmm.energy.model_points import model_points
+from fit3dmm.energy.points import LinearPoints, Points
+from fit3dmm.energy.skinned_points import SkinnedPoints
 from fit3dmm.energy.surface_samples import SurfaceSamples
 from fit3dmm.fitting.detector_errors import LandmarkErrorModel, landmark_error_model
 from fit3dmm.fitting.sample_cache import kept_samples
+from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS, NETWORK
 from fit3dmm.observe.detector_errors import DetectorErrors, detector_errors
@@ -36,7 +39,7 @@ class PreparedModel(TensorRecord):
     """A model with the points at which it meets photos."""
 
     model: MorphableModel
-    points: Mapping[str, Points]
+    points: Mapping[str, LinearPoints | SkinnedPoints]
     """The model's point sets that detectors see, by name; MediaPipe's is always among them."""
     contour: Points
     """MediaPipe's points of the contour, and behind them, line by line, the candidates on the lines
@@ -95,7 +98,7 @@ def prepare(
     return PreparedModel(
         model,
         points,
-        _contour(model, points[MEDIAPIPE_POINTS]),
+        _contour(model),
         {name: landmark_error_model(one, points[one.point_set]) for name, one in errors.items()},
         samples,
         _neighbours(samples, rest_mm),
@@ -104,17 +107,25 @@ def prepare(
     )
 
 
-def _joined_points(model: MorphableModel, point_set: str) -> LinearPoints:
+def _joined_points(model: MorphableModel, point_set: str) -> LinearPoints | SkinnedPoints:
     """Points of one set, or of several that are joined by `+`, one after another."""
-    sets = [model_points(model, model.landmarks[name]) for name in point_set.split("+")]
-    return sets[0].followed_by(*sets[1:])
+    return _together([model.landmarks[name] for name in point_set.split("+")], model)
 
 
-def _contour(model: MorphableModel, landmarks: LinearPoints) -> LinearPoints:
-    contour = landmarks.select(torch.tensor(FACE_OVAL))
-    if CONTOUR_LINES not in model.contours:
-        return contour
-    return contour.followed_by(model_points(model, model.contours[CONTOUR_LINES]))
+def _contour(model: MorphableModel) -> LinearPoints | SkinnedPoints:
+    contour = [model.landmarks[MEDIAPIPE_POINTS].take(FACE_OVAL)]
+    if CONTOUR_LINES in model.contours:
+        contour.append(model.contours[CONTOUR_LINES].flat())
+    return _together(contour, model)
+
+
+def _together(
+    sets: list[SurfacePoints[Tensor]], model: MorphableModel
+) -> LinearPoints | SkinnedPoints:
+    places = SurfacePoints(
+        torch.cat([one.triangle for one in sets]), torch.cat([one.barycentric for one in sets])
+    )
+    return model_points(model, places)
 
 
 def _neighbours(

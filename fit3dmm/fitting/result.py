@@ -68,6 +68,43 @@ class Quality:
 
 
 @dataclass(frozen=True)
+class Refinement:
+    """What became of coefficients that were given, by what was kept back of the photo: a fifth of
+    the points and of the face's colours, in patches."""
+
+    source: str
+    """Whose numbers they were."""
+    kept: bool
+    """The input was kept: nothing that was tried explains what was kept back better."""
+    trust: float | None
+    """How far the given identity could be left, in the model's sigmas; 0: it is as it was given;
+    None: it was only where the fit began."""
+    gain: float
+    """By how much the energy of what was kept back fell, as a difference of log-likelihoods; 0
+    where the input was kept."""
+    points_before: float
+    points_after: float
+    """Energy of a point that was kept back, with the input and with the result."""
+    pixels_before: float | None = None
+    pixels_after: float | None = None
+    """The same of a colour; None where colours were not compared."""
+    remarks: tuple[str, ...] = ()
+    """What of the input could not be taken over, in sentences."""
+
+    def sentence(self) -> str:
+        """What a person wants to know."""
+        points = f"points {self.points_before:.2f} to {self.points_after:.2f}"
+        pixels = ""
+        if self.pixels_before is not None and self.pixels_after is not None:
+            pixels = f", pixels {self.pixels_before:.2f} to {self.pixels_after:.2f}"
+        if self.kept:
+            return (
+                "The input was kept: no refinement explains better what was held out of the photo."
+            )
+        return f"Refined: what was held out of the photo is explained better ({points}{pixels})."
+
+
+@dataclass(frozen=True)
 class FitResult(TensorRecord):
     """One fitted face. `scene` is in the `photo` frame; nothing in it refers to the crop."""
 
@@ -86,6 +123,8 @@ class FitResult(TensorRecord):
     """Of fit3dmm and the packages that matter to the numbers."""
     start: str = "landmarks"
     """Where the fit began: `landmarks`, `regressor` or `given`."""
+    refinement: Refinement | None = None
+    """What became of given coefficients; None where nothing was refined."""
 
     def __repr__(self) -> str:
         """One line: the tensors of a result fill pages."""

@@ -5,7 +5,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fit3dmm.energy.points import Points, Projection, base_points, project
+from fit3dmm.energy.model_points import base_points
+from fit3dmm.energy.points import LinearPoints, Points, Projection, project
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.fitting.uncertainty import Uncertainty
 from fit3dmm.geometry.rotation import cross_matrix
@@ -128,7 +129,9 @@ def _neutral_variance_mm2(
     misfit_mm: float,
 ) -> Float[Tensor, "points 3"]:
     """Of base vertices; `face` says which of the rows are laid on the truth."""
-    points = base_points(model, rows)
+    moving = base_points(model, rows)
+    # The joints of a neutral face are at rest.
+    points = moving if isinstance(moving, LinearPoints) else moving.rest
     bases = dict(zip(points.unknowns, points.basis.split(points.sizes, -1), strict=True))
     moved = [bases[name] for name in (IDENTITY, DETAIL)]
     shape = torch.cat(moved, -1)

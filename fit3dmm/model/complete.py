@@ -15,6 +15,7 @@ from fit3dmm._errors import InputError
 from fit3dmm.geometry.nearest import NearestSurface
 from fit3dmm.geometry.registration import Registration, register
 from fit3dmm.geometry.surface_points import SurfacePoints
+from fit3dmm.model.anchors import anchors_by_eyes
 from fit3dmm.model.attribute_transfer import (
     EYES,
     NONE,
@@ -59,10 +60,13 @@ def complete(source: SourceModel, donor: StoredModel) -> Completion:
     """
     stored = source.stored
     coarse = donor.at_level(REGISTERED_LEVEL)
+    mean_mm = np.asarray(stored.mean_mm, np.float64)
+    surface = NearestSurface(mean_mm, triangles_of(stored), _face_parts(source))
+    if not source.anchors_mm:
+        eyes_mm = {name: weights @ mean_mm for name, weights in stored.joints.items()}
+        anchors_mm = anchors_by_eyes(coarse, surface, eyes_mm)
+        source = dataclasses.replace(source, anchors_mm=anchors_mm)
     _check_size(coarse, source)
-    surface = NearestSurface(
-        np.asarray(stored.mean_mm, np.float64), triangles_of(stored), _face_parts(source)
-    )
     laid = _lay(coarse, surface, source, stored)
     face = coarse.regions["face"].numpy() > 0.5
     apart = laid.distance_mm[face & np.isfinite(laid.distance_mm)]

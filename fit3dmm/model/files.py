@@ -5,7 +5,7 @@ half a step and compresses well; everything is float32 after reading. docs/model
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,16 @@ from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.library import find_model
 from fit3dmm.model.morphable import ModelInfo, MorphableModel
 from fit3dmm.model.stored import StoredModel
+from fit3dmm.model.stored_rig import StoredRig
 
 FORMAT = FileFormat(
     "fit3dmm model",
-    2,
+    3,
     "fit3dmm model",
     "download or convert it again (`fit3dmm model convert` reads the formats of other families)",
 )
+# What has no joints is written so that it is read wherever version 2 is.
+_WITHOUT_JOINTS = replace(FORMAT, version=2)
 _CONVENTIONS = {
     "unit": "mm",
     "frame": "model: right-handed, x to the subject's left, y up, z out of the face",
@@ -30,6 +33,7 @@ _CONVENTIONS = {
 }
 _SHAPE_BASES = ("identity_basis_mm", "detail_basis_mm", "expression_basis_mm")
 _FLOATS = ("mean_mm", "base_uv", "expression_sigma", "expression_bounds", "albedo_mean_linear")
+_RIG_FLOATS = ("centres", "skinning", "sigma_rad", "bounds_rad")
 _INDICES = ("base_faces", "base_mirror", "base_uv_faces")
 _MAX_VALUES = 2**31
 """A dataset that claims more numbers than this is damaged or hostile, not a face."""
@@ -69,7 +73,8 @@ def write_stored(
     Raises:
         InputError: the file can't be written.
     """
-    with FORMAT.writing(path, **_CONVENTIONS, **asdict(stored.info)) as file:
+    kind = _WITHOUT_JOINTS if stored.rig is None else FORMAT
+    with kind.writing(path, **_CONVENTIONS, **asdict(stored.info)) as file:
         file.attrs["default_level"] = stored.default_level
         file.attrs["albedo_level"] = stored.albedo_level
         for name in _INDICES:
@@ -93,6 +98,8 @@ def write_stored(
             _put(joints, name, weights.astype(np.float32))
         if (factor := stored.expression_covariance_factor) is not None:
             _put(file, "expression_covariance_factor", factor.astype(np.float32))
+        if stored.rig is not None:
+            _put_rig(file.create_group("rig"), stored.rig, shape_step_mm)
 
 
 def read_stored(path: str | Path) -> StoredModel:
@@ -129,14 +136,29 @@ def _read(file: Any) -> StoredModel:
 
 
 def _since_version_2(file: Any) -> dict[str, Any]:
-    """What files of version 1 do not have, and files of version 2 need not."""
+    """What files of version 1 do not have, and later ones need not."""
     found: dict[str, Any] = {
         "parts": {name: _indices(rows) for name, rows in file.get("parts", {}).items()},
         "joints": {name: _floats(weights) for name, weights in file.get("joints", {}).items()},
     }
     if "expression_covariance_factor" in file:
         found["expression_covariance_factor"] = _floats(file["expression_covariance_factor"])
+    if "rig" in file:
+        rig = file["rig"]
+        found["rig"] = StoredRig(
+            names=_names(rig["names"]),
+            parents=_indices(rig["parents"]),
+            **{name: _floats(rig[name]) for name in (*_RIG_FLOATS, "correctives_mm")},
+        )
     return found
+
+
+def _put_rig(group: Group, rig: StoredRig, step_mm: float) -> None:
+    _put_names(group, "names", rig.names)
+    _put(group, "parents", rig.parents.astype(np.int16))
+    for name in _RIG_FLOATS:
+        _put(group, name, getattr(rig, name).astype(np.float32))
+    _put_stepped(group, "correctives_mm", rig.correctives_mm, step_mm)
 
 
 def _put(group: Group, name: str, values: np.ndarray) -> Dataset:

@@ -1,6 +1,6 @@
 """The morphable model: linear synthesis of shape and albedo from coefficients."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.surface_points import SurfacePoints
+from fit3dmm.model.rig import Rig
 from fit3dmm.model.surface import Surface
 
 
@@ -18,7 +19,7 @@ class ModelInfo:
     name: str
     """Short name, such as `commons`."""
     family: str
-    """Which reader made it: `commons`, `ict`, `gnm`, `bfm2009`, `bfm2017`, `bfm2019`."""
+    """Which reader made it: `commons`, `ict`, `gnm`, `flame`, `bfm2009`, `bfm2017`, `bfm2019`."""
     version: str
     licence: str
     """SPDX identifier, or the licence's name where it has none."""
@@ -45,6 +46,9 @@ class Coefficients(TensorRecord):
     """Activations of named blendshapes within bounds, or sigmas of a PCA basis."""
     albedo: Float[Tensor, "*batch albedo"]
     """Of the colour components, in sigmas."""
+    joints_rad: Float[Tensor, "*any turns"] = field(default_factory=lambda: torch.zeros(0))
+    """Rotation vectors of the joints of a model that has any, joint after joint; no numbers leave
+    them at rest."""
 
     def __add__(self, other: "Coefficients") -> "Coefficients":
         return self._combine(other, 1.0)
@@ -67,11 +71,15 @@ class Coefficients(TensorRecord):
             add(self.detail, other.detail),
             add(self.expression, other.expression),
             add(self.albedo, other.albedo),
+            add(self.joints_rad, other.joints_rad),
         )
 
     def neutral(self) -> "Coefficients":
         """The same person with the face at rest."""
-        return self.replace(expression=torch.zeros_like(self.expression))
+        return self.replace(
+            expression=torch.zeros_like(self.expression),
+            joints_rad=torch.zeros_like(self.joints_rad),
+        )
 
 
 def _padded(values: Tensor, n: int) -> Tensor:
@@ -116,6 +124,8 @@ class MorphableModel(TensorRecord):
     joints: dict[str, Float[Tensor, "base"]]
     """Weights of the base vertices that give the centre about which a part turns: `eye_left`,
     `eye_right`, `jaw`; none where a model knows none."""
+    rig: Rig | None = None
+    """Joints that turn parts of the head; None where all that moves is linear."""
 
     @property
     def n_identity(self) -> int:
@@ -134,6 +144,11 @@ class MorphableModel(TensorRecord):
         return self.albedo_basis_linear.shape[0]
 
     @property
+    def n_turns(self) -> int:
+        """Numbers that say how its joints are turned."""
+        return 0 if self.rig is None else self.rig.n_turns
+
+    @property
     def n_vertices(self) -> int:
         return self.surface.n_vertices
 
@@ -144,7 +159,11 @@ class MorphableModel(TensorRecord):
             return self.mean_mm.new_zeros(*batch, n)
 
         return Coefficients(
-            zero(self.n_identity), zero(self.n_detail), zero(self.n_expression), zero(self.n_albedo)
+            zero(self.n_identity),
+            zero(self.n_detail),
+            zero(self.n_expression),
+            zero(self.n_albedo),
+            zero(self.n_turns),
         )
 
     def sample(
@@ -166,19 +185,25 @@ class MorphableModel(TensorRecord):
             normal(self.n_albedo),
         )
         if not expression:
-            return drawn.neutral()
+            return drawn.replace(joints_rad=self.zeros(*batch).joints_rad).neutral()
         low, high = self.expression_bounds.unbind(-1)
         one_sided = torch.where(low >= 0, drawn.expression.abs(), drawn.expression)
-        return drawn.replace(expression=torch.minimum(torch.maximum(one_sided, low), high))
+        shown = drawn.replace(expression=torch.minimum(torch.maximum(one_sided, low), high))
+        if self.rig is None:
+            return shown.replace(joints_rad=self.zeros(*batch).joints_rad)
+        least, most = self.rig.bounds_rad.unbind(-1)
+        turned = normal(self.n_turns) * self.rig.sigma_rad
+        return shown.replace(joints_rad=torch.minimum(torch.maximum(turned, least), most))
 
     def base_shape_mm(self, coefficients: Coefficients) -> Float[Tensor, "*batch base 3"]:
         """Positions of the base vertices."""
-        return (
+        rest_mm = (
             self.mean_mm
             + _combination(coefficients.identity, self.identity_basis_mm)
             + _combination(coefficients.detail, self.detail_basis_mm)
             + _combination(coefficients.expression, self.expression_basis_mm)
         )
+        return rest_mm if self.rig is None else self.rig.moved(rest_mm, coefficients.joints_rad)
 
     def shape_mm(self, coefficients: Coefficients) -> Float[Tensor, "*batch vertices 3"]:
         """Positions of the surface vertices in the `model` frame."""

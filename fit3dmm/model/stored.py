@@ -14,6 +14,7 @@ from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.levels import MAX_LEVEL, refine_values, vertex_counts
 from fit3dmm.model.morphable import ModelInfo, MorphableModel
 from fit3dmm.model.parts import parts_from_regions, triangles_in_part
+from fit3dmm.model.stored_rig import StoredRig
 from fit3dmm.model.surface import Surface, build_surface, points_at_level
 from fit3dmm.model.validate import (
     check_array,
@@ -79,6 +80,8 @@ class StoredModel:
     """(expression, expression) lower triangular L: the prior covariance of the expression
     coefficients is L L^T, whose diagonal is `expression_sigma` squared. None: they are
     independent."""
+    rig: StoredRig | None = None
+    """Joints that turn parts of the head; None where all that moves is linear."""
 
     def __post_init__(self) -> None:
         self._check_mesh()
@@ -97,6 +100,8 @@ class StoredModel:
         check_parts(self.parts, len(self.base_faces))
         for name, weights in self.joints.items():
             check_joint(name, weights, n_base)
+        if self.rig is not None:
+            self.rig.check(n_base)
         n_triangles = len(self.base_faces) * (self.base_faces.shape[1] - 2)
         for name, points in {**self.landmarks, **self.contours}.items():
             if len(points.names) != len(points):
@@ -176,6 +181,7 @@ class StoredModel:
             regions=self._regions_on(surface),
             parts=self._parts_on(surface),
             joints={name: _tensor(weights) for name, weights in self.joints.items()},
+            rig=None if self.rig is None else self.rig.tensors(),
         )
 
     @property

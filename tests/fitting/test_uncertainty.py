@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fit3dmm.energy.points import base_points
+from fit3dmm.energy.model_points import base_points
 from fit3dmm.fitting.uncertainty import Uncertainty, posterior, posteriors
 from fit3dmm.fitting.vertex_sigma import (
     MISFIT_MM,

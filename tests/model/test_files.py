@@ -115,6 +115,25 @@ def test_the_golden_file_of_version_2_is_read_for_ever():
     )
 
 
+def test_the_golden_file_of_version_3_is_read_for_ever():
+    model = load_model(GOLDEN.with_name("model_v3.h5"))
+    turned = model.zeros().replace(joints_rad=torch.linspace(-0.3, 0.4, 12))
+    # What version 0.1 decoded from this file.
+    assert model.rig is not None
+    assert model.rig.names == ("jaw", "eye_left", "eye_right", "neck")
+    torch.testing.assert_close(
+        model.landmarks_mm("now7", turned)[6],
+        torch.tensor([18.518, -41.989, 76.979]),
+        atol=1e-3,
+        rtol=0,
+    )
+
+
+def test_what_has_no_joints_is_written_for_those_who_read_version_2(written):
+    with h5py.File(written) as file:
+        assert file.attrs["format_version"] == 2
+
+
 def test_parts_are_the_same_things_at_every_level(written):
     stored = read_stored(written)
     middles = []

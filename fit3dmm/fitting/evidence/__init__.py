@@ -18,6 +18,7 @@ from fit3dmm.fitting.evidence.priors import DistancePrior as DistancePrior
 from fit3dmm.fitting.evidence.priors import ExpressionPrior as ExpressionPrior
 from fit3dmm.fitting.evidence.priors import FocalPrior as FocalPrior
 from fit3dmm.fitting.evidence.priors import IdentityPrior as IdentityPrior
+from fit3dmm.fitting.evidence.priors import JointsPrior as JointsPrior
 from fit3dmm.fitting.evidence.priors import LightPrior as LightPrior
 from fit3dmm.fitting.evidence.published import Landmarks68 as Landmarks68
 from fit3dmm.fitting.evidence.published import Pixels as Pixels

@@ -8,7 +8,7 @@ from torch import Tensor
 from fit3dmm._settings import ranged
 from fit3dmm.energy.detected import PointErrors, detected_term, expected_px
 from fit3dmm.energy.points import project
-from fit3dmm.energy.robust import charbonnier
+from fit3dmm.energy.robust import Loss, charbonnier
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence.evidence import Evidence
 from fit3dmm.geometry.rotation import rotation_matrix
@@ -46,8 +46,12 @@ class Landmarks(Evidence):
             errors,
             modes_of(self.source),
             context.intrinsics,
-            charbonnier(self.robust_scale),
+            self.loss(context),
         )
+
+    def loss(self, context: Context) -> Loss:
+        """Of each point's distance in sigmas."""
+        return charbonnier(self.robust_scale)
 
     def applies(self, context: Context) -> bool:
         """Whether there is anything to say."""

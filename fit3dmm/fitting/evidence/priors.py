@@ -27,6 +27,7 @@ from fit3dmm.unknowns import (
     EXPRESSION,
     IDENTITY,
     IRRADIANCE,
+    JOINTS,
     LOG_FOCAL,
     TRANSLATION,
     Per,
@@ -108,6 +109,19 @@ class ExpressionPrior(Evidence):
             return _coefficients(context, EXPRESSION, self.sigma * model.expression_sigma)
         factor = model.expression_covariance_factor
         return correlated_prior(EXPRESSION, self.sigma * factor) if len(factor) else None
+
+
+@dataclass(frozen=True)
+class JointsPrior(Evidence):
+    """Jaw, eyes and neck are turned as in people who are photographed."""
+
+    sigma: float = 1.0
+    """Spread, in the model's own sigmas."""
+
+    def term(self, context: Context) -> Term | None:
+        """None where a model has no joints."""
+        rig = context.prepared.model.rig
+        return None if rig is None else normal_prior(JOINTS, 0.0, self.sigma * rig.sigma_rad)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm.energy.points import model_points
+from fit3dmm.energy.model_points import model_points
 from fit3dmm.energy.priors import correlated_prior, light_prior, normal_prior
 from fit3dmm.energy.robust import cauchy, charbonnier
 from fit3dmm.fitting.detector_errors import LandmarkErrorModel, landmark_error_model

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fit3dmm._errors import InputError
 from fit3dmm.model.files import is_model_file
-from fit3dmm.model.formats import bfm2009, bfm2017, gnm, ict
+from fit3dmm.model.formats import bfm2009, bfm2017, flame, gnm, ict
 from fit3dmm.model.formats.source import SourceModel, expand, is_mat73, mat73_sentence
 
 
@@ -22,6 +22,7 @@ class Family:
 FAMILIES = (
     Family("ICT-FaceKit Light", ict.recognises, ict.read),
     Family("GNM Head v3", gnm.recognises, gnm.read),
+    Family("FLAME", flame.recognises, flame.read),
     Family("Basel Face Model 2009", bfm2009.recognises, bfm2009.read),
     Family("Basel Face Model 2017 or 2019", bfm2017.recognises, bfm2017.read),
 )

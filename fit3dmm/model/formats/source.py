@@ -26,7 +26,8 @@ class SourceModel:
 
     stored: StoredModel
     anchors_mm: Mapping[int, np.ndarray]
-    """Positions (3,) on the mean of iBUG-68 points, by their index: where registration starts."""
+    """Positions (3,) on the mean of iBUG-68 points, by their index: where registration starts. None
+    at all: it starts from the centres of the eyes, which `stored.joints` must then have."""
     own_parts: Mapping[str, np.ndarray]
     """Masks (base,) of vertices that lie on no skin, by the name of the region they belong to."""
 
