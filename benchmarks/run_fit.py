@@ -143,7 +143,7 @@ def _rivals(
 ) -> Iterator[Metric]:
     """The last stage's problem, from where the landmarks alone lead."""
     start = fit_observation(seen, prepared, preset("landmarks")).scene
-    last = config.stages[-1]
+    last = next(stage for stage in config.stages if stage.name == "fine")
     context = context_at(prepared, seen, last, values_at(start, prepared))
     for metric in race(stage_problem(context, config), repeats):
         yield replace(metric, group="solvers on the last stage's problem")

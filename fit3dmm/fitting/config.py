@@ -58,7 +58,7 @@ DETECTOR = (DETECTOR_MODES,)
 
 POINTS = ("landmarks", "network", "detector_modes", "openings", "blendshapes", "iris")
 PRIORS = ("identity", "detail", "expression", "joints", "distance", "focal")
-COLOURS = ("photometric", "albedo", "exposure", "light", "positive_light")
+COLOURS = ("photometric", "albedo", "light", "positive_light")
 
 LANDMARK_STAGES = (
     Stage(
@@ -100,6 +100,26 @@ PHOTO_STAGES = (
         solver=LevenbergMarquardt(max_steps=8, relative_decrease=1e-3),
     ),
 )
+SKIN_STAGES = (
+    # Shape is found with the colours that explain the photo best; how much of them is skin and how
+    # much light is decided behind it, so that a dim picture costs no accuracy.
+    Stage(
+        "skin",
+        COLOUR,
+        (*COLOURS, "exposure"),
+        blur_px=0.7,
+        mask_occlusions=True,
+        solver=LevenbergMarquardt(max_steps=12, relative_decrease=1e-4),
+    ),
+    Stage(
+        "judgement",
+        POSE + CAMERA + SHAPE + COLOUR + DETECTOR,
+        ("contour", *POINTS, *COLOURS, "exposure", *PRIORS),
+        blur_px=0.7,
+        mask_occlusions=True,
+        solver=LevenbergMarquardt(max_steps=0),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +137,7 @@ class FitConfig(Settings):
     """What the settings are called in results."""
     size_px: int = 224
     """Side of the square crop that is compared, 64 to 1024; the face takes some 70 % of it."""
-    stages: tuple[Stage, ...] = LANDMARK_STAGES + PHOTO_STAGES
+    stages: tuple[Stage, ...] = LANDMARK_STAGES + PHOTO_STAGES + SKIN_STAGES
     """What is run, in this order."""
 
     landmarks: Landmarks = field(default_factory=Landmarks)

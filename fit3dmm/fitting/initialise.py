@@ -7,8 +7,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._errors import InputError
-from fit3dmm.colour import luminance
-from fit3dmm.energy.exposure import light_level
 from fit3dmm.fitting.config import CAMERA, COLOUR, POSE, SHAPE, FitConfig
 from fit3dmm.fitting.evidence.blendshapes import observed_expression
 from fit3dmm.fitting.prepared import PreparedModel
@@ -18,7 +16,6 @@ from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.predicted import Predicted
 from fit3dmm.scene import Lighting, Scene
 from fit3dmm.unknowns import (
-    ALBEDO,
     EXPRESSION,
     IDENTITY,
     IRRADIANCE,
@@ -80,45 +77,13 @@ def starting_values(
         )
     starts = {}
     if config.init != "regressor":
-        first = initial_values(prepared, observation, config)
-        starts["landmarks"] = _exposed(first, prepared, observation, config)
+        starts["landmarks"] = initial_values(prepared, observation, config)
     # Where the shape stays what it is, it stays the mean.
     shape_moves = any(IDENTITY in stage.free for stage in config.stages)
     if observation.predicted is not None and config.init != "landmarks" and shape_moves:
         known_px = config.focal_px or observation.exif_focal_px
-        first = predicted_values(prepared, observation.predicted, known_px)
-        starts["regressor"] = _exposed(first, prepared, observation, config)
+        starts["regressor"] = predicted_values(prepared, observation.predicted, known_px)
     return starts
-
-
-def _exposed(
-    values: dict[str, Tensor], prepared: PreparedModel, observation: Observation, config: FitConfig
-) -> dict[str, Tensor]:
-    """The values with the tone and the level of light that are most likely by the brightness of the
-    face: from the mean skin, a fit's few steps would not find the way to a dark one."""
-    albedo = values[ALBEDO]
-    if not albedo.numel() or not any("exposure" in stage.terms for stage in config.stages):
-        return values
-    shown = _face_luminance(prepared, observation)
-    wanted = config.exposure.likeliest_tone(shown, observation)
-    along = prepared.tone.slope.to(albedo)
-    length = along.square().sum().clamp_min(1e-12)
-    light = values[IRRADIANCE]
-    level = light_level(light).clamp_min(1e-3)
-    return {
-        **values,
-        ALBEDO: albedo + along * (wanted - prepared.tone.at(albedo)) / length,
-        IRRADIANCE: light * (shown / wanted / level),
-    }
-
-
-def _face_luminance(prepared: PreparedModel, observation: Observation) -> float:
-    """Median over a detector's points on the face, in the photo's linear light."""
-    points_px = _first_known(prepared, observation).points_px
-    size = observation.size_px
-    at = (observation.T_crop_photo @ points_px).long().clamp(0, size - 1)
-    shown = luminance(observation.image_linear[at[:, 1], at[:, 0]])
-    return max(float(shown.median()), 1e-3)
 
 
 def predicted_values(

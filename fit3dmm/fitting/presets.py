@@ -15,6 +15,7 @@ from fit3dmm.fitting.config import (
     POSE,
     PRIORS,
     SHAPE,
+    SKIN_STAGES,
     FitConfig,
 )
 from fit3dmm.fitting.evidence import (
@@ -96,12 +97,14 @@ _FAST_STAGES = (
     replace(
         PHOTO_STAGES[2], blur_px=1.0, solver=LevenbergMarquardt(max_steps=4, relative_decrease=3e-3)
     ),
+    *SKIN_STAGES,
 )
 # The network looks where everything else has come to rest.
 _ACCURATE_STAGES = (
     *LANDMARK_STAGES,
     *PHOTO_STAGES[:-1],
     replace(PHOTO_STAGES[-1], terms=(*PHOTO_STAGES[-1].terms, "perceptual")),
+    *SKIN_STAGES,
 )
 PRESETS: Mapping[str, FitConfig] = {
     "default": FitConfig(),

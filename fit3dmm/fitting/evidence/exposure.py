@@ -55,15 +55,6 @@ class Exposure(Evidence):
     def _intercept(self) -> float:
         return math.log(self.level) - self.level_slope * math.log(self.typical_tone)
 
-    def likeliest_tone(self, shown: float, observation: Observation) -> float:
-        """The tone of a face that is so bright in its photo (mean luminance, linear)."""
-        log_tone, log_sigma = self.of(observation)
-        # What is shown is tone times light, so that its logarithm is linear in that of the tone.
-        rise = 1 + self.level_slope
-        by_light = (math.log(shown) - self._intercept) / rise
-        a, b = log_sigma**-2, (self.level_log_sigma / rise) ** -2
-        return math.exp((a * log_tone + b * by_light) / (a + b))
-
     def of(self, observation: Observation) -> tuple[float, float]:
         """The natural logarithm of the tone before colours are compared, and its sigma."""
         told = observation.predicted

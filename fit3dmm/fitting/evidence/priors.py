@@ -35,6 +35,11 @@ from fit3dmm.unknowns import (
 
 _MODEL_SIGMAS = "of the model's sigmas"
 
+EXPOSURE = "exposure"
+"""The evidence that tells tone and light together; see `fitting.evidence.exposure`."""
+# A sigma of what nobody knows.
+_ANY = 1e3
+
 
 @dataclass(frozen=True)
 class IdentityPrior(Evidence):
@@ -77,8 +82,9 @@ class AlbedoPrior(Evidence):
     sigma: float = 1.0
     """Spread, in the model's own sigmas."""
     tone_sigma: float = 8.0
-    """The same along the direction in which a face's mean luminance changes: what is known of that
-    is `exposure`'s to say, and a model's sigma there is that of the skins that it was made of."""
+    """The same along the direction in which a face's mean luminance changes, in stages where
+    `exposure` says what is known of that: a model's sigma there is that of the skins that it was
+    made of."""
 
     def term(self, context: Context) -> Term | None:
         """None where a model has no such coefficients."""
@@ -86,6 +92,8 @@ class AlbedoPrior(Evidence):
             return None
         along = torch.nn.functional.normalize(context.prepared.tone.slope, dim=0)
         eye = torch.eye(len(along), dtype=along.dtype, device=along.device)
+        if EXPOSURE not in context.stage.terms:
+            return normal_prior(ALBEDO, 0.0, self.sigma)
         wider = self.tone_sigma**2 - self.sigma**2
         covariance = self.sigma**2 * eye + wider * torch.outer(along, along)
         return correlated_prior(ALBEDO, torch.linalg.cholesky(covariance))
@@ -201,8 +209,8 @@ class LightPrior(Evidence):
     level: float = 1.0
     """What white that faces the camera reflects, on average, in a well exposed photo (linear
     RGB)."""
-    level_sigma: float = 2.0
-    """Spread of it: wide, as `exposure` tells the level by the tone of the skin."""
+    level_sigma: float = 0.3
+    """Spread of it, in stages where `exposure` does not tell the level by the tone of the skin."""
     direct_sigma: float = 0.5
     """Spread of each harmonic of the light beyond the mean, in units of the light's own level."""
     tint_sigma: float = 0.12
@@ -210,7 +218,8 @@ class LightPrior(Evidence):
 
     def term(self, context: Context) -> Term:
         """The same for all photos."""
-        return light_prior(self.level, self.level_sigma, self.direct_sigma, self.tint_sigma)
+        level_sigma = _ANY if EXPOSURE in context.stage.terms else self.level_sigma
+        return light_prior(self.level, level_sigma, self.direct_sigma, self.tint_sigma)
 
 
 def _coefficients(context: Context, name: str, sigma: Tensor | float) -> Term | None:
