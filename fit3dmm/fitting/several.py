@@ -117,7 +117,7 @@ def fit_together(
         prepared: the model (`prepare`).
         observations: of the person's face, one a photo (`look`).
         config: settings of each photo's fit; the default ones if left out. The last stage that
-            moves the shape is the one that all photos take together.
+            moves the shape, and what follows it, all photos take together.
         together: how the photos are brought together.
         recognised: what another witness says, such as a network that recognises people: for each
             pair of photos the natural logarithm of how much more likely they are of one person than
@@ -141,7 +141,7 @@ def fit_together(
         raise InputError(f"Expected what is recognised for {n} x {n} pairs of photos.")
     began = time.perf_counter()
     with torch.no_grad(), torch_threads(config.threads):
-        alone, last = _schedule(config)
+        alone, jointly = _schedule(config)
         like = prepared.model.mean_mm
         seen = [one.to(device=like.device, dtype=like.dtype) for one in observations]
         runs = []
@@ -161,8 +161,10 @@ def fit_together(
             sitting.moved(run, model, person) if k in counting else run
             for k, (run, model) in enumerate(zip(runs, models, strict=True))
         ]
-        runs = sitting.solved(runs, counting, last)
-        fits, at_end = sitting.judged(runs, counting, last)
+        for stage in jointly:
+            if stage.solver.max_steps:
+                runs = sitting.solved(runs, counting, stage)
+        fits, at_end = sitting.judged(runs, counting, jointly[-1])
         shares = dict(
             zip(
                 counting,
@@ -182,8 +184,8 @@ def fit_together(
     )
 
 
-def _schedule(config: FitConfig) -> tuple[tuple[Stage, ...], Stage]:
-    """The stages that each photo runs alone, and that which all run together.
+def _schedule(config: FitConfig) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
+    """The stages that each photo runs alone, and those which all run together.
 
     Raises:
         InputError: there is none.
@@ -201,7 +203,7 @@ def _schedule(config: FitConfig) -> tuple[tuple[Stage, ...], Stage]:
     last = moving[-1]
     # Where one stage alone moves the shape it is run twice.
     alone = config.stages[: last if len(moving) > 1 else last + 1]
-    return alone, config.stages[last]
+    return alone, config.stages[last:]
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def test_two_photos_tell_more_than_each(prepared, truths, seen):
         assert torch.equal(fit.scene.coefficients.identity, both.identity.identity)
         error = fit.scene.coefficients.expression - truth.coefficients.expression
         assert error.abs().max() < 0.4
-        assert fit.stages[-1].name == "fine"
+        assert [stage.name for stage in fit.stages[-2:]] == ["fine", "skin"]
     for one, fit in zip(alone, both.fits, strict=True):
         # They are surer together, of the person and of what each photo has for itself.
         for name in ("identity", "rotation_rad"):
