@@ -88,7 +88,9 @@ def measure_subject(
         else:
             print(f"{subject.photo.name}, {method}: the fit has no finite numbers.")
     steps = steps_of_starts(seen, prepared) if with_steps else None
-    return Measured(subject.groups, numbers, points_of(subject, seen), steps)
+    return Measured(
+        subject.groups, numbers, points_of(subject, found.seen_by(*seen.detections.values())), steps
+    )
 
 
 def scene_by(method: str, seen: Observation, prepared: PreparedModel) -> Scene:
@@ -100,7 +102,7 @@ def scene_by(method: str, seen: Observation, prepared: PreparedModel) -> Scene:
 
 
 def points_of(subject: Subject, seen: Observation) -> Mapping[str, Mapping[str, float]]:
-    """How far each detector's 478 points are off."""
+    """How far each detector's 478 points are off, those that a fit leaves out as well."""
     if subject.points_px is None:
         return {}
     numbers = {}

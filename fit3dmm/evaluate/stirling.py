@@ -54,7 +54,7 @@ class Stirling:
     name: ClassVar[str] = "stirling"
     worst_by: ClassVar[str] = "rmse_mm"
 
-    refine: bool = False
+    refine_alignment: bool = False
     """Refine the alignment as NoW does; the competition does not, later papers do."""
 
     def list_cases(self, data: Path) -> list[Case]:
@@ -92,7 +92,7 @@ class Stirling:
         points = read_landmarks(case.truth[1])
         part, _ = crop_scan(read_mesh_once(case.truth[0]), points, _RADIUS_FACTOR)
         prediction, predicted_points = read_mesh_and_landmarks(files)
-        if self.refine:
+        if self.refine_alignment:
             distance = align_prediction(
                 part.vertices, points, prediction, predicted_points
             ).distance

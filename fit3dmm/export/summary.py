@@ -68,6 +68,7 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
             "distance_log_sigma": quality.distance_log_sigma,
             "departure": quality.departure,
             "network_looked": quality.network_looked,
+            "point_doubt": quality.point_doubt,
             "failure_chance": quality.failure_chance,
         },
         "axes": _AXES,

@@ -16,7 +16,7 @@ from fit3dmm.observe.photo import Photo
 from fit3dmm.observe.predicted import Predicted
 from fit3dmm.regress.network import SIGMAS
 from fit3dmm.regress.prediction import FACE_POINTS, Prediction, predict
-from fit3dmm.regress.search import MOST_DOUBT, doubt, face_box, find_face
+from fit3dmm.regress.search import MOST_DOUBT, face_box, face_doubt, find_face
 from fit3dmm.unknowns import JOINTS, values_of
 
 _USUAL_ERROR = 0.015
@@ -99,7 +99,7 @@ def seen_by_network(
         config.focal_px or observation.exif_focal_px,
         passes,
     )
-    if not observation.detections.keys() - {GIVEN_BOX[0]} and doubt(prediction) > MOST_DOUBT:
+    if not observation.detections.keys() - {GIVEN_BOX[0]} and face_doubt(prediction) > MOST_DOUBT:
         raise InputError(
             f"No face was found in the given box of {photo.name}: give the left, top, right and "
             "bottom of a face from brows to chin in px of the upright photo."

@@ -12,8 +12,9 @@ from fit3dmm.fitting.evidence import Landmarks
 from fit3dmm.fitting.result import Quality
 from fit3dmm.fitting.trust import CAUSES, DOUBTFUL_CHANCE, Signs, failure_chance, main_cause
 from fit3dmm.geometry.rotation import rotation_matrix
-from fit3dmm.observe.detection import MEDIAPIPE_POINTS
+from fit3dmm.observe.detection import MEDIAPIPE_POINTS, NETWORK, doubt
 from fit3dmm.observe.observation import Observation
+from fit3dmm.regress.prediction import FACE_POINTS
 from fit3dmm.solve.problem import Evaluation, Reason
 from fit3dmm.unknowns import IDENTITY, ROTATION
 
@@ -87,6 +88,7 @@ def judge(
         signs.distance_log_sigma,
         signs.departure,
         signs.network_looked,
+        signs.point_doubt,
         chance,
     )
 
@@ -105,6 +107,7 @@ def signs_of(quality: Quality) -> Signs:
         quality.sharpness,
         quality.distance_log_sigma,
         quality.departure,
+        quality.point_doubt,
         quality.network_looked,
     )
 
@@ -131,6 +134,7 @@ def _signs(
         sharpness(context.observation),
         distance_log_sigma,
         _departure(context),
+        _point_doubt(context.observation),
         context.observation.predicted is not None,
     )
 
@@ -158,6 +162,13 @@ def _beyond_doubt(signs: Signs) -> list[str]:
         "size": signs.face_px is not None and signs.face_px < _SMALL_FACE_PX,
     }
     return [name for name, is_so in found.items() if is_so]
+
+
+def _point_doubt(observation: Observation) -> float | None:
+    seen = observation.detections.get(NETWORK)
+    if seen is None or seen.covariance_px2 is None:
+        return None
+    return doubt(seen.points_px[:FACE_POINTS], seen.covariance_px2[:FACE_POINTS])
 
 
 def _departure(context: Context) -> float | None:

@@ -62,6 +62,9 @@ class Quality:
     """From the mean face: root mean square of the identity coefficients, in the model's sigmas."""
     network_looked: bool = False
     """Whether the model's own network saw the photo."""
+    point_doubt: float | None = None
+    """The network's own sigma of a point of the face, as a share of the face; None where no network
+    looked."""
     failure_chance: float | None = None
     """Probability that the mean face would have been as near to the truth or nearer
     (`fitting.trust`)."""

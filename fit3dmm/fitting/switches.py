@@ -127,7 +127,11 @@ def _places(name: str, evidence: Evidence, config: FitConfig) -> list[str]:
     if there:
         return there
     concerned = [stage for stage in config.stages if _moves(stage, evidence)] or config.stages
-    return [stage.name for stage in (concerned[-1:] if evidence.slow else concerned)]
+    if evidence.slow:
+        # Where no step is taken it would only be looked at.
+        stepping = [stage for stage in concerned if stage.solver.max_steps]
+        concerned = (stepping or concerned)[-1:]
+    return [stage.name for stage in concerned]
 
 
 def _moves(stage: Stage, evidence: Evidence) -> bool:

@@ -35,6 +35,8 @@ class Signs:
     """The fit's own doubt about the distance of the camera."""
     departure: float | None = None
     """From the mean face: root mean square of the identity coefficients."""
+    point_doubt: float | None = None
+    """The network's own sigma of a point, as a share of the face."""
     network_looked: bool = False
     """Whether the model's own network saw the photo, which then knows the distance better."""
 
@@ -110,6 +112,13 @@ CAUSES: Mapping[str, Cause] = {
             "The photo says little of how far the camera was, and so of the depth of the face."
         ),
     ),
+    "unsure": Cause(
+        lambda signs: _logarithm(signs.point_doubt),
+        lambda signs: (
+            "The network is hardly sure where the points of the face are: is it dark, blurred or "
+            "covered?"
+        ),
+    ),
     "mean face": Cause(
         lambda signs: None if signs.departure is None else -math.log(signs.departure + 0.02),
         lambda signs: "The shape is hardly other than the mean face: the photo told little of it.",
@@ -133,17 +142,16 @@ class Weight:
     """By which a unit more raises the logarithm of the odds."""
 
 
-INTERCEPT = -2.465
+INTERCEPT = -2.129
 WEIGHTS: Mapping[str, Weight] = {
-    "points": Weight(-0.775, 1.20),
-    "evidence": Weight(-3.91, 1.17),
-    "blur": Weight(1.56, 0.52),
-    "distance": Weight(0.0, 25.6),
-    "mean face": Weight(1.04, 1.05),
+    "blur": Weight(1.537, 0.546),
+    "distance": Weight(0.0, 7.45),
+    "unsure": Weight(-4.591, 1.508),
+    "mean face": Weight(1.103, 0.888),
 }
-DOUBTFUL_CHANCE = 0.25
-"""Above it a fit is doubtful. Of the fits that the weights come from one in nine was worse than the
-mean face, and of those of photos as they are none."""
+DOUBTFUL_CHANCE = 0.2
+"""Above it a fit is doubtful. Of the fits that the weights come from one in seven was: two in five of
+these were worse than the mean face, of the others one in eleven."""
 NOTHING_KNOWN = 1.0
 """Chance where nothing was compared with the photo."""
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -14,6 +15,15 @@ GIVEN_BOX = "box", "corners"
 """What stands for a detector and its points where somebody said where the face is."""
 NETWORK = "network"
 """What a regressor is called as a detector."""
+
+
+def doubt(
+    points_px: Float[Tensor, "points 2"], covariance_px2: Float[Tensor, "points 2 2"]
+) -> float:
+    """Mean sigma of points, in units of the longer side of their box."""
+    size_px = float((points_px.amax(0) - points_px.amin(0)).max())
+    sigma_px = torch.linalg.det(covariance_px2).clamp_min(0).pow(0.25)
+    return float(sigma_px.mean()) / max(size_px, 1e-9)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import math
 import torch
 
 from fit3dmm.observe.choice import Box
+from fit3dmm.observe.detection import doubt
 from fit3dmm.observe.photo import Photo, photo_from_array
 from fit3dmm.observe.window import reduced
 from fit3dmm.regress.prediction import FACE_POINTS, Network, Prediction, predict_batch
@@ -45,16 +46,14 @@ def find_face(
         seen = predict_batch(network, [small] * len(boxes), corners, size_px)
         faces = [one for one in seen if _is_face(one, small, smallest_px / block)]
         if faces:
-            left, top, right, bottom = face_box(min(faces, key=doubt))
+            left, top, right, bottom = face_box(min(faces, key=face_doubt))
             return block * left, block * top, block * right, block * bottom
     return None
 
 
-def doubt(prediction: Prediction) -> float:
-    """Mean sigma of the face's points, in units of the longer side of their box."""
-    left, top, right, bottom = face_box(prediction)
-    variances_px4 = torch.linalg.det(prediction.covariance_px2[:FACE_POINTS]).clamp_min(0)
-    return float(variances_px4.pow(0.25).mean()) / max(right - left, bottom - top, 1e-9)
+def face_doubt(prediction: Prediction) -> float:
+    """Mean sigma of the face's points, as a share of the face."""
+    return doubt(prediction.points_px[:FACE_POINTS], prediction.covariance_px2[:FACE_POINTS])
 
 
 def face_box(prediction: Prediction) -> Box:
@@ -68,7 +67,7 @@ def _is_face(prediction: Prediction, photo: Photo, smallest_px: float) -> bool:
     left, top, right, bottom = face_box(prediction)
     inside = 0 < (left + right) / 2 < photo.width_px and 0 < (top + bottom) / 2 < photo.height_px
     large = max(right - left, bottom - top) >= smallest_px
-    return inside and large and doubt(prediction) < MOST_DOUBT
+    return inside and large and face_doubt(prediction) < MOST_DOUBT
 
 
 def _boxes(width_px: int, height_px: int, side_px: float) -> list[Box]:

@@ -25,7 +25,7 @@ def test_settings_are_told_to_programs(capsys):
     change = ("--set", "contour.sigma_mm=3")
     told = json.loads(explained(capsys, *options, *change, "--json"))
     terms = {term["name"]: term for term in told["terms"]}
-    assert terms["flattening"]["stages"] == ["light", "coarse", "fine"]
+    assert terms["flattening"]["stages"] == ["light", "coarse", "fine", "skin", "judgement"]
     assert "iris" not in terms
     assert terms["contour"]["counts"] == 2
     assert {"name": "sigma_mm", "value": 3.0, "unit": "mm"} in terms["contour"]["settings"]

@@ -18,6 +18,8 @@ from fit3dmm.scene import Lighting, Pose, Scene
 from tests.fitting.synthetic import observe_scene
 from tests.toy import toy_model
 
+COLOUR_STAGES = ["light", "coarse", "fine", "skin", "judgement"]
+
 
 def stages_with(config: FitConfig, term: str) -> list[str]:
     return [stage.name for stage in config.stages if term in stage.terms]
@@ -25,9 +27,9 @@ def stages_with(config: FitConfig, term: str) -> list[str]:
 
 def test_terms_are_switched_on_where_they_belong_and_off_everywhere():
     config = FitConfig()
-    assert stages_with(having(config, "flattening"), "flattening") == ["light", "coarse", "fine"]
+    assert stages_with(having(config, "flattening"), "flattening") == COLOUR_STAGES
     assert stages_with(having(config, "perceptual"), "perceptual") == ["fine"]
-    assert stages_with(having(config, "tint"), "tint") == ["light", "coarse", "fine"]
+    assert stages_with(having(config, "tint"), "tint") == COLOUR_STAGES
     # Where the default has them, and once.
     assert having(without(config, "contour", "iris"), "contour", "contour") == replace(
         config,

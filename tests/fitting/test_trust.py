@@ -12,7 +12,7 @@ from fit3dmm.fitting.trust import (
     main_cause,
 )
 
-FAULTLESS = Signs(0.45, 1.3, 0.07, 0.95, 60.0, 5.0, 220.0, 0.35, 0.22, 0.7)
+FAULTLESS = Signs(0.45, 1.3, 0.07, 0.95, 60.0, 5.0, 220.0, 0.35, 0.22, 0.7, 0.01)
 # Each sign, made much worse than on any usable photo, and the cause that it is a sign of.
 WORSE = {
     "landmark_error_mm": (3.0, "points"),
@@ -25,6 +25,7 @@ WORSE = {
     "sharpness": (0.01, "blur"),
     "distance_log_sigma": (0.6, "distance"),
     "departure": (0.02, "mean face"),
+    "point_doubt": (0.3, "unsure"),
 }
 
 

@@ -36,7 +36,7 @@ class Exposure(Evidence):
     told_share: float = ranged(1.6, 0.0)
     """How much of the sigma that the network states counts; 0 takes nothing from it. It judges by
     the brightness of the face, too, which counts already."""
-    level: float = 0.85
+    level: float = 0.75
     """Light on a face of the typical tone (linear RGB)."""
     level_slope: float = ranged(0.0, -0.9, 0.9)
     """How the light's logarithm falls with that of the tone: 0 where cameras show each tone as it

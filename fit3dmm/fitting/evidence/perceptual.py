@@ -33,9 +33,9 @@ class Perceptual(Evidence):
     unit: ClassVar[str] = "of a vector of length 1"
     source: str = MEDIAPIPE
     """A detector that sees MediaPipe's points, five of which put the face in its square."""
-    sigma: float = 0.05
-    """Error of each of the 128 numbers of an embedding of unit length: two photos of one person are
-    some 0.02 apart."""
+    sigma: float = 0.1
+    """Error of each of the 128 numbers of an embedding of unit length. With half of it generated
+    faces come still nearer, and those of scanned people go off (docs/method.md)."""
     n_directions: int = ranged(1, 1, EMBEDDING)
     """Rows of the Jacobian that a step works out; with one the gradient is exact, each further one
     adds curvature and the time of a pass back through network and renderer."""

@@ -123,6 +123,8 @@ class ExpressionPrior(Evidence):
 class JointsPrior(Evidence):
     """Jaw, eyes and neck are turned as in people who are photographed."""
 
+    about: ClassVar[tuple[str, ...]] = (JOINTS,)
+    unit: ClassVar[str] = _MODEL_SIGMAS
     sigma: float = 1.0
     """Spread, in the model's own sigmas."""
 

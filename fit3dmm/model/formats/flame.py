@@ -76,6 +76,8 @@ def read(files: list[Path]) -> SourceModel:
 
 def _is_model(file: Path) -> bool:
     if file.suffix == ".npz":
+        if not zipfile.is_zipfile(file):
+            return False
         with reading(file, "a NumPy archive"), zipfile.ZipFile(file) as archive:
             return {"v_template.npy", "posedirs.npy"} <= set(archive.namelist())
     if file.suffix not in (".pkl", ".pickle"):
