@@ -150,8 +150,8 @@ WEIGHTS: Mapping[str, Weight] = {
     "mean face": Weight(1.103, 0.888),
 }
 DOUBTFUL_CHANCE = 0.2
-"""Above it a fit is doubtful. Of the fits that the weights come from one in seven was: two in five of
-these were worse than the mean face, of the others one in eleven."""
+"""Above it a fit is doubtful. Of the fits that the weights come from one in seven was: two in five
+of these were worse than the mean face, of the others one in eleven."""
 NOTHING_KNOWN = 1.0
 """Chance where nothing was compared with the photo."""
 

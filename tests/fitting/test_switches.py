@@ -37,7 +37,7 @@ def test_terms_are_switched_on_where_they_belong_and_off_everywhere():
             replace(
                 stage,
                 terms=(*(t for t in stage.terms if t not in ("contour", "iris")),)
-                + (("contour",) if stage.name == "fine" else ()),
+                + (("contour",) if stage.name in ("fine", "judgement") else ()),
             )
             for stage in config.stages
         ),
