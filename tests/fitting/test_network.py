@@ -113,9 +113,14 @@ def test_a_start_that_is_no_number_is_not_taken(model, prepared):
     seen = observe_scene(model, truth, 64)
     broken = predicted_of(truth, seen)
     broken = broken.replace(identity=torch.full_like(broken.identity, torch.nan))
-    result = fit_observation(seen.replace(predicted=broken), prepared, preset("landmarks"))
+    seen, config = seen.replace(predicted=broken), preset("landmarks")
+    result = fit_observation(seen, prepared, config)
     assert result.start == "landmarks"
-    assert result.quality.verdict == "good"
+    # It is the fit that is told to begin there.
+    told = fit_observation(seen, prepared, replace(config, init="landmarks"))
+    assert torch.equal(result.scene.coefficients.identity, told.scene.coefficients.identity)
+    assert result.quality == told.quality
+    assert result.quality.landmark_error_mm < 0.5
 
 
 def test_the_networks_points_count_beside_mediapipes(model, prepared):
