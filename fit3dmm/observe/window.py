@@ -64,19 +64,22 @@ def square(x_px: float, y_px: float, side: int) -> Window:
     return Window(round(x_px - side / 2), round(y_px - side / 2), side, side)
 
 
-def squares(width: int, height: int, side: int, border: int) -> Iterator[Window]:
+def squares(
+    width: int, height: int, side: int, border: int, overlap: float = _OVERLAP
+) -> Iterator[Window]:
     """Squares that overlap and cover a picture and a border around it.
 
-    What is not larger than a share _OVERLAP of their side lies whole in one of them.
+    What is not larger than the share `overlap` of their side lies whole in one of them.
 
     Args:
         width: of the picture, in pixels.
         height: of the picture, in pixels.
         side: of the squares, in pixels.
         border: how far they reach beyond the picture, in pixels.
+        overlap: of neighbours, at least, in units of the side.
     """
-    for top in _starts(height, side, border):
-        for left in _starts(width, side, border):
+    for top in _starts(height, side, border, overlap):
+        for left in _starts(width, side, border, overlap):
             yield Window(left, top, side, side)
 
 
@@ -119,9 +122,9 @@ def reduced(pixels: np.ndarray, block: int) -> np.ndarray:
     return np.concatenate(bands)
 
 
-def _starts(extent: int, side: int, border: int) -> list[int]:
+def _starts(extent: int, side: int, border: int, overlap: float) -> list[int]:
     covered = extent + 2 * border
     if side >= covered:
         return [(extent - side) // 2]
-    n = int(np.ceil((covered - side) / ((1 - _OVERLAP) * side))) + 1
+    n = int(np.ceil((covered - side) / ((1 - overlap) * side))) + 1
     return (np.linspace(0, covered - side, n).astype(int) - border).tolist()

@@ -4,22 +4,20 @@ The network was shown faces only, and yet knows what is none: the sigmas that it
 are 0.8 to 1.4 % of the face on faces, and 11 % and more on clothes, hands and walls.
 """
 
-import math
-
 import torch
 
 from fit3dmm.observe.choice import Box
 from fit3dmm.observe.detection import doubt
 from fit3dmm.observe.photo import Photo, photo_from_array
-from fit3dmm.observe.window import reduced
+from fit3dmm.observe.window import reduced, squares
 from fit3dmm.regress.prediction import FACE_POINTS, Network, Prediction, predict_batch
 
 MOST_DOUBT = 0.04
 """Sigma of a point, as a share of the face, beyond which there is no face."""
 _SIDES = (0.8, 0.5, 0.32)
 """Of the boxes that are looked at, in units of the photo's shorter side."""
-_STEP = 0.4
-"""Between boxes, in units of their side: two looks reach as far."""
+_OVERLAP = 0.6
+"""Of neighbouring boxes, in units of their side: two looks reach over the rest."""
 _LONGEST_PX = 1024
 _MOST_LOOKS = 64
 
@@ -38,12 +36,15 @@ def find_face(
     block = max(1, max(photo.width_px, photo.height_px) // _LONGEST_PX)
     small = photo_from_array(reduced(photo.pixels_srgb.numpy(), block), photo.name)
     for share in _SIDES:
-        side_px = share * min(small.width_px, small.height_px)
-        boxes = _boxes(small.width_px, small.height_px, side_px)
-        if len(boxes) > _MOST_LOOKS:
+        side_px = round(share * min(small.width_px, small.height_px))
+        places = list(squares(small.width_px, small.height_px, side_px, 0, _OVERLAP))
+        if len(places) > _MOST_LOOKS:
             return None
-        corners = [torch.tensor(box).reshape(2, 2) for box in boxes]
-        seen = predict_batch(network, [small] * len(boxes), corners, size_px)
+        corners = [
+            torch.tensor([[at.left, at.top], [at.left + at.width, at.top + at.height]]).float()
+            for at in places
+        ]
+        seen = predict_batch(network, [small] * len(places), corners, size_px)
         faces = [one for one in seen if _is_face(one, small, smallest_px / block)]
         if faces:
             left, top, right, bottom = face_box(min(faces, key=face_doubt))
@@ -68,18 +69,3 @@ def _is_face(prediction: Prediction, photo: Photo, smallest_px: float) -> bool:
     inside = 0 < (left + right) / 2 < photo.width_px and 0 < (top + bottom) / 2 < photo.height_px
     large = max(right - left, bottom - top) >= smallest_px
     return inside and large and face_doubt(prediction) < MOST_DOUBT
-
-
-def _boxes(width_px: int, height_px: int, side_px: float) -> list[Box]:
-    """Squares that cover a photo."""
-    return [
-        (x, y, x + side_px, y + side_px)
-        for y in _starts(height_px, side_px)
-        for x in _starts(width_px, side_px)
-    ]
-
-
-def _starts(extent_px: int, side_px: float) -> list[float]:
-    room_px = extent_px - side_px
-    n = math.ceil(room_px / (_STEP * side_px)) + 1
-    return torch.linspace(0, room_px, n).tolist() if n > 1 else [room_px / 2]
