@@ -89,10 +89,10 @@ def face_over_photo(
     seen = renderer.interpolate(share, model.surface.triangles, drawn.fragments)[0, ..., 0]
     weight = (seen * uncovered)[..., None]
     photo = context.observation.image_linear.to(drawn.rgb_linear)
-    return weight * _exposed(drawn.rgb_linear) + (1 - weight) * photo
+    return weight * exposed(drawn.rgb_linear) + (1 - weight) * photo
 
 
-def _exposed(rgb_linear: Float[Tensor, "*pixels 3"]) -> Float[Tensor, "*pixels 3"]:
+def exposed(rgb_linear: Float[Tensor, "*pixels 3"]) -> Float[Tensor, "*pixels 3"]:
     """What a photo shows of light: none below black, and hardly more than white. Cut off there, the
     gradient would not lead back."""
     bent = 1 + _BEYOND_WHITE * (rgb_linear - 1)

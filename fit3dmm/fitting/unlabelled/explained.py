@@ -55,6 +55,8 @@ class Decided(TensorRecord):
 
     observations: Float[Tensor, "batch render render"]
     """How many independent observations of colour each pixel stands for."""
+    shown: Float[Tensor, "batch render render"]
+    """Share of each pixel in which the face is seen, and skin as far as the cover map says."""
     mean_light: Float[Tensor, "batch"]
     """Mean linear colour of the face that is seen."""
     bias_px: Float[Tensor, "batch points 2"]
@@ -135,7 +137,7 @@ def decide(
         noise: of the comparison.
         backend: of the renderer.
     """
-    observations = _observations(model, explained, noise, backend)
+    shown, observations = _observations(model, explained, noise, backend)
     colours = explained.picture_linear.mean(-1)
     light = (observations * colours).sum((1, 2)) / observations.sum((1, 2)).clamp_min(1e-6)
     px_per_mm = explained.camera.focal_px / -explained.translation_mm[:, 2]
@@ -157,6 +159,7 @@ def decide(
     n_points, n_modes = each[0].modes_px.shape[0], each[0].modes_px.shape[-1]
     nothing = Decided(
         observations,
+        shown,
         # A black picture must not divide by zero.
         light.clamp_min(1e-3),
         stacked("bias_px"),
@@ -234,9 +237,10 @@ def _modes(
 
 def _observations(
     model: MorphableModel, explained: Explained, noise: PhotoNoise, backend: BackendName
-) -> Float[Tensor, "batch render render"]:
-    """As `fitting.evidence.Photometric.weights`: pixels that show the face, not at a grazing angle,
-    and in which the network's cover map sees skin."""
+) -> tuple[Float[Tensor, "batch render render"], Float[Tensor, "batch render render"]]:
+    """Where the face is shown, and how much each pixel counts: as
+    `fitting.evidence.Photometric.weights` those that show the face, not at a grazing angle, and in
+    which the network's cover map sees skin."""
     rendering, render_px = explained.rendering, noise.render_px
     share = model.regions["face"]
     for name in ("eyes", "mouth_interior"):
@@ -257,4 +261,6 @@ def _observations(
     focal_px = explained.camera.focal_px * render_px / explained.photos.size_px
     mm_per_px = rendering.depth_mm / focal_px[:, None, None]
     counts = mm_per_px.square() / noise.photometric.correlation_mm**2
-    return face * grazing * (floor + (1 - floor) * bare.to(face)) * inside * counts
+    seen = face * inside
+    weight = seen * grazing * (floor + (1 - floor) * bare.to(face)) * counts
+    return seen * bare.to(face), weight

@@ -7,10 +7,12 @@ from fit3dmm.fitting.evidence import (
     AlbedoPrior,
     DetailPrior,
     DistancePrior,
+    Flattening,
     FocalPrior,
     IdentityPrior,
     Landmarks,
     LightPrior,
+    Perceptual,
     Photometric,
 )
 
@@ -37,3 +39,5 @@ class PhotoNoise(Settings):
     distance: DistancePrior = field(default_factory=DistancePrior)
     focal: FocalPrior = field(default_factory=FocalPrior)
     light: LightPrior = field(default_factory=LightPrior)
+    flattening: Flattening = field(default_factory=Flattening)
+    perceptual: Perceptual = field(default_factory=Perceptual)
