@@ -27,7 +27,6 @@ from fit3dmm.evaluate.synthetic import Synthetic, make_set
 from fit3dmm.evaluate.synthetic.scores import score_face
 from fit3dmm.fitting import FitConfig, FitResult, fit_observation
 from fit3dmm.fitting.look import seen_by_network
-from fit3dmm.fitting.quality import signs_of
 from fit3dmm.fitting.trust import CAUSES, WEIGHTS, Signs
 from fit3dmm.observe.detect import detect_faces
 from fit3dmm.observe.observation import observe_face
@@ -114,7 +113,7 @@ def judge_case(case: Case) -> dict[str, Judged]:
 def _judged(result: FitResult, fit_mm: float, mean_face_mm: float) -> Judged:
     quality = result.quality
     assert quality.failure_chance is not None
-    return Judged(signs_of(quality), quality.failure_chance, quality.verdict, fit_mm, mean_face_mm)
+    return Judged(quality, quality.failure_chance, quality.verdict, fit_mm, mean_face_mm)
 
 
 def _statistics(group: str, found: Mapping[str, Judged]) -> Iterator[Metric]:

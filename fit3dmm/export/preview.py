@@ -128,7 +128,7 @@ def _caption(result: FitResult) -> str:
     quality = result.quality
     parts = [
         f"{result.observation.name}: {quality.verdict}",
-        f"points {quality.landmark_error_mm:.1f} mm",
+        f"points off by {quality.points_off}",
         f"distance {result.distance_mm / 10:.0f} +- {result.distance_sigma_mm / 10:.0f} cm",
         f"focal length {result.focal_px:.0f} +- {result.focal_sigma_px:.0f} px",
         f"model {result.model.name}",

@@ -149,7 +149,7 @@ def _numbers(result: FitResult) -> dict[str, str]:
     """The few that people ask for, in words."""
     quality = result.quality
     numbers = {
-        "points off by": f"{quality.landmark_error_mm:.1f} mm",
+        "points off by": quality.points_off,
         "face seen": f"{100 * quality.visible_share:.0f} %",
         "face in the photo": f"{quality.face_px:.0f} px",
         "distance": f"{result.distance_mm / 10:.0f} ± {result.distance_sigma_mm / 10:.0f} cm",

@@ -57,7 +57,6 @@ def judge(
     seen = context.surface.at(context.prepared.samples.places)
     visible_share = float((seen.in_front & seen.inside & (seen.facing > 0)).float().mean())
     signs = _signs(context, config, at, distance_log_sigma)
-    landmark_mm = math.nan if signs.landmark_error_mm is None else signs.landmark_error_mm
     remarks = [CAUSES[name].remark(signs) for name in _beyond_doubt(signs)]
     strange = signs.departure or 0.0
     if strange > _STRANGE_FACE_SIGMAS:
@@ -65,50 +64,19 @@ def judge(
     chance = failure_chance(signs)
     if chance > DOUBTFUL_CHANCE and not remarks:
         remarks.append(main_cause(signs))
-    failed = (
-        reason is Reason.NOT_FINITE
-        or not math.isfinite(landmark_mm)
-        or landmark_mm > _FAILED_LANDMARKS_MM
-    )
+    off_mm = signs.landmark_error_mm
+    # Every comparison with what is no number is false.
+    reached = off_mm is not None and off_mm <= _FAILED_LANDMARKS_MM
+    failed = reason is Reason.NOT_FINITE or not reached
     if failed:
         remarks.append("The fit did not reach the photo.")
     verdict = "failed" if failed else "doubtful" if remarks else "good"
     return Quality(
-        verdict,
-        tuple(remarks),
-        landmark_mm,
-        signs.photometric_error,
-        visible_share,
-        signs.face_px or 0.0,
-        signs.explained_share,
-        signs.raw_error_mm,
-        signs.colour_evidence,
-        signs.turn_deg,
-        signs.sharpness,
-        signs.distance_log_sigma,
-        signs.departure,
-        signs.network_looked,
-        signs.point_doubt,
-        chance,
-    )
-
-
-def signs_of(quality: Quality) -> Signs:
-    """What a judgement rests on."""
-    known = math.isfinite(quality.landmark_error_mm)
-    return Signs(
-        quality.landmark_error_mm if known else None,
-        quality.raw_error_mm,
-        quality.photometric_error,
-        quality.explained_share,
-        quality.colour_evidence,
-        quality.turn_deg,
-        quality.face_px,
-        quality.sharpness,
-        quality.distance_log_sigma,
-        quality.departure,
-        quality.point_doubt,
-        quality.network_looked,
+        **vars(signs),
+        verdict=verdict,
+        remarks=tuple(remarks),
+        visible_share=visible_share,
+        failure_chance=chance,
     )
 
 
@@ -124,18 +92,18 @@ def _signs(
     # out of the picture's plane counts: that between the head's and the camera's axes.
     facing = rotation_matrix(context.values[ROTATION])[..., 2, 2].clamp(-1, 1)
     return Signs(
-        _landmark_error_mm(context, config),
-        _raw_error_mm(context),
-        colour,
-        explained,
-        evidence,
-        math.degrees(math.acos(float(facing))),
-        float((high - low).max()),
-        sharpness(context.observation),
-        distance_log_sigma,
-        _departure(context),
-        _point_doubt(context.observation),
-        context.observation.predicted is not None,
+        face_px=float((high - low).max()),
+        landmark_error_mm=_landmark_error_mm(context, config),
+        raw_error_mm=_raw_error_mm(context),
+        photometric_error=colour,
+        explained_share=explained,
+        colour_evidence=evidence,
+        turn_deg=math.degrees(math.acos(float(facing))),
+        sharpness=sharpness(context.observation),
+        distance_log_sigma=distance_log_sigma,
+        departure=_departure(context),
+        point_doubt=_point_doubt(context.observation),
+        network_looked=context.observation.predicted is not None,
     )
 
 
@@ -159,7 +127,7 @@ def _beyond_doubt(signs: Signs) -> list[str]:
         "colours": (signs.photometric_error or 0) > _DOUBTFUL_COLOUR,
         "cover": signs.explained_share is not None and signs.explained_share < _DOUBTFUL_EXPLAINED,
         "turn": (signs.turn_deg or 0) > _DOUBTFUL_TURN_DEG,
-        "size": signs.face_px is not None and signs.face_px < _SMALL_FACE_PX,
+        "size": signs.face_px < _SMALL_FACE_PX,
     }
     return [name for name, is_so in found.items() if is_so]
 

@@ -1,11 +1,13 @@
 """Everything that came out of a fit."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.fitting.config import FitConfig
+from fit3dmm.fitting.trust import Signs
 from fit3dmm.fitting.uncertainty import Uncertainty
 from fit3dmm.model.morphable import ModelInfo
 from fit3dmm.observe.observation import Observation
@@ -26,48 +28,24 @@ class StageReport:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Quality:
-    """Whether the result can be trusted, by what is known without the truth."""
+@dataclass(frozen=True, kw_only=True)
+class Quality(Signs):
+    """Whether the result can be trusted, by signs that are seen without the truth."""
 
     verdict: Literal["good", "doubtful", "failed"]
     remarks: tuple[str, ...]
     """What is doubtful, in sentences; empty when all is well."""
-    landmark_error_mm: float
-    """Root mean square distance of the detector's points from where it should see the model's, on
-    the face."""
-    photometric_error: float | None
-    """Mean colour difference on the seen face as a share of its mean light; None without the
-    photometric term."""
     visible_share: float
     """Share of the face that the photo shows: 0.5 in a profile."""
-    face_px: float
-    """Longer side of the points' box in the photo."""
-    explained_share: float | None = None
-    """Share of the seen face that looks like the model there; the rest is hair, glasses, a hand or
-    a hard shadow. None without the photometric term."""
-    raw_error_mm: float | None = None
-    """Root mean square distance of seen lips and lids from where MediaPipe saw them, taken at its
-    word; None where it saw none, and in older results, as what follows."""
-    colour_evidence: float | None = None
-    """Independent observations of colour that look like the face; None without the photometric
-    term."""
-    turn_deg: float | None = None
-    """Angle between the head's axis and the camera's."""
-    sharpness: float | None = None
-    """Finest contrasts of the picture about the face, over those four times as wide."""
-    distance_log_sigma: float | None = None
-    """The fit's own doubt about the distance of the camera, as a natural logarithm."""
-    departure: float | None = None
-    """From the mean face: root mean square of the identity coefficients, in the model's sigmas."""
-    network_looked: bool = False
-    """Whether the model's own network saw the photo."""
-    point_doubt: float | None = None
-    """The network's own sigma of a point of the face, as a share of the face; None where no network
-    looked."""
     failure_chance: float | None = None
     """Probability that the mean face would have been as near to the truth or nearer
-    (`fitting.trust`)."""
+    (`fitting.trust`); None in results of versions that did not judge it."""
+
+    @property
+    def points_off(self) -> str:
+        """How far the detector's points are off, in words."""
+        known = self.landmark_error_mm
+        return "unknown" if known is None or math.isnan(known) else f"{known:.1f} mm"
 
 
 @dataclass(frozen=True)
@@ -133,8 +111,8 @@ class FitResult(TensorRecord):
         """One line: the tensors of a result fill pages."""
         quality = self.quality
         return (
-            f"<{type(self).__name__} {self.observation.name!r}: {quality.verdict}, points "
-            f"{quality.landmark_error_mm:.1f} mm off, {self.distance_mm / 10:.0f} cm away, "
+            f"<{type(self).__name__} {self.observation.name!r}: {quality.verdict}, points off by "
+            f"{quality.points_off}, {self.distance_mm / 10:.0f} cm away, "
             f"model {self.model.name}>"
         )
 

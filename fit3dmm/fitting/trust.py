@@ -11,32 +11,39 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Signs:
-    """What is known of a fit without the truth; None where nothing was looked at."""
+    """What is known of a fit without the truth; None where nothing was looked at, and in results of
+    versions that did not look."""
 
+    face_px: float
+    """Longer side of the points' box in the photo."""
     landmark_error_mm: float | None = None
-    """What the detector's points lie off where it should see the model's."""
+    """Root mean square distance of the detector's points from where it should see the model's, on
+    the face; None where no detector was asked."""
     raw_error_mm: float | None = None
-    """What lips and lids lie off the detector's, taken at its word."""
+    """Root mean square distance of seen lips and lids from where MediaPipe saw them, taken at its
+    word; None where it saw none."""
     photometric_error: float | None = None
-    """Of the colours, as a share of the face's mean light."""
+    """Mean colour difference on the seen face as a share of its mean light; None without the
+    photometric term."""
     explained_share: float | None = None
-    """Of the seen face, what looks like one."""
+    """Share of the seen face that looks like the model there; the rest is hair, glasses, a hand or
+    a hard shadow. None without the photometric term."""
     colour_evidence: float | None = None
-    """Independent observations of colour that look like the face (`Photometric.correlation_mm`)."""
+    """Independent observations of colour that look like the face (`Photometric.correlation_mm`);
+    None without the photometric term."""
     turn_deg: float | None = None
-    """Between the head's axis and the camera's."""
-    face_px: float | None = None
-    """Longer side of the face in the photo."""
+    """Angle between the head's axis and the camera's."""
     sharpness: float | None = None
     """Finest contrasts of the picture about the face, over those four times as wide."""
     distance_log_sigma: float | None = None
-    """The fit's own doubt about the distance of the camera."""
+    """The fit's own doubt about the distance of the camera, as a natural logarithm."""
     departure: float | None = None
-    """From the mean face: root mean square of the identity coefficients."""
+    """From the mean face: root mean square of the identity coefficients, in the model's sigmas."""
     point_doubt: float | None = None
-    """The network's own sigma of a point, as a share of the face."""
+    """The network's own sigma of a point of the face, as a share of the face; None where no network
+    looked."""
     network_looked: bool = False
     """Whether the model's own network saw the photo, which then knows the distance better."""
 
@@ -95,7 +102,7 @@ CAUSES: Mapping[str, Cause] = {
         ),
     ),
     "size": Cause(
-        lambda signs: None if signs.face_px is None else -math.log(max(signs.face_px, 1.0) / 224),
+        lambda signs: -math.log(max(signs.face_px, 1.0) / 224),
         lambda signs: f"The face is {signs.face_px:.0f} px large: little of its shape can be seen.",
     ),
     "blur": Cause(

@@ -4,10 +4,9 @@ import math
 from typing import Literal
 
 from fit3dmm._errors import InputError
+from fit3dmm.observe.box import Box, middle_lies_in
 from fit3dmm.observe.face import DetectedFace
 
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom, in px of the photo."""
 FaceChoice = Literal["only", "largest", "all"] | int | Box
 
 
@@ -62,7 +61,7 @@ def check_box(box: Box, width_px: int, height_px: int) -> None:
             f"Expected the left, top, right and bottom of a face in px, got {_listed(box)}: right "
             "must be more than left, and bottom more than top."
         )
-    if not (0 < (left + right) / 2 < width_px and 0 < (top + bottom) / 2 < height_px):
+    if not middle_lies_in(box, width_px, height_px):
         raise InputError(
             f"The middle of the box {_listed(box)} does not lie in the photo, which has "
             f"{width_px} x {height_px} px."

@@ -7,6 +7,7 @@ looks.
 from jaxtyping import Float
 from torch import Tensor
 
+from fit3dmm.observe.box import Box
 from fit3dmm.observe.face import DetectedFace
 from fit3dmm.observe.landmarker import FaceLandmarker
 from fit3dmm.observe.photo import Photo
@@ -44,9 +45,7 @@ class FaceDetector:
         """
         return search(photo.pixels_srgb.numpy(), self._landmarker.faces_in, several, small)
 
-    def look_in_box(
-        self, photo: Photo, box_px: tuple[float, float, float, float]
-    ) -> DetectedFace | None:
+    def look_in_box(self, photo: Photo, box_px: Box) -> DetectedFace | None:
         """The face in a box (left, top, right, bottom), turned ones too, if it is seen there."""
         return look_in_box(photo.pixels_srgb.numpy(), self._landmarker.faces_in, box_px)
 

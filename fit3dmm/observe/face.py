@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.observe.box import Box, area_px2, box_overlap, shared_px2
 
 N_POINTS = 478
 FACE_OVAL = (
@@ -42,7 +43,7 @@ class DetectedFace(TensorRecord):
     """MediaPipe's pose of its canonical head (cm, axes as in `cam`) for a camera of 63 degrees."""
 
     @property
-    def box_px(self) -> tuple[float, float, float, float]:
+    def box_px(self) -> Box:
         """Left, top, right and bottom of the points."""
         low, high = self.points_px.amin(dim=0).tolist(), self.points_px.amax(dim=0).tolist()
         return low[0], low[1], high[0], high[1]
@@ -108,12 +109,6 @@ def overlap(a: DetectedFace, b: DetectedFace) -> float:
     return box_overlap(a.box_px, b.box_px)
 
 
-def box_overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    """Intersection over union of two boxes: left, top, right and bottom of each."""
-    shared = _shared_px(a, b)
-    return shared / (_area_px(a) + _area_px(b) - shared)
-
-
 def same_place(a: DetectedFace, b: DetectedFace) -> bool:
     """Whether two answers are about one face."""
     return overlap(a, b) >= _SAME_FACE_OVERLAP
@@ -121,14 +116,5 @@ def same_place(a: DetectedFace, b: DetectedFace) -> bool:
 
 def _is_same(small: DetectedFace, large: DetectedFace) -> bool:
     """Whether one face is another again, or a piece of it that was taken for a face."""
-    inside = _shared_px(small.box_px, large.box_px) / _area_px(small.box_px)
+    inside = shared_px2(small.box_px, large.box_px) / area_px2(small.box_px)
     return same_place(small, large) or inside >= _PART_OF_FACE
-
-
-def _shared_px(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    return max(width, 0.0) * max(height, 0.0)
-
-
-def _area_px(box: tuple[float, ...]) -> float:
-    return max((box[2] - box[0]) * (box[3] - box[1]), 1e-9)

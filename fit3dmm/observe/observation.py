@@ -13,7 +13,8 @@ from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.colour import linear_to_srgb
 from fit3dmm.geometry.transform import Similarity
-from fit3dmm.observe.choice import Box, FaceChoice, check_box, choose_faces
+from fit3dmm.observe.box import Box
+from fit3dmm.observe.choice import FaceChoice, check_box, choose_faces
 from fit3dmm.observe.crop import crop_around, extract_crop
 from fit3dmm.observe.detect import FaceDetector
 from fit3dmm.observe.detection import GIVEN_BOX, MEDIAPIPE, MEDIAPIPE_POINTS, NETWORK, Detection

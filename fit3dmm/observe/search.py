@@ -13,12 +13,12 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from fit3dmm.observe.box import Box, box_overlap, middle_lies_in
 from fit3dmm.observe.consistency import mesh_misfit
 from fit3dmm.observe.face import (
     TURNS,
     DetectedFace,
     Turn,
-    box_overlap,
     overlap,
     same_place,
     turn_to_upright,
@@ -97,9 +97,7 @@ class _Searcher:
             found += sorted(here, key=lambda one: -overlap(one, face))[:1]
         return found
 
-    def close_look(
-        self, box_px: tuple[float, float, float, float], turn_deg: Turn
-    ) -> list[DetectedFace]:
+    def close_look(self, box_px: Box, turn_deg: Turn) -> list[DetectedFace]:
         """Faces in a square about a box."""
         left, top, right, bottom = box_px
         side = max(32, int(_CLOSE_SIDE * max(right - left, bottom - top)))
@@ -112,9 +110,8 @@ class _Searcher:
 
     def _shows(self, face: DetectedFace) -> bool:
         """Whether the middle of the face lies in the photo, and not in what continues it."""
-        left, top, right, bottom = face.box_px
         height, width = self.pixels.shape[:2]
-        return 0 < (left + right) / 2 < width and 0 < (top + bottom) / 2 < height
+        return middle_lies_in(face.box_px, width, height)
 
 
 def search(
@@ -145,9 +142,7 @@ def first_look(pixels: np.ndarray, look: Look) -> tuple[DetectedFace, ...]:
     return tuple(without_repetitions(_Searcher(pixels, look).first_look()))
 
 
-def look_in_box(
-    pixels: np.ndarray, look: Look, box_px: tuple[float, float, float, float]
-) -> DetectedFace | None:
+def look_in_box(pixels: np.ndarray, look: Look, box_px: Box) -> DetectedFace | None:
     """The face in a box, by close looks in all four turns, where the detector is sure of one.
 
     Args:

@@ -6,7 +6,7 @@ are 0.8 to 1.4 % of the face on faces, and 11 % and more on clothes, hands and w
 
 import torch
 
-from fit3dmm.observe.choice import Box
+from fit3dmm.observe.box import Box, middle_lies_in
 from fit3dmm.observe.detection import doubt
 from fit3dmm.observe.photo import Photo, photo_from_array
 from fit3dmm.observe.window import reduced, squares
@@ -66,6 +66,6 @@ def face_box(prediction: Prediction) -> Box:
 
 def _is_face(prediction: Prediction, photo: Photo, smallest_px: float) -> bool:
     left, top, right, bottom = face_box(prediction)
-    inside = 0 < (left + right) / 2 < photo.width_px and 0 < (top + bottom) / 2 < photo.height_px
     large = max(right - left, bottom - top) >= smallest_px
+    inside = middle_lies_in((left, top, right, bottom), photo.width_px, photo.height_px)
     return inside and large and face_doubt(prediction) < MOST_DOUBT

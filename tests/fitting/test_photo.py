@@ -14,8 +14,8 @@ from fit3dmm.fitting.pipeline import as_prepared
 from fit3dmm.geometry.rotation import rotation_matrix, rotation_vector
 from fit3dmm.model.files import load_model
 from fit3dmm.observe import FaceDetector, detect_faces, observe_face, photo_from_array, read_photo
+from fit3dmm.observe.box import box_overlap
 from fit3dmm.observe.detection import MEDIAPIPE, NETWORK
-from fit3dmm.observe.face import box_overlap
 from fit3dmm.regress.search import find_face
 from tests.shared_data import shared
 

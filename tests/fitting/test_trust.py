@@ -12,7 +12,19 @@ from fit3dmm.fitting.trust import (
     main_cause,
 )
 
-FAULTLESS = Signs(0.45, 1.3, 0.07, 0.95, 60.0, 5.0, 220.0, 0.35, 0.22, 0.7, 0.01)
+FAULTLESS = Signs(
+    face_px=220.0,
+    landmark_error_mm=0.45,
+    raw_error_mm=1.3,
+    photometric_error=0.07,
+    explained_share=0.95,
+    colour_evidence=60.0,
+    turn_deg=5.0,
+    sharpness=0.35,
+    distance_log_sigma=0.22,
+    departure=0.7,
+    point_doubt=0.01,
+)
 # Each sign, made much worse than on any usable photo, and the cause that it is a sign of.
 WORSE = {
     "landmark_error_mm": (3.0, "points"),
@@ -56,9 +68,10 @@ def test_where_nothing_was_compared_nothing_is_trusted():
     assert failure_chance(replace(FAULTLESS, photometric_error=None)) < 1.0
 
 
-@pytest.mark.parametrize("sign", WORSE)
+# How large the face is in its photo is always known.
+@pytest.mark.parametrize("sign", [sign for sign in WORSE if sign != "face_px"])
 def test_an_unknown_sign_counts_as_usual(sign):
     value, name = WORSE[sign]
     unknown = failure_chance(replace(FAULTLESS, **{sign: None}))
     assert unknown <= failure_chance(replace(FAULTLESS, **{sign: value}))
-    assert CAUSES[name].amount(Signs()) is None
+    assert CAUSES[name].amount(Signs(face_px=220.0)) is None
