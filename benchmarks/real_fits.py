@@ -16,6 +16,7 @@ from fit3dmm.evaluate.synthetic.methods import POSE_ONLY
 from fit3dmm.fitting import FitConfig, FitResult, fit_observation
 from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.choice import NoFaceError
 from fit3dmm.synthetic.heads import outer_face
 from real_heads import ScannedHead
 from variants import DEFAULT, VARIANTS, Trial, trial_of
@@ -51,7 +52,8 @@ def fit_photo(
     scanned: ScannedHead | None = None,
     focal_px: float | None = None,
 ) -> dict[str, RealFit]:
-    """Fit the largest face by each method; nothing where no face is found.
+    """Fit the largest face by each method; nothing where no face is found, and no fit by methods
+    that look at the photo otherwise and see none.
 
     Args:
         methods: variants of the ablation, or `MEAN_FACE`.
@@ -62,7 +64,13 @@ def fit_photo(
     if trial is None:
         return {}
     model = trial.prepared.model
-    return {name: _look_at(_METHOD[name](trial), model, scanned) for name in methods}
+    found = {}
+    for name in methods:
+        try:
+            found[name] = _look_at(_METHOD[name](trial), model, scanned)
+        except NoFaceError as error:
+            print(f"{photo.name}, {name}: {error}")
+    return found
 
 
 def around_mouth(model: MorphableModel, reach_mm: float = 20.0) -> np.ndarray:

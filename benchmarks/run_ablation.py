@@ -95,9 +95,9 @@ def try_variants(case: Case, names: Sequence[str]) -> Results:
         return {}
     results: dict[str, Mapping[str, float]] = {}
     for name in names:
-        scene, seconds = VARIANTS[name].change(default).run()
-        face = face_of_scene(scene, default.prepared.model, has_light=True)
         try:
+            scene, seconds = VARIANTS[name].change(default).run()
+            face = face_of_scene(scene, default.prepared.model, has_light=True)
             numbers, _ = score_face(default.truth, face)
         except InputError as error:
             print(f"case {case.name}, {name}: {error}")

@@ -22,14 +22,12 @@ from jaxtyping import Float
 
 from fit3dmm._parallel import available_cores, run_in_parallel
 from fit3dmm.colour import luminance, srgb_to_linear
-from fit3dmm.evaluate.preset_fitter import prepared_model
+from fit3dmm.evaluate.preset_fitter import observe_largest, prepared_model
 from fit3dmm.evaluate.synthetic import Synthetic, make_set
 from fit3dmm.fitting import FitConfig, fit_observation
-from fit3dmm.fitting.look import seen_by_network
 from fit3dmm.fitting.prepared import PreparedModel
-from fit3dmm.observe.detect import detect_faces
-from fit3dmm.observe.observation import observe_face
-from fit3dmm.observe.photo import read_photo
+from fit3dmm.observe.observation import Observation
+from fit3dmm.observe.photo import Photo, read_photo
 from fit3dmm.synthetic.generate import make_case
 from fit3dmm.synthetic.probes import probe_names
 from fit3dmm.synthetic.skin import MONK_LINEAR
@@ -122,11 +120,11 @@ def person_pair(k: int, seed: int) -> Triple | None:
 def london_pair(name: str, photo: Path) -> Triple | None:
     """Lightness of the cheeks in the photo, and fitted."""
     picture = read_photo(photo)
-    faces = detect_faces(picture)
-    if not faces:
+    seen = _observed(picture)
+    if seen is None:
         return None
     pixels = srgb_to_linear(picture.pixels_srgb.numpy() / 255)
-    column, row = faces[0].points_px[list(_CHEEKS)].long().T.numpy()
+    column, row = seen.face_points_px[list(_CHEEKS)].long().T.numpy()
     shown = [
         pixels[r - 6 : r + 7, c - 6 : c + 7].mean((0, 1)) for r, c in zip(row, column, strict=True)
     ]
@@ -140,21 +138,26 @@ def _triple(name: str, known: float, photo: Path) -> Triple | None:
 
 def fitted_lightness(photo: Path) -> float | None:
     """Of the largest face's albedo; None where there is no face."""
-    prepared, config = prepared_model("commons", FitConfig().photometric.n_samples), FitConfig()
-    picture = read_photo(photo)
-    faces = detect_faces(picture)
-    if not faces:
+    seen = _observed(read_photo(photo))
+    if seen is None:
         return None
-    seen = observe_face(picture, faces[0], config.size_px)
-    result = fit_observation(seen_by_network(seen, picture, prepared, config), prepared, config)
+    prepared = _prepared()
+    result = fit_observation(seen, prepared, FitConfig())
     albedo = prepared.model.albedo_linear(result.scene.coefficients).clamp_min(0)
     return _lightness_of(albedo.numpy())
 
 
+def _observed(picture: Photo) -> Observation | None:
+    return observe_largest(picture, _prepared(), FitConfig())
+
+
+def _prepared() -> PreparedModel:
+    return prepared_model("commons", FitConfig().photometric.n_samples)
+
+
 def _lightness_of(albedo_linear: Float[np.ndarray, "vertices 3"]) -> float:
     """L* of the cheeks; a truth has the first of the model's vertices."""
-    prepared: PreparedModel = prepared_model("commons", FitConfig().photometric.n_samples)
-    model = prepared.model
+    model = _prepared().model
     rest = model.zeros()
     middles = model.landmarks_mm("mediapipe478", rest)[list(_CHEEKS)]
     away_mm = torch.cdist(model.shape_mm(rest), middles).amin(1)

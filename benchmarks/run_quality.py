@@ -21,15 +21,12 @@ from scipy.optimize import minimize
 
 from degraded import CHANGES
 from fit3dmm._parallel import available_cores, run_in_parallel
-from fit3dmm.evaluate.preset_fitter import face_of_scene, prepared_model
+from fit3dmm.evaluate.preset_fitter import face_of_scene, observe_largest, prepared_model
 from fit3dmm.evaluate.protocol import Case
 from fit3dmm.evaluate.synthetic import Synthetic, make_set
 from fit3dmm.evaluate.synthetic.scores import score_face
 from fit3dmm.fitting import FitConfig, FitResult, fit_observation
-from fit3dmm.fitting.look import seen_by_network
 from fit3dmm.fitting.trust import CAUSES, WEIGHTS, Signs
-from fit3dmm.observe.detect import detect_faces
-from fit3dmm.observe.observation import observe_face
 from fit3dmm.observe.photo import photo_from_array
 from fit3dmm.synthetic.truth import read_truth
 from harness import Metric, run
@@ -96,11 +93,10 @@ def judge_case(case: Case) -> dict[str, Judged]:
         key = f"{case.name}, {name}"
         generator = np.random.default_rng(zlib.crc32(key.encode()))
         photo = photo_from_array(change(pixels, truth.landmarks68_px, generator))
-        faces = detect_faces(photo)
-        if not faces:
+        seen = observe_largest(photo, prepared, config)
+        if seen is None:
             continue
-        seen = observe_face(photo, faces[0], config.size_px)
-        result = fit_observation(seen_by_network(seen, photo, prepared, config), prepared, config)
+        result = fit_observation(seen, prepared, config)
         mean_face = result.scene.replace(coefficients=prepared.model.zeros())
         fit_mm, mean_face_mm = (
             float(score_face(truth, face_of_scene(scene, prepared.model, False))[0][_WHAT])

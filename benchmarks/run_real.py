@@ -111,12 +111,13 @@ def _scanned(
     found = [view for view in scanned.views if fits[view.name]]
     yield from _counts(name, len(found), len(scanned.views) - len(found))
     for method in asked:
-        of_view = {view.name: fits[view.name][method] for view in found}
+        by_view = {view: fits[view.name][method] for view in found if method in fits[view.name]}
+        of_view = {view.name: fit for view, fit in by_view.items()}
         for number in ("now_median_mm", "now_mean_mm"):
             now = {case: fit.now[number] for case, fit in of_view.items()}
             yield _metric(name, method, number, now)
         if has_size:
-            off = {view.name: abs(_distance_percent(fits, view, method)) for view in found}
+            off = {view.name: abs(_distance_percent(fits, view, method)) for view in by_view}
             yield _metric(name, method, "distance_percent", off, "median")
         if method != MEAN_FACE:
             yield _good(name, method, of_view)
@@ -167,7 +168,9 @@ def _people(people: Sequence[Person], methods: Sequence[str], jobs: int) -> Iter
     """Identity, leakage of the smile, tone, and corners of eyes and mouth."""
     photos = [photo for person in people for photo in (person.neutral, person.smiling)]
     fits = _all_fits([str(photo) for photo in photos], [(each, methods) for each in photos], jobs)
-    whole = [p for p in people if fits[str(p.neutral)] and fits[str(p.smiling)]]
+    # Pairs are of one method, and methods are held against each other person by person.
+    seen = {photo for photo, by_method in fits.items() if by_method.keys() >= set(methods)}
+    whole = [p for p in people if {str(p.neutral), str(p.smiling)} <= seen]
     yield from _counts("london", len(whole), len(people) - len(whole))
     names = [person.name for person in whole]
     mouth = around_mouth(prepared_model("commons", FitConfig().photometric.n_samples).model)

@@ -19,16 +19,14 @@ import torch
 from jaxtyping import Float
 
 from fit3dmm._parallel import available_cores, run_in_parallel
-from fit3dmm.evaluate.preset_fitter import prepared_model
+from fit3dmm.evaluate.preset_fitter import observe_largest, prepared_model
 from fit3dmm.fitting import FitConfig, fit_observation, preset
-from fit3dmm.fitting.look import seen_by_network
 from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_vector
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import Coefficients, MorphableModel
-from fit3dmm.observe.detect import detect_faces
-from fit3dmm.observe.observation import Observation, observe_face
+from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.photo import photo_from_array
 from fit3dmm.refining.read import own_start
 from fit3dmm.refining.refine import refine_observation
@@ -107,11 +105,9 @@ def measure_case(seed: int, source: str) -> Case | None:
     prepared = prepared_model("commons", config.photometric.n_samples)
     example, person = studio(None).take(seed), studio(None).sitter(seed)
     photo = photo_from_array(example.image_srgb)
-    faces = detect_faces(photo)
-    if not faces:
+    seen = observe_largest(photo, prepared, config)
+    if seen is None:
         return None
-    seen = observe_face(photo, faces[0], config.size_px)
-    seen = seen_by_network(seen, photo, prepared, config)
     if source == REGRESSOR:
         given = regressor_like(example, seen, seed)
     else:

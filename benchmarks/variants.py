@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from fit3dmm.energy import model_points
-from fit3dmm.evaluate.preset_fitter import prepared_model
+from fit3dmm.evaluate.preset_fitter import observe_largest, prepared_model
 from fit3dmm.fitting import (
     FitConfig,
     FitResult,
@@ -22,15 +22,14 @@ from fit3dmm.fitting import (
     preset,
 )
 from fit3dmm.fitting.detector_errors import LandmarkErrorModel, landmark_error_model
-from fit3dmm.fitting.look import seen_by_network
 from fit3dmm.fitting.switches import counting, having, without
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.detect import detect_faces
-from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS
+from fit3dmm.observe.choice import NoFaceError
+from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS, Detection
 from fit3dmm.observe.detector_errors import exact_detector
-from fit3dmm.observe.face import FACE_OVAL, N_POINTS, DetectedFace
-from fit3dmm.observe.observation import Observation, observe_face
+from fit3dmm.observe.face import FACE_OVAL, N_POINTS
+from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.photo import Photo, read_photo
 from fit3dmm.scene import Scene
 from fit3dmm.solve import LBFGS, Adam, Solver
@@ -54,7 +53,7 @@ _PRIOR_SIGMAS = {
     "identity": ("identity", ("sigma",)),
     "detail": ("detail", ("sigma",)),
     "expression": ("expression", ("sigma",)),
-    "distance": ("distance", ("log_sigma",)),
+    "distance": ("distance", ("log_sigma", "told_share")),
     "focal": ("focal", ("log_sigma",)),
     "detector_modes": ("landmarks", ("modes_scale",)),
     "light": ("light", ("level_sigma", "direct_sigma", "tint_sigma")),
@@ -69,7 +68,6 @@ class Trial:
     """One fit before it is run."""
 
     photo: Photo
-    face: DetectedFace
     truth: Truth | None
     """None for a photo of a real person."""
     observation: Observation
@@ -77,6 +75,19 @@ class Trial:
     config: FitConfig
     focal_px: float | None = None
     """Of the photo, where it is known; a fit is not told."""
+
+    def under(self, config: FitConfig) -> "Trial":
+        """The same with other settings: looked at again where they decide what is seen.
+
+        Raises:
+            NoFaceError: with them nobody sees a face.
+        """
+        prepared, observation = self.prepared, self.observation
+        if config.photometric.n_samples != self.config.photometric.n_samples:
+            prepared = prepared_model("commons", config.photometric.n_samples)
+        if _seen_by(config) != _seen_by(self.config):
+            observation = _observed(self.photo, prepared, config)
+        return replace(self, observation=observation, prepared=prepared, config=config)
 
     def result(self) -> FitResult:
         """Fit."""
@@ -93,20 +104,21 @@ def trial_of(
 ) -> Trial | None:
     """The default fit of the largest face before it is run; None where no face is found."""
     picture, config = read_photo(photo), FitConfig()
-    faces = detect_faces(picture)
-    if not faces:
-        return None
     prepared = prepared_model("commons", config.photometric.n_samples)
-    found = observe_face(picture, faces[0], config.size_px)
-    return Trial(
-        picture,
-        faces[0],
-        truth,
-        seen_by_network(found, picture, prepared, config),
-        prepared,
-        config,
-        focal_px=focal_px,
-    )
+    seen = observe_largest(picture, prepared, config)
+    return None if seen is None else Trial(picture, truth, seen, prepared, config, focal_px)
+
+
+def _seen_by(config: FitConfig) -> tuple[object, ...]:
+    """The settings that decide what is seen of a photo."""
+    return config.size_px, config.crop, config.focal_px, config.uses_network
+
+
+def _observed(photo: Photo, prepared: PreparedModel, config: FitConfig) -> Observation:
+    seen = observe_largest(photo, prepared, config)
+    if seen is None:
+        raise NoFaceError(f"With these settings nobody sees a face in {photo.name}.")
+    return seen
 
 
 Change = Callable[[Trial], Trial]
@@ -171,35 +183,28 @@ def variants() -> dict[str, Variant]:
 
 def _stages_of(name: str) -> Change:
     stages = preset(name).stages
-    return lambda trial: replace(trial, config=replace(trial.config, stages=stages))
+    return lambda trial: trial.under(replace(trial.config, stages=stages))
 
 
 def _preset(name: str) -> Change:
     """All settings of a preset, with its crop and its samples."""
-
-    def change(trial: Trial) -> Trial:
-        config = preset(name)
-        prepared = prepared_model("commons", config.photometric.n_samples)
-        seen = seen_by_network(trial.observation, trial.photo, prepared, config)
-        return replace(trial, config=config, prepared=prepared, observation=seen)
-
-    return change
+    return lambda trial: trial.under(preset(name))
 
 
 def _with(term: str) -> Change:
-    return lambda trial: replace(trial, config=having(trial.config, term))
+    return lambda trial: trial.under(having(trial.config, term))
 
 
 def _paper_ratios(trial: Trial) -> Trial:
     """Deng et al. 2019 weigh squares of identity, expression and albedo as 1, 0.8 and 0.0017."""
     ratios = {"identity": 1.0, "expression": 0.8, "albedo": 1.7e-3}
-    return replace(trial, config=counting(trial.config, ratios))
+    return trial.under(counting(trial.config, ratios))
 
 
 def _network_alone(trial: Trial) -> Trial:
     """MediaPipe finds the face and tells nothing of it; `no network` is the other alone."""
     told = ("landmarks", "openings", "iris", "blendshapes")
-    return replace(trial, config=without(trial.config, *told))
+    return trial.under(without(trial.config, *told))
 
 
 def _without(term: str) -> Change:
@@ -239,15 +244,13 @@ def _weaker(evidence: str, sigmas: tuple[str, ...], times: float = 10.0) -> Chan
     def change(trial: Trial) -> Trial:
         settings = getattr(trial.config, evidence)
         wider = {name: math.sqrt(times) * getattr(settings, name) for name in sigmas}
-        return replace(
-            trial, config=replace(trial.config, **{evidence: replace(settings, **wider)})
-        )
+        return trial.under(replace(trial.config, **{evidence: replace(settings, **wider)}))
 
     return change
 
 
 def _solved_by(solver: Solver) -> Change:
-    return lambda trial: replace(trial, config=trial.config.solved_by(solver))
+    return lambda trial: trial.under(trial.config.solved_by(solver))
 
 
 def _only(choose: Callable[[MorphableModel], torch.Tensor]) -> Change:
@@ -288,9 +291,9 @@ def _true_points(trial: Trial) -> Trial:
     assert truth is not None
     cam = torch.from_numpy(truth.points478_cam_mm)
     camera = Camera.centred(truth.focal_px, seen.photo_width_px, seen.photo_height_px)
-    found = seen.detection()
-    points_px = camera.to(dtype=torch.float64).project(cam).to(found.points_px)
-    return replace(_exact(trial), observation=seen.seen_by(found.replace(points_px=points_px)))
+    points_px = camera.to(dtype=torch.float64).project(cam).to(seen.face_points_px)
+    true = Detection(MEDIAPIPE, MEDIAPIPE_POINTS, points_px)
+    return replace(_exact(trial), observation=seen.seen_by(true))
 
 
 def _ibug68(model: MorphableModel) -> torch.Tensor:
@@ -306,30 +309,27 @@ def _ibug68(model: MorphableModel) -> torch.Tensor:
 def _focal_known(trial: Trial) -> Trial:
     if trial.focal_px is None:
         raise ValueError("Nothing is known of the focal length of this photo.")
-    return replace(trial, config=replace(trial.config, focal_px=trial.focal_px))
+    return trial.under(replace(trial.config, focal_px=trial.focal_px))
 
 
 def _focal_by_exif(trial: Trial) -> Trial:
     assert trial.truth is not None
     error = _EXIF_LOG_ERROR * trial.truth.case.generator("exif").normal()
     focal_px = trial.truth.focal_px * math.exp(error)
-    return replace(trial, observation=trial.observation.replace(exif_focal_px=focal_px))
+    told = replace(trial.photo, focal_px=focal_px)
+    seen = _observed(told, trial.prepared, trial.config)
+    return replace(trial, photo=told, observation=seen)
 
 
 def _crop(size_px: int) -> Change:
-    def change(trial: Trial) -> Trial:
-        observation = observe_face(trial.photo, trial.face, size_px)
-        config = replace(trial.config, size_px=size_px)
-        return replace(trial, observation=observation, config=config)
-
-    return change
+    return lambda trial: trial.under(replace(trial.config, size_px=size_px))
 
 
 def _with_stages(trial: Trial, change: Callable[[Stage], Stage]) -> Trial:
     stages = tuple(change(stage) for stage in trial.config.stages)
     if stages == trial.config.stages:
         raise ValueError("The variant changes no stage of the default.")
-    return replace(trial, config=replace(trial.config, stages=stages))
+    return trial.under(replace(trial.config, stages=stages))
 
 
 VARIANTS: Mapping[str, Variant] = variants()

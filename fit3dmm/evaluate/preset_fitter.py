@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from fit3dmm.evaluate.fitter import FittedFace, FittedScene
 from fit3dmm.evaluate.realy_keypoints import realy_keypoints
 from fit3dmm.evaluate.relative_depth import relative_depth_sigma_mm
 from fit3dmm.fitting.config import FitConfig
-from fit3dmm.fitting.look import seen_by_network
+from fit3dmm.fitting.look import look
 from fit3dmm.fitting.pipeline import fit_observation
 from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.presets import preset
@@ -25,9 +26,9 @@ from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.files import load_model
 from fit3dmm.model.library import find_model
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.detect import detect_faces
-from fit3dmm.observe.observation import Observation, observe_face
-from fit3dmm.observe.photo import read_photo
+from fit3dmm.observe.choice import NoFaceError
+from fit3dmm.observe.observation import Observation
+from fit3dmm.observe.photo import Photo, as_photo
 from fit3dmm.regress.library import regressor_of
 from fit3dmm.scene import Scene
 from fit3dmm.solve.solvers import Solver
@@ -108,23 +109,23 @@ def fingerprint(model: str, settings: str) -> str:
     return f"fit3dmm {version('fit3dmm')} {code_digest()}; model {content}; {settings}"
 
 
-def observe_largest(photo: Path, prepared: PreparedModel, config: FitConfig) -> Observation | None:
-    """The largest face of a photo; None where the detector finds none.
+def observe_largest(
+    photo: Photo | str | Path | Any, prepared: PreparedModel, config: FitConfig
+) -> Observation | None:
+    """The largest face of a photo, as a fit sees it (`look`); None where nobody sees one.
 
     Args:
-        photo: its file.
+        photo: its file, or what was read of it.
         prepared: the model, whose network looks, too.
         config: settings of the fit.
 
     Raises:
         InputError: the photo can't be read.
     """
-    picture = read_photo(photo)
-    faces = detect_faces(picture)
-    if not faces:
+    try:
+        return look(as_photo(photo), prepared, config, "largest")[0]
+    except NoFaceError:
         return None
-    found = observe_face(picture, faces[0], config.size_px)
-    return seen_by_network(found, picture, prepared, config)
 
 
 def fitted_face(result: FitResult, model: MorphableModel) -> FittedFace:

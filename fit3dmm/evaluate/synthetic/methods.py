@@ -55,11 +55,13 @@ POSE_ONLY = FitConfig(
     preset="mean face",
     stages=(
         Stage(
-            "pose", POSE + CAMERA + DETECTOR, ("landmarks", "detector_modes", "distance", "focal")
+            "pose",
+            POSE + CAMERA + DETECTOR,
+            ("landmarks", "network", "detector_modes", "distance", "focal"),
         ),
     ),
 )
-"""Where the detector's points put a face, and nothing about the face itself."""
+"""Where the detectors' points put a face, and nothing about the face itself."""
 
 
 def make_fitters(methods: Sequence[str], fit: str, model: str) -> dict[str, Fitter]:
