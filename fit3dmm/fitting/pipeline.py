@@ -41,7 +41,7 @@ from fit3dmm.unknowns import IDENTITY, LOG_FOCAL, TRANSLATION, bounds_of, scene_
 ModelLike = str | Path | MorphableModel | PreparedModel
 
 _STEPS_TO_COMPARE = 3
-_PACKAGES = ("fit3dmm", "torch", "numpy", "scipy", "mediapipe", "kornia", "numba")
+_PACKAGES = ("fit3dmm", "torch", "numpy", "scipy", "mediapipe", "numba")
 
 
 def fit(

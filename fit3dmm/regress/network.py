@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.observe.predicted import COVERS
 from fit3dmm.regress.targets import CropPose, rotation_from_columns
 from fit3dmm.regress.trunks import Features, make_trunk
-from fit3dmm.synthetic.fast.example import COVERS
 
 BLOCKS = ("identity", "detail", "expression", "albedo")
 """Coefficients with a log-variance of their own."""

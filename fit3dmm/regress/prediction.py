@@ -48,7 +48,7 @@ class Prediction(TensorRecord):
     tone: Float[Tensor, ""]
     """Mean luminance of the face's albedo, linear."""
     cover: Float[Tensor, "kinds cells cells"]
-    """Probability of what each cell of the crop shows: `synthetic.fast.COVERS`."""
+    """Probability of what each cell of the crop shows: `observe.predicted.COVERS`."""
     T_crop_photo: Similarity
     """From `photo` to the pixels of the crop that was looked at."""
     crop_size_px: int

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm._settings import ranged
-from fit3dmm.energy.image import SmoothImage, blurred
+from fit3dmm.energy.image import SmoothImage
 from fit3dmm.energy.photometric import photometric_term
 from fit3dmm.energy.robust import cauchy
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence.evidence import Evidence
 from fit3dmm.fitting.visibility import SeenPoints
+from fit3dmm.observe.blur import blurred
 from fit3dmm.solve.problem import Term
 
 # Surface that is seen at a grazing angle tells little of colour; below the first cosine nothing.
