@@ -20,7 +20,7 @@ from fit3dmm.export.preview import preview
 from fit3dmm.export.record import save_result
 from fit3dmm.export.report import write_report
 from fit3dmm.export.result_folder import whole_folder
-from fit3dmm.export.sigma import ARRAY, vertex_sigma, write_sigma
+from fit3dmm.export.sigma import ARRAY, VertexSigma, vertex_sigma, write_sigma
 from fit3dmm.export.summary import summary, write_json
 from fit3dmm.export.texture import TextureSettings, bake_texture
 from fit3dmm.fitting.result import FitResult
@@ -32,6 +32,7 @@ from fit3dmm.observe.photo import Photo, read_photo
 RECORD, SUMMARY, REPORT = "fit.h5", "fit.json", "report.html"
 GLB, VRM = "face.glb", "face.vrm"
 _TEXTURED = frozenset({"texture.png", GLB, VRM, REPORT})
+_SURE = frozenset({ARRAY, REPORT, "overlay.png"})
 AvatarExpression = Literal["neutral", "fitted"]
 """How an avatar looks when it is loaded: at rest, or as in the photo."""
 
@@ -124,8 +125,11 @@ def write_face(
     files = {file for name in write for file in OUTPUTS[name]}
     # More threads gain nothing on arrays of this size, and lose much where they share a core.
     with torch.no_grad(), torch_threads(1):
+        sure = vertex_sigma(result, model) if files & _SURE else None
         if files & _TEXTURED:
-            _write_textured(result, photo, folder, model, texture_px, texture, files, expression)
+            _write_textured(
+                *(result, photo, folder, model, texture_px, texture, files, expression, sure)
+            )
         if "neutral.obj" in files:
             write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
             write_textured_obj(posed_mesh(model, scene), folder / "posed.obj", "face.mtl")
@@ -134,10 +138,10 @@ def write_face(
         if "depth.npy" in files:
             write_depth(depth, folder / "depth.npy")
             write_png(depth.face.astype("uint8") * 255, folder / "face_mask.png")
-        if ARRAY in files:
-            write_sigma(result, model, folder)
+        if sure is not None and ARRAY in files:
+            write_sigma(result, model, folder, sure)
         if "overlay.png" in files:
-            write_png(preview(result, model, photo), folder / "overlay.png")
+            write_png(preview(result, model, photo, sure=sure), folder / "overlay.png")
         content = summary(result, model, depth)
     if SUMMARY in files:
         write_json(content, folder / SUMMARY)
@@ -155,6 +159,7 @@ def _write_textured(
     texture: TextureSettings | None,
     files: set[str],
     expression: AvatarExpression,
+    sure: VertexSigma | None,
 ) -> None:
     """What shows the texture, which is baked once for all of it.
 
@@ -167,6 +172,7 @@ def _write_textured(
         texture: what of the photo it takes.
         files: names of all files to be written.
         expression: that the avatar shows when it is loaded.
+        sure: how sure the fit is of each vertex, for the report.
     """
     seen = result.observation.detections.get(MEDIAPIPE)
     points_px = None if seen is None else seen.points_px
@@ -186,5 +192,4 @@ def _write_textured(
     if GLB in files:
         write_bytes(glb, folder / GLB)
     if REPORT in files:
-        sure = vertex_sigma(result, model)
         write_report(result, model, photo, baked, glb, folder / REPORT, sure)
