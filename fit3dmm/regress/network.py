@@ -16,6 +16,9 @@ from fit3dmm.regress.trunks import Features, make_trunk
 
 BLOCKS = ("identity", "detail", "expression", "albedo")
 """Coefficients with a log-variance of their own."""
+AT_ONCE = 4
+"""Pictures that a network looks at together on a processor: few are quickest, because their
+features stay in its caches."""
 _GRID = 8
 _NARROW, _HIDDEN = 64, 320
 _THUMBNAIL = 8
