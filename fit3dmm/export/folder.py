@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -121,28 +122,68 @@ def write_face(
         What `fit.json` holds, whether it is written or not.
     """
     model = load_model(result.model.name, result.level) if model is None else model
-    scene = result.scene
     files = {file for name in write for file in OUTPUTS[name]}
+    several_cores = torch.get_num_threads() > 1
+
     # More threads gain nothing on arrays of this size, and lose much where they share a core.
     with torch.no_grad(), torch_threads(1):
         sure = vertex_sigma(result, model) if files & _SURE else None
-        if files & _TEXTURED:
+
+        def write_textured() -> None:
             _write_textured(
                 *(result, photo, folder, model, texture_px, texture, files, expression, sure)
             )
-        if "neutral.obj" in files:
-            write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
-            write_textured_obj(posed_mesh(model, scene), folder / "posed.obj", "face.mtl")
-            write_material(folder / "face.mtl", "texture.png")
-        depth = depth_map(model, scene)
-        if "depth.npy" in files:
-            write_depth(depth, folder / "depth.npy")
-            write_png(depth.face.astype("uint8") * 255, folder / "face_mask.png")
-        if sure is not None and ARRAY in files:
-            write_sigma(result, model, folder, sure)
-        if "overlay.png" in files:
-            write_png(preview(result, model, photo, sure=sure), folder / "overlay.png")
-        content = summary(result, model, depth)
+
+        def write_plain() -> dict[str, Any]:
+            return _write_plain(result, photo, folder, model, files, sure)
+
+        if not files & _TEXTURED:
+            return write_plain()
+        if not several_cores:
+            write_textured()
+            return write_plain()
+        with ThreadPoolExecutor(1) as beside:
+            # Whether gradients are kept is each thread's own.
+            plain = beside.submit(torch.no_grad()(write_plain))
+            write_textured()
+            return plain.result()
+
+
+def _write_plain(
+    result: FitResult,
+    photo: Photo,
+    folder: Path,
+    model: MorphableModel,
+    files: set[str],
+    sure: VertexSigma | None,
+) -> dict[str, Any]:
+    """What needs no texture.
+
+    Args:
+        result: as for `write_face`, and so are the others.
+        photo: the one that was fitted.
+        folder: must be there.
+        model: the one that was fitted.
+        files: names of all files to be written.
+        sure: how sure the fit is of each vertex.
+
+    Returns:
+        What `fit.json` holds.
+    """
+    scene = result.scene
+    if "neutral.obj" in files:
+        write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
+        write_textured_obj(posed_mesh(model, scene), folder / "posed.obj", "face.mtl")
+        write_material(folder / "face.mtl", "texture.png")
+    depth = depth_map(model, scene)
+    if "depth.npy" in files:
+        write_depth(depth, folder / "depth.npy")
+        write_png(depth.face.astype("uint8") * 255, folder / "face_mask.png")
+    if sure is not None and ARRAY in files:
+        write_sigma(result, model, folder, sure)
+    if "overlay.png" in files:
+        write_png(preview(result, model, photo, sure=sure), folder / "overlay.png")
+    content = summary(result, model, depth)
     if SUMMARY in files:
         write_json(content, folder / SUMMARY)
     if RECORD in files:
