@@ -12,7 +12,8 @@ from fit3dmm.evaluate.synthetic.scores import landmark_error_percent
 from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 from fit3dmm.observe.photo import Photo
-from fit3dmm.synthetic.fast.example import SKIN, Example
+from fit3dmm.observe.predicted import SKIN
+from fit3dmm.synthetic.fast.example import Example
 from real_heads import ScannedHead
 
 FACE_POINTS = 468

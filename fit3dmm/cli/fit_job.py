@@ -29,9 +29,6 @@ from fit3dmm.observe.choice import FaceChoice
 from fit3dmm.observe.detect import FaceDetector
 from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.photo import read_photo
-from fit3dmm.refining import refine_observation
-from fit3dmm.refining.read import find_start
-from fit3dmm.refining.read import read_start as read_given
 from fit3dmm.render.backend import choose_backend
 from fit3dmm.scene import Scene
 
@@ -159,6 +156,10 @@ class Worker:
     def _fitted(self, observation: Observation, photo: Path) -> FitResult:
         prepared = self.prepared  # first, as it says why a device can't be used
         if self._job.refine is not None:
+            from fit3dmm.refining.read import find_start
+            from fit3dmm.refining.read import read_start as read_given
+            from fit3dmm.refining.refine import refine_observation
+
             given = find_start(self._job.refine, photo)
             start = read_given(given, self.model, self._job.basis)
             settings = (prepared, start, self._job.config)

@@ -25,7 +25,7 @@ from fit3dmm.model.files import load_model
 from fit3dmm.model.landmarks import NETWORK_POINTS
 from fit3dmm.model.library import SHIPPED
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.regress.batch import AT_ONCE, Batch, batch_of, parts_of, resized
+from fit3dmm.regress.batch import Batch, batch_of, parts_of, resized
 from fit3dmm.regress.files import (
     Regressor,
     RegressorInfo,
@@ -35,7 +35,7 @@ from fit3dmm.regress.files import (
 )
 from fit3dmm.regress.log import TrainingLog
 from fit3dmm.regress.looks import Look, Unlabelled
-from fit3dmm.regress.network import FaceNetwork, NetworkSettings
+from fit3dmm.regress.network import AT_ONCE, FaceNetwork, NetworkSettings
 from fit3dmm.regress.photo_pool import PhotoPool, gather_photos
 from fit3dmm.regress.pool import PicturePool, PictureReader
 from fit3dmm.regress.ranks import Ranks, joined_ranks

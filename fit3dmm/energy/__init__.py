@@ -8,7 +8,6 @@ from fit3dmm.energy.detected import detected_term as detected_term
 from fit3dmm.energy.detected import expected_px as expected_px
 from fit3dmm.energy.detected import view_features as view_features
 from fit3dmm.energy.image import SmoothImage as SmoothImage
-from fit3dmm.energy.image import blurred as blurred
 from fit3dmm.energy.landmarks import iris_sigma_mm as iris_sigma_mm
 from fit3dmm.energy.landmarks import iris_term as iris_term
 from fit3dmm.energy.landmarks import opening_term as opening_term

@@ -11,6 +11,7 @@ in which the scores say how the points of this face differ from the mean face's,
 to make of this photo), and the noise of each point is independent.
 """
 
+import functools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -119,11 +120,18 @@ def detected_term(
     whitening = errors.whitening
     kept: dict[str, tuple[Tensor, Tensor]] = {}
 
-    def px_wrt_scores(name: str, located: Located) -> Float[Tensor, "*any points 2 _"]:
+    def whitened(px_wrt: Float[Tensor, "*any points 2 _"]) -> Float[Tensor, "*any rows _"]:
+        return (whitening @ px_wrt).flatten(-3, -2)
+
+    def rows_wrt_scores(name: str, located: Located) -> Float[Tensor, "*any rows _"]:
         scores_wrt = errors.scores.wrt(name, located)
         if name not in kept or kept[name][0] is not scores_wrt:
-            kept[name] = scores_wrt, errors.by_score_px @ scores_wrt[..., None, :, :]
+            kept[name] = scores_wrt, whitened(errors.by_score_px @ scores_wrt[..., None, :, :])
         return kept[name][1]
+
+    @functools.cache
+    def rows_wrt_modes() -> Float[Tensor, "rows _"]:
+        return whitened(errors.modes_px)
 
     def term(values: Values) -> Residuals:
         at = project(points, values, intrinsics)
@@ -133,27 +141,26 @@ def detected_term(
 
         def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
             parts = at.pull_back(whitening, free)
-            for name, px_wrt in _error_parts(free).items():
-                rows = (whitening @ px_wrt).flatten(-3, -2)
+            for name, rows in _error_parts(free).items():
                 parts[name] = parts[name] + rows if name in parts else rows
             return parts
 
-        def _error_parts(free: tuple[str, ...]) -> dict[str, Float[Tensor, "*any points 2 _"]]:
+        def _error_parts(free: tuple[str, ...]) -> dict[str, Float[Tensor, "*any rows _"]]:
             turn, distance_mm = _view(at, values, errors)
             moving = [name for name in at.located.wrt if name in free]
-            parts = {name: px_wrt_scores(name, at.located) for name in moving}
+            parts = {name: rows_wrt_scores(name, at.located) for name in moving}
             if ROTATION in free:
                 forward = at.rotation @ errors.forward
                 of_forward = -(cross_matrix(forward) @ at.rotation_jacobian)[..., :2, :]
                 by_turn = _features_wrt_turn(turn) @ errors.upright @ of_forward
-                parts[ROTATION] = errors.by_view_px @ by_turn[..., None, :, :]
+                parts[ROTATION] = whitened(errors.by_view_px @ by_turn[..., None, :, :])
             if TRANSLATION in free:
                 by_place = torch.zeros_like(values[TRANSLATION])
                 by_place[..., 2] = _REFERENCE_DISTANCE_MM / distance_mm**2
                 near = errors.by_view_px[..., -1:]
-                parts[TRANSLATION] = near * by_place[..., None, None, :]
+                parts[TRANSLATION] = whitened(near * by_place[..., None, None, :])
             if modes in free:
-                parts[modes] = errors.modes_px
+                parts[modes] = rows_wrt_modes()
             return parts
 
         return Residuals(

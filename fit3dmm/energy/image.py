@@ -1,9 +1,8 @@
-"""Pictures as smooth functions of position: value and derivative anywhere, at several scales."""
+"""Pictures as smooth functions of position: value and derivative anywhere."""
 
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -57,22 +56,3 @@ def _cubic(t: Tensor) -> tuple[Tensor, Tensor]:
         [-1 + 4 * t - 3 * t2, -10 * t + 9 * t2, 1 + 8 * t - 9 * t2, -2 * t + 3 * t2], dim=-1
     )
     return weight / 2, slope / 2
-
-
-def blurred(
-    image: Float[Tensor, "height width c"], sigma_px: float
-) -> Float[Tensor, "height width c"]:
-    """Gaussian blur with repeated borders; a sigma of zero changes nothing."""
-    if sigma_px <= 0:
-        return image
-    reach = min(int(3 * sigma_px + 1), min(image.shape[:2]) - 1)
-    at = torch.arange(-reach, reach + 1, dtype=image.dtype, device=image.device)
-    kernel = torch.softmax(-0.5 * (at / sigma_px) ** 2, dim=0)
-    planes = image.permute(2, 0, 1)[:, None]
-    planes = F.conv2d(
-        F.pad(planes, (reach, reach, 0, 0), mode="replicate"), kernel[None, None, None]
-    )
-    planes = F.conv2d(
-        F.pad(planes, (0, 0, reach, reach), mode="replicate"), kernel[None, None, :, None]
-    )
-    return planes[:, 0].permute(1, 2, 0).contiguous()

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.camera import perspective, perspective_jacobian
-from fit3dmm.geometry.rotation import cross_matrix, left_jacobian, rotation_matrix
+from fit3dmm.geometry.rotation import cross_matrix, rotation_and_jacobian
 from fit3dmm.solve.problem import Values
 from fit3dmm.unknowns import LOG_FOCAL, ROTATION, TRANSLATION, PhotoIntrinsics
 
@@ -174,7 +174,7 @@ def project(points: Points, values: Values, intrinsics: PhotoIntrinsics) -> Proj
     """Where the points are, and how they move."""
     located = points.at(values)
     focal_px = intrinsics.focal_px(values)
-    rotation = rotation_matrix(values[ROTATION])
+    rotation, rotation_jacobian = rotation_and_jacobian(values[ROTATION])
     turned = located.mm @ rotation.mT
     cam = turned + values[TRANSLATION][..., None, :]
     from_axis = perspective(cam, focal_px)
@@ -184,7 +184,7 @@ def project(points: Points, values: Values, intrinsics: PhotoIntrinsics) -> Proj
         cam,
         from_axis + intrinsics.principal_point_px[..., None, :],
         rotation,
-        left_jacobian(values[ROTATION]),
+        rotation_jacobian,
         perspective_jacobian(cam, focal_px),
         # The distance from the axis is proportional to the focal length.
         from_axis,

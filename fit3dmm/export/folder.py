@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from fit3dmm.export.preview import preview
 from fit3dmm.export.record import save_result
 from fit3dmm.export.report import write_report
 from fit3dmm.export.result_folder import whole_folder
-from fit3dmm.export.sigma import ARRAY, vertex_sigma, write_sigma
+from fit3dmm.export.sigma import ARRAY, VertexSigma, vertex_sigma, write_sigma
 from fit3dmm.export.summary import summary, write_json
 from fit3dmm.export.texture import TextureSettings, bake_texture
 from fit3dmm.fitting.result import FitResult
@@ -32,6 +33,7 @@ from fit3dmm.observe.photo import Photo, read_photo
 RECORD, SUMMARY, REPORT = "fit.h5", "fit.json", "report.html"
 GLB, VRM = "face.glb", "face.vrm"
 _TEXTURED = frozenset({"texture.png", GLB, VRM, REPORT})
+_SURE = frozenset({ARRAY, REPORT, "overlay.png"})
 AvatarExpression = Literal["neutral", "fitted"]
 """How an avatar looks when it is loaded: at rest, or as in the photo."""
 
@@ -120,25 +122,68 @@ def write_face(
         What `fit.json` holds, whether it is written or not.
     """
     model = load_model(result.model.name, result.level) if model is None else model
-    scene = result.scene
     files = {file for name in write for file in OUTPUTS[name]}
+    several_cores = torch.get_num_threads() > 1
+
     # More threads gain nothing on arrays of this size, and lose much where they share a core.
     with torch.no_grad(), torch_threads(1):
-        if files & _TEXTURED:
-            _write_textured(result, photo, folder, model, texture_px, texture, files, expression)
-        if "neutral.obj" in files:
-            write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
-            write_textured_obj(posed_mesh(model, scene), folder / "posed.obj", "face.mtl")
-            write_material(folder / "face.mtl", "texture.png")
-        depth = depth_map(model, scene)
-        if "depth.npy" in files:
-            write_depth(depth, folder / "depth.npy")
-            write_png(depth.face.astype("uint8") * 255, folder / "face_mask.png")
-        if ARRAY in files:
-            write_sigma(result, model, folder)
-        if "overlay.png" in files:
-            write_png(preview(result, model, photo), folder / "overlay.png")
-        content = summary(result, model, depth)
+        sure = vertex_sigma(result, model) if files & _SURE else None
+
+        def write_textured() -> None:
+            _write_textured(
+                *(result, photo, folder, model, texture_px, texture, files, expression, sure)
+            )
+
+        def write_plain() -> dict[str, Any]:
+            return _write_plain(result, photo, folder, model, files, sure)
+
+        if not files & _TEXTURED:
+            return write_plain()
+        if not several_cores:
+            write_textured()
+            return write_plain()
+        with ThreadPoolExecutor(1) as beside:
+            # Whether gradients are kept is each thread's own.
+            plain = beside.submit(torch.no_grad()(write_plain))
+            write_textured()
+            return plain.result()
+
+
+def _write_plain(
+    result: FitResult,
+    photo: Photo,
+    folder: Path,
+    model: MorphableModel,
+    files: set[str],
+    sure: VertexSigma | None,
+) -> dict[str, Any]:
+    """What needs no texture.
+
+    Args:
+        result: as for `write_face`, and so are the others.
+        photo: the one that was fitted.
+        folder: must be there.
+        model: the one that was fitted.
+        files: names of all files to be written.
+        sure: how sure the fit is of each vertex.
+
+    Returns:
+        What `fit.json` holds.
+    """
+    scene = result.scene
+    if "neutral.obj" in files:
+        write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
+        write_textured_obj(posed_mesh(model, scene), folder / "posed.obj", "face.mtl")
+        write_material(folder / "face.mtl", "texture.png")
+    depth = depth_map(model, scene)
+    if "depth.npy" in files:
+        write_depth(depth, folder / "depth.npy")
+        write_png(depth.face.astype("uint8") * 255, folder / "face_mask.png")
+    if sure is not None and ARRAY in files:
+        write_sigma(result, model, folder, sure)
+    if "overlay.png" in files:
+        write_png(preview(result, model, photo, sure=sure), folder / "overlay.png")
+    content = summary(result, model, depth)
     if SUMMARY in files:
         write_json(content, folder / SUMMARY)
     if RECORD in files:
@@ -155,6 +200,7 @@ def _write_textured(
     texture: TextureSettings | None,
     files: set[str],
     expression: AvatarExpression,
+    sure: VertexSigma | None,
 ) -> None:
     """What shows the texture, which is baked once for all of it.
 
@@ -167,6 +213,7 @@ def _write_textured(
         texture: what of the photo it takes.
         files: names of all files to be written.
         expression: that the avatar shows when it is loaded.
+        sure: how sure the fit is of each vertex, for the report.
     """
     seen = result.observation.detections.get(MEDIAPIPE)
     points_px = None if seen is None else seen.points_px
@@ -186,5 +233,4 @@ def _write_textured(
     if GLB in files:
         write_bytes(glb, folder / GLB)
     if REPORT in files:
-        sure = vertex_sigma(result, model)
         write_report(result, model, photo, baked, glb, folder / REPORT, sure)

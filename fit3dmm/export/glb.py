@@ -49,11 +49,12 @@ def face_glb(
         animation: as for `write_glb`.
     """
     # pygltflib takes a moment to load, and only who writes needs it.
+    from fit3dmm.export.gltf.binary import glb_bytes
     from fit3dmm.export.gltf.document import gltf_document
 
     avatar = make_avatar(model, coefficients, normal_png)
     document = gltf_document(avatar, texture_png, animation)
-    return b"".join(document.save_to_bytes())
+    return glb_bytes(document)
 
 
 def write_vrm(
@@ -70,7 +71,8 @@ def write_vrm(
     Raises:
         InputError: the folder can't be written to.
     """
+    from fit3dmm.export.gltf.binary import glb_bytes
     from fit3dmm.export.gltf.vrm import vrm_document
 
     document = vrm_document(make_avatar(model, coefficients), texture_png)
-    write_bytes(b"".join(document.save_to_bytes()), Path(path))
+    write_bytes(glb_bytes(document), Path(path))

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from fit3dmm._kept import kept
 from fit3dmm.model.morphable import Coefficients, MorphableModel
 from fit3dmm.render.backend import choose_backend
 
@@ -65,13 +66,18 @@ def movements(
     normals = vertex_normals(model, neutral_mm)
     # A vector of coefficients that is shorter than the basis uses its first blendshapes.
     weights = coefficients.expression.tolist() + [0.0] * model.n_expression
-    blendshapes = zip(model.expression_names, weights, model.expression_basis_mm, strict=False)
-    lifted = ((name, weight, model.surface.lift(basis)) for name, weight, basis in blendshapes)
+    lifted = zip(model.expression_names, weights, _lifted(model), strict=False)
     for name, weight, moved_mm in itertools.chain(lifted, _turns(model, coefficients, neutral_mm)):
         turned = vertex_normals(model, neutral_mm + moved_mm) - normals
         shift_mm, turn = (values[:n_drawn].cpu().numpy() for values in (moved_mm, turned))
         moves = (_length(shift_mm) > _STILL_MM) | (_length(turn) > _STILL_NORMAL)
         yield Movement(name, weight, shift_mm, turn, moves)
+
+
+@kept(most=1)
+def _lifted(model: MorphableModel) -> Float[Tensor, "expression vertices 3"]:
+    """The blendshapes on the fine surface, the same for all people."""
+    return model.surface.lift(model.expression_basis_mm)
 
 
 def _turns(

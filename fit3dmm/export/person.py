@@ -15,7 +15,7 @@ from fit3dmm.export.mesh import neutral_mesh, write_material, write_textured_obj
 from fit3dmm.export.outputs import ALL, OUTPUTS
 from fit3dmm.export.picture import png_bytes, write_bytes
 from fit3dmm.export.result_folder import whole_folder
-from fit3dmm.export.sigma import ARRAY, write_sigma
+from fit3dmm.export.sigma import ARRAY, vertex_sigma, write_sigma
 from fit3dmm.export.summary import plain_numbers, write_json
 from fit3dmm.export.texture import Shown, TextureSettings, bake_together
 from fit3dmm.fitting.result import FitResult
@@ -130,7 +130,8 @@ def write_person(
         if ARRAY in files:
             # All that count know the person equally well.
             counted = (k for k in range(len(several.fits)) if k not in several.outliers)
-            write_sigma(several.fits[next(counted)], model, folder)
+            fit = several.fits[next(counted)]
+            write_sigma(fit, model, folder, vertex_sigma(fit, model))
         contents = []
         for result, photo, place in zip(several.fits, photos, places, strict=True):
             own = folder / place

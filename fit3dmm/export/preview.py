@@ -30,7 +30,11 @@ _LETTERS = (60, 60, 60)
 
 
 def preview(
-    result: FitResult, model: MorphableModel, photo: Photo, panel_px: int = 400
+    result: FitResult,
+    model: MorphableModel,
+    photo: Photo,
+    panel_px: int = 400,
+    sure: VertexSigma | None = None,
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Draw the sheet: six panels in a row, and what the fit says of itself below.
 
@@ -39,6 +43,7 @@ def preview(
         model: the one that was fitted.
         photo: the one that was fitted.
         panel_px: side of a panel.
+        sure: how sure the fit is of each vertex, where that is known already.
     """
     crop = _crop(result, photo, panel_px)
     scene = result.scene.replace(
@@ -53,7 +58,8 @@ def preview(
     panels = [crop.image_linear, overlay, clay.rgb_linear, reconstruction]
     pictures = [srgb_bytes(panel) for panel in panels]
     pictures.append(_residual(crop, drawn, face))
-    pictures.append(_sigma(model, scene, vertex_sigma(result, model), face))
+    sure = vertex_sigma(result, model) if sure is None else sure
+    pictures.append(_sigma(model, scene, sure, face))
     return _sheet(pictures, _caption(result))
 
 

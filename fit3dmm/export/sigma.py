@@ -52,13 +52,18 @@ def vertex_sigma(result: FitResult, model: MorphableModel) -> VertexSigma:
     return VertexSigma(sigma_mm, float(low_mm), float(high_mm))
 
 
-def write_sigma(result: FitResult, model: MorphableModel, folder: Path) -> None:
+def write_sigma(result: FitResult, model: MorphableModel, folder: Path, found: VertexSigma) -> None:
     """Write the array and a coloured mesh.
+
+    Args:
+        result: of a fit.
+        model: the one that was fitted.
+        folder: must be there.
+        found: how sure the fit is (`vertex_sigma`).
 
     Raises:
         InputError: the folder can't be written to.
     """
-    found = vertex_sigma(result, model)
     with atomic_path(folder / ARRAY) as temporary, temporary.open("wb") as file:
         np.save(file, found.sigma_mm.astype(np.float32))
     mesh = neutral_mesh(model, result.scene)

@@ -1,7 +1,8 @@
 """What evidence looks at when it makes its term: one face of one photo at the start of a stage."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from fit3dmm.fitting.stage import Stage
 from fit3dmm.fitting.visibility import VisibleSurface, visible_surface
 from fit3dmm.observe.observation import Observation
 from fit3dmm.solve.problem import Values
-from fit3dmm.unknowns import IRRADIANCE, TRANSLATION, PhotoIntrinsics, scene_of
+from fit3dmm.unknowns import ALBEDO, IRRADIANCE, TRANSLATION, PhotoIntrinsics, scene_of
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,29 @@ class Context:
     intrinsics: PhotoIntrinsics
     stage: Stage
     values: Values
-    surface: VisibleSurface
+    _before: "Context | None" = field(default=None, compare=False, repr=False)
     _last: dict[Any, tuple[Values, bool, Any]] = field(
         default_factory=dict, compare=False, repr=False
     )
+
+    @cached_property
+    def surface(self) -> VisibleSurface:
+        """What is seen, rendered when it is first asked for; that of the context before, where
+        nothing has moved since."""
+        scene = scene_of(self.values, self.intrinsics)
+        before = self._before
+        if before is not None and before._shows_the_same_shape(self):
+            return replace(before.surface, scene=scene)
+        return visible_surface(self.prepared.model, self.observation, scene)
+
+    def _shows_the_same_shape(self, other: "Context") -> bool:
+        """Whether all but the colours is equal."""
+        same = self.observation is other.observation and self.prepared is other.prepared
+        return same and all(
+            torch.equal(value, other.values[name])
+            for name, value in self.values.items()
+            if name not in (ALBEDO, IRRADIANCE)
+        )
 
     @property
     def px_per_mm(self) -> float:
@@ -52,15 +72,20 @@ class Context:
 
 
 def context_at(
-    prepared: PreparedModel, observation: Observation, stage: Stage, values: Values
+    prepared: PreparedModel,
+    observation: Observation,
+    stage: Stage,
+    values: Values,
+    before: Context | None = None,
 ) -> Context:
-    """Render the surface as it is now, to see what is seen.
+    """What evidence looks at as it is now.
 
     Args:
         prepared: the model.
         observation: the face.
         stage: the one that is about to run.
         values: of all unknowns, from where it starts.
+        before: of the stage before, whose surface serves again where it has not moved.
     """
     intrinsics = PhotoIntrinsics.centred(
         observation.photo_width_px, observation.photo_height_px, prepared.model.mean_mm
@@ -69,8 +94,7 @@ def context_at(
         intrinsics = intrinsics.replace(principal_point_px=observation.axis_px)
     if stage.white_light:
         values = {**values, IRRADIANCE: white(values[IRRADIANCE])}
-    surface = visible_surface(prepared.model, observation, scene_of(values, intrinsics))
-    return Context(prepared, observation, intrinsics, stage, values, surface)
+    return Context(prepared, observation, intrinsics, stage, values, before)
 
 
 def white(irradiance_sh: Float[Tensor, "9 3"]) -> Float[Tensor, "9 3"]:

@@ -5,7 +5,7 @@ import importlib.metadata
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ from fit3dmm.unknowns import IDENTITY, LOG_FOCAL, TRANSLATION, bounds_of, scene_
 ModelLike = str | Path | MorphableModel | PreparedModel
 
 _STEPS_TO_COMPARE = 3
-_PACKAGES = ("fit3dmm", "torch", "numpy", "scipy", "mediapipe", "kornia", "numba")
+_PACKAGES = ("fit3dmm", "torch", "numpy", "scipy", "mediapipe", "numba")
 
 
 def fit(
@@ -145,8 +145,13 @@ def fit_observation(
         observation = observation.to(device=like.device, dtype=like.dtype)
         observation, config = with_camera_of_crop(observation, config)
         run = run_stages(prepared, observation, config, config.stages, start)
-        context = context_at(prepared, observation, config.stages[-1], run.values)
-        return result_of(context, config, run)
+        assert run.last is not None
+        context, problem = run.last
+        if len(run.reports[-1].history) == 1:
+            # The last stage took no step, so that what it saw is what is judged.
+            return result_of(context, config, run, problem=problem)
+        end = context_at(prepared, observation, config.stages[-1], run.values, context)
+        return result_of(end, config, run)
 
 
 def run_stages(
@@ -187,6 +192,8 @@ class Run:
     start: str
     values: Values
     reports: tuple[StageReport, ...] = ()
+    last: tuple[Context, Problem] | None = field(default=None, compare=False, repr=False)
+    """Of the last stage, from where it began."""
 
 
 def _advanced(
@@ -197,10 +204,13 @@ def _advanced(
     config: FitConfig,
 ) -> Run:
     began = time.perf_counter()
-    problem = stage_problem(context_at(prepared, observation, stage, run.values), config)
+    before = None if run.last is None else run.last[0]
+    context = context_at(prepared, observation, stage, run.values, before)
+    problem = stage_problem(context, config)
     solution = solve(problem, stage.solver)
     report = _report(stage, solution, time.perf_counter() - began)
-    return replace(run, values=solution.values, reports=(*run.reports, report))
+    reports = (*run.reports, report)
+    return replace(run, values=solution.values, reports=reports, last=(context, problem))
 
 
 def _better(
@@ -247,7 +257,11 @@ def _report(stage: Stage, solution: Solution, seconds: float) -> StageReport:
 
 
 def result_of(
-    context: Context, config: FitConfig, run: Run, uncertainty: Uncertainty | None = None
+    context: Context,
+    config: FitConfig,
+    run: Run,
+    uncertainty: Uncertainty | None = None,
+    problem: Problem | None = None,
 ) -> FitResult:
     """Judge where the stages of the settings ended.
 
@@ -256,10 +270,11 @@ def result_of(
         config: settings.
         run: what the stages found.
         uncertainty: of it, where more is known than this photo says.
+        problem: that the context stands for, where it is there already.
     """
     values, reports, prepared = run.values, run.reports, context.prepared
     # The end is judged with what is seen there, which the last stage decided at its start.
-    problem = stage_problem(context, config)
+    problem = stage_problem(context, config) if problem is None else problem
     at = problem.evaluate(problem.flat_start())
     own, by_energy = posterior(problem, at)
     depth_mm = float(values[TRANSLATION][..., 2])

@@ -4,7 +4,6 @@ import math
 
 import torch
 
-from fit3dmm.energy.image import blurred
 from fit3dmm.energy.points import project
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.context import Context
@@ -12,6 +11,7 @@ from fit3dmm.fitting.evidence import Landmarks
 from fit3dmm.fitting.result import Quality
 from fit3dmm.fitting.trust import CAUSES, DOUBTFUL_CHANCE, Signs, failure_chance, main_cause
 from fit3dmm.geometry.rotation import rotation_matrix
+from fit3dmm.observe.blur import blurred
 from fit3dmm.observe.detection import MEDIAPIPE_POINTS, NETWORK, doubt
 from fit3dmm.observe.observation import Observation
 from fit3dmm.regress.prediction import FACE_POINTS

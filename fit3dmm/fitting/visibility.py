@@ -1,6 +1,8 @@
 """What of the face is seen at some values of the unknowns: decided once a stage."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,6 +19,8 @@ from fit3dmm.scene import Scene
 # pixels are a millimetre or two wide and the surface slants.
 _DEPTH_TOLERANCE_MM = 4.0
 
+Made = TypeVar("Made")
+
 
 @dataclass(frozen=True)
 class VisibleSurface:
@@ -31,6 +35,19 @@ class VisibleSurface:
     model: MorphableModel
     observation: Observation
     scene: Scene
+    _kept: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, what: Any, make: Callable[[], Made]) -> Made:
+        """What follows from the shape and where it is seen alone: made by the first who asks, and
+        the same in all stages that do not move the shape.
+
+        Args:
+            what: its name, hashable.
+            make: how it is made.
+        """
+        if what not in self._kept:
+            self._kept[what] = make()
+        return self._kept[what]
 
     def at(self, places: SurfacePoints[Tensor]) -> "SeenPoints":
         """How points of the surface are seen."""

@@ -25,9 +25,7 @@ def cross_matrix(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3
 
 def rotation_matrix(rotation_rad: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Matrix of an axis-angle vector (Rodrigues). Smooth everywhere, also at zero."""
-    sine, cosine, _ = _coefficients(rotation_rad)
-    k = cross_matrix(rotation_rad)
-    return _identity_like(k) + sine * k + cosine * (k @ k)
+    return rotation_and_jacobian(rotation_rad)[0]
 
 
 def left_jacobian(rotation_rad: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
@@ -35,9 +33,17 @@ def left_jacobian(rotation_rad: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*ba
 
     Hence for a rotated point q = R p the derivative of q by the vector is `-cross_matrix(q) @ J`.
     """
-    _, cosine, rest = _coefficients(rotation_rad)
+    return rotation_and_jacobian(rotation_rad)[1]
+
+
+def rotation_and_jacobian(
+    rotation_rad: Float[Tensor, "*batch 3"],
+) -> tuple[Float[Tensor, "*batch 3 3"], Float[Tensor, "*batch 3 3"]]:
+    """`rotation_matrix` and `left_jacobian`, which are made of the same parts."""
+    sine, cosine, rest = _coefficients(rotation_rad)
     k = cross_matrix(rotation_rad)
-    return _identity_like(k) + cosine * k + rest * (k @ k)
+    eye, square = _identity_like(k), k @ k
+    return eye + sine * k + cosine * square, eye + cosine * k + rest * square
 
 
 def rotation_vector(rotation: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:

@@ -11,6 +11,7 @@ from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.colour import srgb_to_linear
 from fit3dmm.geometry.transform import Similarity
+from fit3dmm.observe.blur import blurred
 from fit3dmm.observe.photo import Photo
 
 MIN_SIZE_PX, MAX_SIZE_PX = 64, 1024
@@ -57,33 +58,31 @@ def extract_crop(photo: Photo, T_crop_photo: Similarity, size_px: int) -> Crop:
     smaller than its piece of the photo is first averaged over whole blocks of pixels and then
     smoothed for what remains of the reduction (a factor of two to four).
     """
-    # Loading kornia takes about a second, which commands that crop nothing need not wait for.
-    from kornia.filters import gaussian_blur2d
-    from kornia.geometry.transform import warp_affine
-
     scale = float(T_crop_photo.scale)
     left, top, piece = _covered_piece(photo, T_crop_photo, size_px)
     block = max(1, int(0.5 / scale))
-    image = _light_of_blocks(piece, block)
+    image = _light_of_blocks(piece, block)[0].permute(1, 2, 0)
     reduction = 1 / (scale * block)
     if reduction > 1:
-        sigma = 0.5 * (reduction**2 - 1) ** 0.5
-        width = 2 * int(3 * sigma + 1) + 1
-        if min(image.shape[-2:]) > width // 2:
-            image = gaussian_blur2d(image, (width, width), (sigma, sigma), border_type="replicate")
+        image = blurred(image, 0.5 * (reduction**2 - 1) ** 0.5)
 
-    # kornia counts pixels from the centre of the first; our frames count from its corner.
-    half = 0.5
     corner = torch.tensor([left, top], dtype=torch.float64)
-    shift_px = T_crop_photo.translation.double() + scale * corner - half
-    warp = torch.zeros(1, 2, 3)
-    warp[0, 0, 0] = warp[0, 1, 1] = scale * block
-    warp[0, :, 2] = shift_px + scale * block * half
-    size = (size_px, size_px)
-    linear = warp_affine(image, warp, size, padding_mode="border", align_corners=True)
-    linear = linear.clamp(0.0, 1.0)
-    image_linear = linear[0].permute(1, 2, 0).contiguous()
-    return Crop(image_linear, _inside(photo, T_crop_photo, size_px), T_crop_photo)
+    shift_px = T_crop_photo.translation.double() + scale * corner
+    centres = torch.arange(size_px, dtype=torch.float64) + 0.5
+    # Where the centres of the crop's pixels lie, in blocks from the centre of the first.
+    x, y = ((centres - shift) / (scale * block) - 0.5 for shift in shift_px)
+    linear = _between(_between(image, y, dim=0), x, dim=1).clamp(0.0, 1.0)
+    return Crop(linear.contiguous(), _inside(photo, T_crop_photo, size_px), T_crop_photo)
+
+
+def _between(image: Tensor, at: Float[Tensor, "n"], dim: int) -> Tensor:
+    """The image at places between its rows or columns, beyond the first and last the same."""
+    last = image.shape[dim] - 1
+    at = at.clamp(0, last)
+    low = at.long()
+    weight = (at - low).to(image)[(..., *[None] * (image.ndim - 1 - dim))]
+    high = (low + 1).clamp(max=last)
+    return torch.lerp(image.index_select(dim, low), image.index_select(dim, high), weight)
 
 
 def _covered_piece(photo: Photo, T_crop_photo: Similarity, size_px: int) -> tuple[int, int, Tensor]:

@@ -1,8 +1,11 @@
 """The only door to MediaPipe: an open FaceLandmarker for threads and forked processes, quiet."""
 
+import contextlib
 import os
+import sys
 import threading
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -28,8 +31,9 @@ class FaceLandmarker:
         _opened.add(self)
 
     def _open(self) -> None:
-        # Importing MediaPipe takes a third of a second, which only those who detect should pay.
-        from mediapipe.tasks.python import BaseOptions, vision
+        # Importing MediaPipe takes a while, which only those who detect should pay.
+        with _without_sound():
+            from mediapipe.tasks.python import BaseOptions, vision
 
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(data_path("face_landmarker.task"))),
@@ -85,6 +89,22 @@ class FaceLandmarker:
             image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels_srgb)
         )
         return self._landmarker.detect(image)
+
+
+@contextlib.contextmanager
+def _without_sound() -> Iterator[None]:
+    """Have MediaPipe imported without its recorder of sound, which it can do without: to find a
+    sound library, that asks linkers and compilers, which takes three times as long as all else."""
+    name = "sounddevice"
+    kept = sys.modules.get(name)
+    if kept is None:
+        # The documented way to have an import fail.
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if kept is None:
+            sys.modules.pop(name, None)
 
 
 def _face(points: Any, scores: Any, matrix: Any, width: int, height: int) -> DetectedFace:

@@ -9,8 +9,9 @@ from torch import Tensor
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.transform import Similarity
 
-BACKGROUND, SKIN, HAIR, GLASSES, HAND, OTHER = range(6)
-"""Places in `synthetic.fast.COVERS`."""
+COVERS = ("background", "skin", "hair", "glasses", "hand", "other")
+"""What a place of a picture shows, in the order of the numbers that stand for it."""
+BACKGROUND, SKIN, HAIR, GLASSES, HAND, OTHER = range(len(COVERS))
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Predicted(TensorRecord):
     tone: Float[Tensor, ""]
     """Mean luminance of the face's albedo, linear."""
     cover: Float[Tensor, "kinds cells cells"]
-    """Probability of what each cell of the crop shows: `synthetic.fast.COVERS`."""
+    """Probability of what each cell of the crop shows: `COVERS`."""
     T_crop_photo: Similarity
     """From `photo` to the crop that was looked at."""
     crop_size_px: int

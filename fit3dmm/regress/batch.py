@@ -12,13 +12,9 @@ from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.regress.network import BLOCKS
+from fit3dmm.regress.network import AT_ONCE, BLOCKS
 from fit3dmm.regress.targets import CropPose, crop_pose
 from fit3dmm.synthetic.fast.example import Example
-
-AT_ONCE = 4
-"""Pictures that a network looks at together on a processor: few are quickest, because their
-features stay in its caches."""
 
 
 @dataclass(frozen=True)

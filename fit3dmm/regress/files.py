@@ -103,10 +103,12 @@ def _read(file: Any) -> Regressor:
     said = json.loads(file.attrs["info"])
     said["point_sets"] = tuple(said["point_sets"])
     info = RegressorInfo(**{f.name: said[f.name] for f in fields(RegressorInfo)})
-    network = FaceNetwork(settings, torch.zeros(settings.n_points, 2))
+    # Without numbers, as all of them are read.
+    with torch.device("meta"):
+        network = FaceNetwork(settings, torch.zeros(settings.n_points, 2))
     weights = {name: torch.from_numpy(np.asarray(data)) for name, data in _leaves(file["weights"])}
     network.load_state_dict(
-        {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
+        {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True
     )
     return Regressor(network.eval(), info, errors_in(file["errors"]) if "errors" in file else None)
 

@@ -10,12 +10,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fit3dmm._tensors import TensorRecord
+from fit3dmm.observe.predicted import COVERS
 from fit3dmm.regress.targets import CropPose, rotation_from_columns
 from fit3dmm.regress.trunks import Features, make_trunk
-from fit3dmm.synthetic.fast.example import COVERS
 
 BLOCKS = ("identity", "detail", "expression", "albedo")
 """Coefficients with a log-variance of their own."""
+AT_ONCE = 4
+"""Pictures that a network looks at together on a processor: few are quickest, because their
+features stay in its caches."""
 _GRID = 8
 _NARROW, _HIDDEN = 64, 320
 _THUMBNAIL = 8

@@ -15,8 +15,7 @@ from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import Coefficients
 from fit3dmm.observe.crop import Crop, crop_around, extract_crop
 from fit3dmm.observe.photo import Photo
-from fit3dmm.regress.batch import AT_ONCE
-from fit3dmm.regress.network import Outputs
+from fit3dmm.regress.network import AT_ONCE, Outputs
 from fit3dmm.regress.targets import distance_mm_of, focal_px_of, pose_in_camera
 from fit3dmm.scene import Lighting, Pose, Scene
 
@@ -48,7 +47,7 @@ class Prediction(TensorRecord):
     tone: Float[Tensor, ""]
     """Mean luminance of the face's albedo, linear."""
     cover: Float[Tensor, "kinds cells cells"]
-    """Probability of what each cell of the crop shows: `synthetic.fast.COVERS`."""
+    """Probability of what each cell of the crop shows: `observe.predicted.COVERS`."""
     T_crop_photo: Similarity
     """From `photo` to the pixels of the crop that was looked at."""
     crop_size_px: int

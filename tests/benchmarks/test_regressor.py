@@ -11,8 +11,9 @@ import run_regressor
 from fit3dmm.fitting import FitConfig
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.model.files import load_model
+from fit3dmm.observe.predicted import BACKGROUND, HAIR, SKIN
 from fit3dmm.regress.library import regressor_of
-from fit3dmm.synthetic.fast.example import BACKGROUND, HAIR, SKIN, Example
+from fit3dmm.synthetic.fast.example import Example
 from harness import read_report, run
 from regressor_fits import BOTH, CONFIGS, MEAN_FACE, METHODS, Measured, steps_to_the_same
 from regressor_metrics import beats_mean, of_set

@@ -14,7 +14,6 @@ from fit3dmm.energy import (
     Points,
     ShapeScores,
     SmoothImage,
-    blurred,
     contour_term,
     detected_term,
     distance_prior,
@@ -39,6 +38,7 @@ from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.geometry.mesh import build_topology, vertex_normals
 from fit3dmm.geometry.rotation import cross_matrix, left_jacobian, rotation_matrix
 from fit3dmm.geometry.transform import Similarity
+from fit3dmm.observe.blur import blurred
 from fit3dmm.scene import Lighting, Pose
 from fit3dmm.solve import Problem
 from fit3dmm.synthetic.heads import tone_of_albedo
@@ -343,13 +343,6 @@ def test_edges_are_found_where_they_are():
         # The disc is drawn in whole pixels.
         assert torch.allclose(distance, torch.full_like(distance, 40 - radius), atol=0.8)
         assert (contrast > 0.25).all()
-
-
-def test_blur_keeps_light_and_does_nothing_at_zero():
-    image = _image().pixels
-    assert blurred(image, 0.0) is image
-    flat = torch.full((40, 30, 3), 0.37, dtype=torch.float64)
-    assert torch.allclose(blurred(flat, 5.0), flat)
 
 
 @pytest.mark.parametrize("loss", [squares(), charbonnier(0.7), cauchy(1.5), geman_mcclure(2.0)])

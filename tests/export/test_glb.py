@@ -12,7 +12,11 @@ import torch
 import trimesh
 from PIL import Image
 
+from fit3dmm.export.avatar import make_avatar
 from fit3dmm.export.glb import write_glb
+from fit3dmm.export.gltf.binary import glb_bytes
+from fit3dmm.export.gltf.document import gltf_document
+from fit3dmm.export.gltf.vrm import vrm_document
 from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
 from fit3dmm.export.split import HEAD, drawn_surface, split_things, split_vertices
 from fit3dmm.export.texels import in_texels, texel_fragments
@@ -42,6 +46,12 @@ def glb(known: KnownFace, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def read(glb: Path) -> ReadAvatar:
     return ReadAvatar(glb)
+
+
+def test_written_as_pygltflib_writes_it(known):
+    avatar = make_avatar(known.model, known.scene.coefficients, normal_png=texture_png())
+    for document in (gltf_document(avatar, texture_png()), vrm_document(avatar, texture_png())):
+        assert glb_bytes(document) == b"".join(document.save_to_bytes())
 
 
 def test_the_default_weights_make_the_fitted_face(known, read):

@@ -9,12 +9,12 @@ from fit3dmm.colour import linear_to_srgb
 from fit3dmm.fitting.unlabelled import PhotoEnergies, PhotoNoise, terms
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.observe.detector_errors import exact_detector
+from fit3dmm.observe.predicted import SKIN
 from fit3dmm.recognise.files import shipped_recogniser
 from fit3dmm.regress.batch import Changes, draw_changes
 from fit3dmm.regress.network import BLOCKS, SIGMAS, FaceNetwork, NetworkSettings, Outputs
 from fit3dmm.regress.photo_batch import PhotoBatch, changed_photos, photos_resized
 from fit3dmm.regress.targets import CropPose, crop_pose
-from fit3dmm.synthetic.fast.example import SKIN
 from tests.toy import toy_model
 
 SIDE, N = 64, 2

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from fit3dmm._errors import InputError
 from fit3dmm.colour import linear_to_srgb, srgb_to_linear
@@ -34,6 +35,24 @@ def test_crop_maps_positions(scale):
     assert torch.allclose(
         crop.image_linear[inner, 10, 1], (y_photo / 400)[inner].float(), atol=0.006
     )
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.37, 2.6])
+def test_enlarged_crop_is_bilinear(scale):
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    crop = extract_crop(
+        photo_from_array(pixels), Similarity.in_plane(scale, (-9.3 * scale, 4.1 * scale)), 64
+    )
+    x, y = (((np.arange(64) + 0.5) / scale + start) - 0.5 for start in (9.3, -4.1))
+    light = srgb_to_linear(torch.from_numpy(pixels).double() / 255).numpy()
+    rows, columns = np.meshgrid(y, x, indexing="ij")
+    plain = [
+        ndimage.map_coordinates(light[..., c], [rows, columns], order=1, mode="nearest")
+        for c in range(3)
+    ]
+    # Places are rounded to float32 in the similarity: 1e-5 px between pixels as unlike as can be.
+    assert np.allclose(crop.image_linear.numpy(), np.stack(plain, -1), atol=2e-5)
 
 
 @pytest.mark.parametrize("scale", [0.07, 0.3, 1.4])

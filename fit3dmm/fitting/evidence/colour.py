@@ -4,17 +4,19 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm._settings import ranged
-from fit3dmm.energy.image import SmoothImage, blurred
+from fit3dmm.energy.image import SmoothImage
 from fit3dmm.energy.photometric import photometric_term
 from fit3dmm.energy.robust import cauchy
+from fit3dmm.energy.surface_samples import SurfaceSamples
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence.evidence import Evidence
 from fit3dmm.fitting.visibility import SeenPoints
+from fit3dmm.observe.blur import blurred
 from fit3dmm.solve.problem import Term
 
 # Surface that is seen at a grazing angle tells little of colour; below the first cosine nothing.
@@ -57,14 +59,15 @@ class Photometric(Evidence):
 
     def term(self, context: Context) -> Term:
         """What is seen and what covers it is decided at the context's values."""
-        weight = self.weights(context)
+        seen = self._seen(context)
+        weight = seen.weight
         if context.stage.hairless_only:
             weight = weight * context.prepared.hairless
-        residuals = _ColourResiduals(context, weight, self.robust_scale)
+        residuals = _ColourResiduals(context, seen, weight, self.robust_scale)
         sigma = self._sigma(residuals.unexplained())
         if context.stage.mask_occlusions:
             share = _share_of_face(context, weight, residuals, sigma)
-            residuals = _ColourResiduals(context, weight * share, self.robust_scale)
+            residuals = _ColourResiduals(context, seen, weight * share, self.robust_scale)
         return residuals.term(sigma)
 
     def explained(self, context: Context) -> tuple[float, float]:
@@ -74,11 +77,25 @@ class Photometric(Evidence):
             The typical difference as a share of the face's mean light, and the share of the seen
             face that is explained at all.
         """
-        weight = self.weights(context)
-        residuals = _ColourResiduals(context, weight, self.robust_scale)
+        seen = self._seen(context)
+        weight = seen.weight
+        residuals = _ColourResiduals(context, seen, weight, self.robust_scale)
         error = residuals.unexplained()
         share = _share_of_face(context, weight, residuals, self._sigma(error))
         return error, float((weight * share).sum() / weight.sum().clamp_min(1e-9))
+
+    def _seen(self, context: Context) -> "_SeenSamples":
+        """What the stages of one shape have in common."""
+
+        def make() -> _SeenSamples:
+            weight = self.weights(context)
+            (rows,) = torch.nonzero(_counts(weight), as_tuple=True)
+            samples = context.prepared.samples.select(rows).relinearised(
+                context.surface.shape_mm, context.prepared.model.surface.triangles, context.values
+            )
+            return _SeenSamples(weight, rows, samples)
+
+        return context.surface.once(self, make)
 
     def weights(self, context: Context) -> Float[Tensor, "points"]:
         """How many independent observations each of the samples stands for, 0 where unseen."""
@@ -109,19 +126,45 @@ class Photometric(Evidence):
         return min(max(unexplained, low), high)
 
 
+@dataclass(frozen=True)
+class _SeenSamples:
+    """The samples that are seen, whatever is before them."""
+
+    weight: Float[Tensor, "points"]
+    """Of all samples."""
+    rows: Int[Tensor, "seen"]
+    samples: SurfaceSamples
+    """Those that count, with normals that are exact at the context's shape."""
+
+
+def _counts(weight: Float[Tensor, "points"]) -> Bool[Tensor, "points"]:
+    return weight > 1e-3 * weight.max()
+
+
 class _ColourResiduals:
     """The term for any sigma, in units of the face's mean light."""
 
     def __init__(
-        self, context: Context, weight: Float[Tensor, "points"], robust_scale: float
+        self,
+        context: Context,
+        seen: _SeenSamples,
+        weight: Float[Tensor, "points"],
+        robust_scale: float,
     ) -> None:
-        observation, model = context.observation, context.prepared.model
-        (self.rows,) = torch.nonzero(weight > 1e-3 * weight.max(), as_tuple=True)
+        """The residuals of the seen samples that count.
+
+        Args:
+            context: what is looked at.
+            seen: the samples that are seen.
+            weight: of all samples, no larger than theirs.
+            robust_scale: see `Photometric`.
+        """
+        observation = context.observation
+        within = _counts(weight)[seen.rows]
+        self.rows = seen.rows[within]
         self._context = context
         self._weight = weight[self.rows]
-        self._samples = context.prepared.samples.select(self.rows).relinearised(
-            context.surface.shape_mm, model.surface.triangles, context.values
-        )
+        self._samples = seen.samples if within.all() else seen.samples.select(within)
         blur_px = context.stage.blur_px * observation.size_px / _REFERENCE_SIZE_PX
         self._image = SmoothImage(blurred(observation.image_linear.to(weight), blur_px))
         self._T_crop_photo = observation.T_crop_photo.to(dtype=weight.dtype)

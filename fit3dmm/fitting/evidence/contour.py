@@ -7,11 +7,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.energy.contour import contour_term, find_edges
-from fit3dmm.energy.image import SmoothImage, blurred
+from fit3dmm.energy.image import SmoothImage
 from fit3dmm.energy.points import Points, project
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence.evidence import Evidence
 from fit3dmm.fitting.prepared import CONTOUR_LINES
+from fit3dmm.observe.blur import blurred
 from fit3dmm.observe.detection import MEDIAPIPE_POINTS
 from fit3dmm.observe.face import FACE_OVAL
 from fit3dmm.solve.problem import Term

@@ -17,6 +17,7 @@ from fit3dmm.fitting.unlabelled.settings import PhotoNoise
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import Coefficients, MorphableModel
+from fit3dmm.observe.predicted import SKIN
 from fit3dmm.regress.batch import image_resized
 from fit3dmm.regress.network import BLOCKS, Outputs
 from fit3dmm.regress.photo_batch import PhotoBatch
@@ -24,7 +25,6 @@ from fit3dmm.regress.targets import focal_px_of, pose_in_camera
 from fit3dmm.render.backend import BackendName, choose_backend
 from fit3dmm.render.synthesise import Rendering, render_mesh
 from fit3dmm.scene import Lighting
-from fit3dmm.synthetic.fast.example import SKIN
 
 _MODES_ROUNDS = 4
 

@@ -5,7 +5,7 @@ fits on are traced, slowly, by `fit3dmm.synthetic.generate`; nothing is shared w
 light probes and the props.
 """
 
-from fit3dmm.synthetic.fast.example import COVERS as COVERS
+from fit3dmm.observe.predicted import COVERS as COVERS
 from fit3dmm.synthetic.fast.example import Example as Example
 from fit3dmm.synthetic.fast.studio import Studio as Studio
 from fit3dmm.synthetic.fast.studio import StudioSettings as StudioSettings

@@ -5,10 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-COVERS = ("background", "skin", "hair", "glasses", "hand", "other")
-"""What a place of the picture shows, in the order of the numbers in `Example.cover`."""
-BACKGROUND, SKIN, HAIR, GLASSES, HAND, OTHER = range(len(COVERS))
-
 
 @dataclass(frozen=True)
 class Example:
@@ -20,7 +16,8 @@ class Example:
     points_mm: Float[np.ndarray, "points 3"]
     """The same in `model`."""
     cover: UInt8[np.ndarray, "cells cells"]
-    """What each cell of a coarse grid over the crop mostly shows: places in `COVERS`."""
+    """What each cell of a coarse grid over the crop mostly shows: places in `COVERS` of
+    `observe.predicted`."""
     rotation: Float[np.ndarray, "3 3"]
     """From `model` to `cam`."""
     translation_mm: Float[np.ndarray, "3"]

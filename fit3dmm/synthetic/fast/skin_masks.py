@@ -4,9 +4,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFilter
 
+from fit3dmm.observe.predicted import HAND, SKIN
 from fit3dmm.observe.skin.pixels import OTHER, UNKNOWN
 from fit3dmm.observe.skin.pixels import SKIN as SKIN_BYTE
-from fit3dmm.synthetic.fast.example import HAND, SKIN, Example
+from fit3dmm.synthetic.fast.example import Example
 
 # MediaPipe's points around the eyes and the mouth, which are no skin's colour.
 _EYE_RIGHT = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)

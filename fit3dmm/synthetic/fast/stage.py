@@ -28,7 +28,7 @@ class Piece:
     normals_cam: Float[np.ndarray, "points 3"]
     albedo_linear: Float[np.ndarray, "points 3"]
     cover: UInt8[np.ndarray, "triangles"]
-    """Places in `example.COVERS`."""
+    """Places in `observe.predicted.COVERS`."""
     open_sky: Float[np.ndarray, "points"] | float = 1.0
     gloss: Float[np.ndarray, "points"] | float = 0.0
     sharpness: Float[np.ndarray, "points"] | float = 30.0

@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.predicted import BACKGROUND, COVERS, GLASSES, HAIR, SKIN
 from fit3dmm.synthetic.eyes import Eyes, draw_eyes
 from fit3dmm.synthetic.fast.backdrop import backdrop
-from fit3dmm.synthetic.fast.example import BACKGROUND, COVERS, GLASSES, HAIR, SKIN, Example
+from fit3dmm.synthetic.fast.example import Example
 from fit3dmm.synthetic.fast.film import develop, expose
 from fit3dmm.synthetic.fast.folds import Folds, folds_of
 from fit3dmm.synthetic.fast.lamps import draw_light

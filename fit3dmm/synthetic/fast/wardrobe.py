@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 
 from fit3dmm.geometry.smoothstep import smoothstep
 from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
-from fit3dmm.synthetic.fast.example import GLASSES, HAND, OTHER
+from fit3dmm.observe.predicted import GLASSES, HAND, OTHER
 from fit3dmm.synthetic.fast.people import Person
 from fit3dmm.synthetic.parts import grid_triangles, joined, tube
 from fit3dmm.synthetic.props import occluder_part, torso_part
@@ -23,7 +23,7 @@ class Thing:
     normals: Float[np.ndarray, "vertices 3"]
     albedo_linear: Float[np.ndarray, "vertices 3"]
     cover: int
-    """Place in `example.COVERS`."""
+    """Place in `observe.predicted.COVERS`."""
     gloss: float = 0.0
     """Strength of highlights; skin has about 0.05."""
     sharpness: float = 30.0

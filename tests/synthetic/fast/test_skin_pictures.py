@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from fit3dmm.model.files import load_model
+from fit3dmm.observe.predicted import HAND
 from fit3dmm.observe.skin.pixels import OTHER, SKIN, UNKNOWN
 from fit3dmm.synthetic.fast import Studio, StudioSettings
-from fit3dmm.synthetic.fast.example import HAND
 from fit3dmm.synthetic.fast.skin_masks import skin_mask
 from fit3dmm.synthetic.fast.skin_pictures import (
     LEAST_SKIN,

@@ -5,9 +5,9 @@ import pytest
 
 from fit3dmm.geometry.rotation import rotation_from_angles
 from fit3dmm.model.files import load_model
+from fit3dmm.observe.predicted import BACKGROUND, HAIR, SKIN
 from fit3dmm.synthetic.fast import COVERS, Studio, StudioSettings
 from fit3dmm.synthetic.fast.clip import film
-from fit3dmm.synthetic.fast.example import BACKGROUND, HAIR, SKIN
 from fit3dmm.synthetic.fast.movement import draw_movement
 from tests.synthetic.fast.same import same_example
 
