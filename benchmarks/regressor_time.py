@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from fit3dmm.evaluate.preset_fitter import prepared_model
-from fit3dmm.fitting import FitConfig, fit
+from fit3dmm.fitting import FitConfig, fit_photo
 from fit3dmm.observe import FaceDetector, observe, read_photo
 from fit3dmm.regress.prediction import predict_batch
 from harness import Metric, ratio_metric, time_metric
@@ -33,7 +33,7 @@ def times(repeats: int) -> Iterator[Metric]:
         points_px = observe(photo, face="largest", detector=detector)[0].face_points_px
 
         def fit_by(method: str) -> Callable[[], object]:
-            return lambda: fit(photo, prepared, CONFIGS[method], "largest", detector)
+            return lambda: fit_photo(photo, prepared, CONFIGS[method], "largest", detector)
 
         with_it, without = _in_turn({m: fit_by(m) for m in (BOTH, "MediaPipe")}, repeats)
     generator = torch.Generator().manual_seed(0)

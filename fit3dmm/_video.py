@@ -16,8 +16,9 @@ from fit3dmm._files import atomic_path
 
 # Frames that claim the time of the one before come this much later.
 _LEAST_STEP_S = 1e-3
-# Of H.264; below 18 nobody sees the difference.
-_QUALITY = "23"
+# Constant rate factors of x264: its own default, and one for looking at a picture closely, below
+# which nobody sees a difference.
+_FAIR_QUALITY, FINE_QUALITY = 23, 18
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,26 @@ class VideoFile:
             yield container, streams[0]
 
 
+def check_video() -> None:
+    """Say so before anything is drawn where no video can be read or written.
+
+    Raises:
+        InputError: PyAV is not installed.
+    """
+    _av()
+
+
 @contextlib.contextmanager
-def writing_video(path: str | Path, width_px: int, height_px: int) -> Iterator["VideoWriter"]:
-    """Give a writer of an MP4 file (H.264), which appears whole or not at all.
+def writing_video(
+    path: str | Path, width_px: int, height_px: int, quality: int = _FAIR_QUALITY
+) -> Iterator["VideoWriter"]:
+    """Give a writer of an MP4 file (H.264) that every browser and phone plays; it appears whole or
+    not at all.
 
     Args:
         path: of the file.
-        width_px, height_px: of all frames; both even.
+        width_px, height_px: of all frames; what is odd becomes even by a row or column of pixels.
+        quality: x264's constant rate factor, where less is finer.
 
     Raises:
         InputError: the folder can't be written to, or PyAV is not installed.
@@ -130,9 +144,9 @@ def writing_video(path: str | Path, width_px: int, height_px: int) -> Iterator["
     av = _av()
     with (
         atomic_path(Path(path)) as temporary,
-        av.open(str(temporary), "w", format="mp4") as container,
+        av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as container,
     ):
-        writer = VideoWriter(container, width_px, height_px)
+        writer = VideoWriter(container, width_px, height_px, quality)
         yield writer
         writer.close()
 
@@ -143,24 +157,40 @@ class VideoWriter:
     # Times are told to a hundred-thousandth of a second.
     _BASE = Fraction(1, 90_000)
 
-    def __init__(self, container: Any, width_px: int, height_px: int) -> None:
+    def __init__(self, container: Any, width_px: int, height_px: int, quality: int) -> None:
         self._container = container
         # Without frames that rest on later ones, times and the length are told plainly.
-        options = {"crf": _QUALITY, "preset": "veryfast", "bf": "0"}
+        options = {"crf": str(quality), "preset": "veryfast", "bf": "0"}
         stream = container.add_stream("libx264", options=options)
-        stream.width, stream.height, stream.pix_fmt = width_px, height_px, "yuv420p"
+        # Colours at half the resolution: players know nothing else, and want even sides for it.
+        stream.width, stream.height = (side + side % 2 for side in (width_px, height_px))
+        stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = self._BASE
         self._stream = stream
+        self._last_pts: int | None = None
+        self._shortest = 0
 
     def add(self, pixels_srgb: UInt8[np.ndarray, "height width 3"], time_s: float) -> None:
-        """One more frame, shown from this time on."""
-        picture = _av().VideoFrame.from_ndarray(pixels_srgb, format="rgb24")
+        """One more frame, shown from this time on; the last one as long as the shortest."""
+        height, width = pixels_srgb.shape[:2]
+        even = np.pad(pixels_srgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        picture = _av().VideoFrame.from_ndarray(even, format="rgb24")
         picture.pts, picture.time_base = round(time_s / self._BASE), self._BASE
-        self._container.mux(self._stream.encode(picture))
+        self._mux(picture)
 
     def close(self) -> None:
         """What the encoder still holds goes into the file."""
-        self._container.mux(self._stream.encode())
+        self._mux(None)
+
+    def _mux(self, picture: Any) -> None:
+        for packet in self._stream.encode(picture):
+            # The next one's time says how long each lasts, and of the last one nothing else does.
+            if self._last_pts is not None:
+                step = packet.pts - self._last_pts
+                self._shortest = min(step, self._shortest or step)
+                packet.duration = self._shortest
+            self._last_pts = packet.pts
+            self._container.mux(packet)
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
@@ -181,6 +211,6 @@ def _av() -> Any:
         import av
     except ImportError as error:
         raise InputError(
-            'Videos are read by PyAV, which must be installed: pip install "fit3dmm[video]".'
+            'Videos are read and written by PyAV: pip install "fit3dmm[video]".'
         ) from error
     return av

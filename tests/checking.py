@@ -17,16 +17,21 @@ def checked(signature: _Function) -> _Function:
     check, which is more than such a term takes, and the same for equal signatures: so it is kept.
 
     Args:
-        signature: a function of jaxtyping's, which has arguments, annotations and a name, and does
-            nothing (or gives its last argument, where what is given back is to be checked).
+        signature: a function of jaxtyping's that has arguments, annotations and a name. Either it
+            does nothing, and is called before the checked function, or it gives its last argument,
+            and is called with what the checked function gave.
     """
+    annotations = signature.__annotations__
+    if annotations.get("return", Any) is not Any:
+        # The arguments were checked before, and their sizes are remembered.
+        signature.__annotations__ = annotations = {"return": annotations["return"]}
     key = (
         signature.__module__,
         signature.__qualname__,
         # Names and kinds of the arguments, and what is given back.
         signature.__code__,
-        tuple(signature.__annotations__.items()),
-        # Which arguments may be left out; jaxtyping has bound them before, so that no more counts.
+        tuple(annotations.items()),
+        # Which arguments may be left out. What they are then is not checked.
         len(signature.__defaults__ or ()),
         tuple(signature.__kwdefaults__ or ()),
     )

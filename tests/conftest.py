@@ -1,8 +1,10 @@
 import contextlib
 import ctypes
 import dataclasses
+import gc
 
 import pytest
+import torch
 
 from fit3dmm.model.files import load_model
 from fit3dmm.synthetic.generate import make_case
@@ -13,13 +15,24 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def pytest_configure() -> None:
-    """Memory that is freed is kept for what comes next: to give arrays of some MB back to the
-    system and to ask for them again takes a tenth of the time of a fit, and more of an export's."""
+    """Each process takes one thread: xdist has one for each core, and threads that wait for each
+    other on a busy machine are slower than one. Tests of threads ask for them.
+
+    Memory that is freed is kept for what comes next: to give arrays of some MB back to the system
+    and to ask for them again takes a tenth of the time of a fit, and more of an export's.
+    """
+    torch.set_num_threads(1)
     # Other systems have other allocators.
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_MMAP_THRESHOLD, 2**30)
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: to look through it for rubbish again and again takes a twentieth of
+    the time."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

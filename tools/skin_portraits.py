@@ -11,7 +11,7 @@ from scipy.ndimage import binary_dilation, binary_erosion
 
 from fit3dmm._errors import InputError
 from fit3dmm.colour import luminance
-from fit3dmm.fitting.pipeline import fit
+from fit3dmm.fitting.pipeline import fit_photo
 from fit3dmm.fitting.prepared import prepare
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.files import load_model
@@ -36,7 +36,7 @@ def label_portraits(paths: Sequence[Path]) -> Iterator[LabelledPixels]:
         for path in paths:
             photo = read_photo(path)
             try:
-                result = fit(photo, prepared, "default", face="largest", detector=detector)
+                (result,) = fit_photo(photo, prepared, "default", "largest", detector)
             except InputError:
                 continue
             if result.quality.verdict != "failed":

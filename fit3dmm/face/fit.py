@@ -9,9 +9,8 @@ from fit3dmm.export.folder import RECORD
 from fit3dmm.export.record import load_result
 from fit3dmm.face.face import Face
 from fit3dmm.face.skin import Skin, baked, read_from
-from fit3dmm.fitting import pipeline
 from fit3dmm.fitting.config import FitConfig
-from fit3dmm.fitting.pipeline import ModelLike, as_prepared
+from fit3dmm.fitting.pipeline import ModelLike, as_prepared, fit_photo
 from fit3dmm.fitting.presets import preset
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.files import load_model
@@ -70,7 +69,7 @@ def fit_faces(
     config = preset(config) if isinstance(config, str) else config
     photo = as_photo(photo)
     prepared = as_prepared(model, config)
-    results = pipeline.fit_faces(photo, prepared, config, face, detector)
+    results = fit_photo(photo, prepared, config, face, detector)
     on_cpu = prepared.model.to("cpu")
     return tuple(face_of(result.to("cpu"), on_cpu, photo) for result in results)
 

@@ -1,14 +1,14 @@
 """A head from all around: an animation, a video, or a sheet of views."""
 
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
-from fit3dmm.face.video import check_video, write_mp4
+from fit3dmm._video import FINE_QUALITY, check_video, writing_video
 
 N_FRAMES = {".gif": 36, ".mp4": 96, ".png": 8}
 """Views by kind of file, where nobody says how many."""
@@ -35,7 +35,9 @@ def write_turntable(views: Sequence[Image.Image], path: Path) -> None:
         InputError: the folder can't be written to.
     """
     if path.suffix.lower() == ".mp4":
-        write_mp4(views, path, Fraction(len(views), _ROUND_S))
+        with writing_video(path, *views[0].size, FINE_QUALITY) as writer:
+            for k, view in enumerate(views):
+                writer.add(np.asarray(view.convert("RGB")), k * _ROUND_S / len(views))
         return
     if path.suffix.lower() == ".gif":
         # One palette for all, that of the first, so that colours don't flicker.

@@ -24,9 +24,8 @@ from fit3dmm.fitting.evidence import Photometric as Photometric
 from fit3dmm.fitting.evidence import Pixels as Pixels
 from fit3dmm.fitting.evidence import PositiveLight as PositiveLight
 from fit3dmm.fitting.evidence import WhiteLight as WhiteLight
-from fit3dmm.fitting.pipeline import fit as fit
-from fit3dmm.fitting.pipeline import fit_faces as fit_faces
 from fit3dmm.fitting.pipeline import fit_observation as fit_observation
+from fit3dmm.fitting.pipeline import fit_photo as fit_photo
 from fit3dmm.fitting.prepared import PreparedModel as PreparedModel
 from fit3dmm.fitting.prepared import prepare as prepare
 from fit3dmm.fitting.presets import preset as preset

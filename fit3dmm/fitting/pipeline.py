@@ -44,47 +44,25 @@ _STEPS_TO_COMPARE = 3
 _PACKAGES = ("fit3dmm", "torch", "numpy", "scipy", "mediapipe", "numba")
 
 
-def fit(
+def fit_photo(
     photo: Photo | str | Path | Any,
     model: ModelLike = "commons",
     config: FitConfig | str = "default",
     face: FaceChoice = "only",
     detector: FaceDetector | None = None,
-) -> FitResult:
-    """Fit the face in a photo.
+) -> tuple[FitResult, ...]:
+    """Fit those faces of a photo that are meant, the largest first. `fit3dmm.fit` and
+    `fit3dmm.fit_faces` give the same with model and photo at hand.
 
     Args:
         photo: a file, a `Photo`, or an array `(height, width, 3)` of sRGB.
         model: a name, a file, a model, or, for several photos, what `prepare` made of one.
         config: settings, or the name of a preset.
-        face: which one, where there are several: `largest` or a number, 1 being the largest.
+        face: which of several, or all: see `fit3dmm.fit`.
         detector: an open one, for several photos.
 
     Raises:
-        InputError: the photo, the model or the settings can't be used; a fit that goes wrong is no
-            error but a `quality` of the result.
-    """
-    results = fit_faces(photo, model, config, face, detector)
-    if len(results) != 1:
-        raise ValueError("fit() is for one face: use fit_faces() for all of them.")
-    return results[0]
-
-
-def fit_faces(
-    photo: Photo | str | Path | Any,
-    model: ModelLike = "commons",
-    config: FitConfig | str = "default",
-    face: FaceChoice = "all",
-    detector: FaceDetector | None = None,
-) -> tuple[FitResult, ...]:
-    """Fit several faces of a photo, the largest first. Arguments as for `fit`.
-
-    Args:
-        photo: as for `fit`.
-        model: as for `fit`.
-        config: as for `fit`.
-        face: as for `fit`; or `all` of them.
-        detector: as for `fit`.
+        InputError: the photo, the model or the settings can't be used.
     """
     config = preset(config) if isinstance(config, str) else config
     photo = as_photo(photo)

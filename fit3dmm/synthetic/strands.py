@@ -1,11 +1,9 @@
-"""Hair of locks that grow from the scalp: combed, curled, pulled down, kept out of the head.
+"""Hair of locks that grow from the scalp, as people wear it; `synthetic.locks` has their paths.
 
 Each lock is a flat ribbon that faces outwards and thins towards its tip. Under the locks lies a
 thin dark layer, so that no skin shows through, and the skin itself darkens where roots stand ever
 denser behind the hairline.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,6 +11,16 @@ from scipy.spatial import KDTree
 
 from fit3dmm.geometry.smoothstep import smoothstep
 from fit3dmm.geometry.triangle_mesh import Mesh, vertex_normals
+from fit3dmm.synthetic.locks import (
+    Scalp,
+    Style,
+    clumped,
+    curled,
+    grown,
+    kept_off_the_face,
+    outside_of,
+    unit,
+)
 from fit3dmm.synthetic.noise import random_waves
 from fit3dmm.synthetic.parts import Hair, Material, Part, plain_part
 
@@ -22,31 +30,8 @@ _COLOURS = np.array(
 )  # fmt: skip
 _FREQUENCY = np.array([0.14, 0.19, 0.19, 0.17, 0.12, 0.08, 0.08, 0.03])
 _DARK_SKIN = 0.14
-_DOWN = np.array([0.0, -1.0, 0.0])
 _CARRIED_EVERY = 3
 """Of a ribbon's cross-sections every third has its shadows found; the others take their mean."""
-
-
-@dataclass(frozen=True)
-class Style:
-    """How hair is worn. Lengths are drawn between two bounds."""
-
-    length_mm: tuple[float, float]
-    locks: int
-    steps: int
-    width_mm: float
-    lift_mm: tuple[float, float]
-    """Least and most height over the skin at which locks lie."""
-    stiff: float
-    """How much a step keeps of the last one's direction."""
-    gravity: float
-    combed: float
-    clumped: float
-    """How far tips are drawn to the middle of their strand."""
-    curl_mm: float = 0.0
-    upright: float = 0.35
-    """How much of the first direction is straight off the skin."""
-
 
 STYLES = {
     "buzz": Style((2.5, 6.0), 9000, 3, 0.9, (0.4, 1.2), 0.6, 0.0, 0.5, 0.0, upright=0.8),
@@ -65,27 +50,6 @@ _ODDS_DARK = {
     "bald": 0.10, "buzz": 0.22, "crop of curls": 0.26, "curly": 0.22, "short": 0.04,
     "medium": 0.06, "long": 0.10,
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Scalp:
-    """The head that hair grows on."""
-
-    vertices_mm: Float[np.ndarray, "vertices 3"]
-    normals: Float[np.ndarray, "vertices 3"]
-    tree: KDTree
-    points68_mm: Float[np.ndarray, "68 3"]
-    part_x_mm: float
-    """Where the parting runs."""
-
-    @property
-    def brow_y(self) -> float:
-        return float(self.points68_mm[17:27, 1].mean())
-
-    @property
-    def temple_z(self) -> float:
-        """Depth of the eyes' outer corners."""
-        return float(self.points68_mm[[36, 45], 2].mean())
 
 
 def strand_hair(
@@ -116,7 +80,7 @@ def strand_hair(
     share = _FREQUENCY * (1 if tone > _DARK_SKIN else np.array([6, 4, 1, 0, 0, 0, 1, 0]))
     colour = _COLOURS[generator.choice(len(_COLOURS), p=share / share.sum())]
     colour = colour * generator.uniform(0.8, 1.25)
-    scalp = _Scalp(
+    scalp = Scalp(
         head_mm,
         vertex_normals(Mesh(head_mm, triangles)),
         KDTree(head_mm),
@@ -134,13 +98,13 @@ def strand_hair(
     roots = _roots(cover, style.locks, generator)
     parts.append(_locks(scalp, roots, style, length_mm, regions, colour, generator))
     if fringe:
-        parts.append(_fringe(scalp, cover, regions, colour, generator))
-    grown = 0.5 if name == "buzz" else 0.85
-    return Hair(tuple(parts), grown * smoothstep(cover, 0.02, 0.7), colour)
+        parts.append(_fringe(scalp, cover, colour, generator))
+    densest = 0.5 if name == "buzz" else 0.85
+    return Hair(tuple(parts), densest * smoothstep(cover, 0.02, 0.7), colour)
 
 
 def _hairline(
-    scalp: _Scalp, regions: dict[str, np.ndarray], generator: np.random.Generator
+    scalp: Scalp, regions: dict[str, np.ndarray], generator: np.random.Generator
 ) -> np.ndarray:
     """How densely hair grows, with an uneven edge that recedes at the temples of some."""
     edge = regions["scalp"] + 0.12 * random_waves(scalp.vertices_mm, 7.0, generator)
@@ -159,7 +123,7 @@ def _roots(cover: np.ndarray, locks: int, generator: np.random.Generator) -> np.
 
 
 def _under_layer(
-    scalp: _Scalp,
+    scalp: Scalp,
     triangles: np.ndarray,
     cover: np.ndarray,
     style: Style,
@@ -179,7 +143,7 @@ def _under_layer(
 
 
 def _locks(
-    scalp: _Scalp,
+    scalp: Scalp,
     rows: np.ndarray,
     style: Style,
     length_mm: float,
@@ -194,130 +158,18 @@ def _locks(
     if length_mm < 100:
         lengths *= 1 - 0.65 * low
     lift = generator.uniform(*style.lift_mm, len(rows)) * (1 - 0.7 * low)
-    paths = _grown(scalp, rows, lengths, lift, style, generator)
-    paths = _clumped(paths, style.clumped, generator)
+    paths = grown(scalp, rows, lengths, lift, style, generator)
+    paths = clumped(paths, style.clumped, generator)
     if style.curl_mm:
-        paths = _curled(paths, style.curl_mm, generator)
-    paths = _kept_off_the_face(scalp, paths, regions)
+        paths = curled(paths, style.curl_mm, generator)
+    paths = kept_off_the_face(scalp, paths, regions)
     widths = style.width_mm * generator.uniform(0.6, 1.3, len(rows))
     return _ribbons(scalp, paths, widths, colour, generator)
 
 
-def _grown(
-    scalp: _Scalp,
-    rows: np.ndarray,
-    lengths_mm: np.ndarray,
-    lift_mm: np.ndarray,
-    style: Style,
-    generator: np.random.Generator,
-) -> Float[np.ndarray, "steps locks 3"]:
-    """Step by step along what combs and pulls, pushed out of the head."""
-    place = scalp.vertices_mm[rows] + generator.normal(0, 0.8, (len(rows), 3))
-    normal = scalp.normals[rows]
-    towards = _unit(
-        style.upright * normal
-        + (1 - style.upright) * _combed(scalp, place, normal, length_mm=float(lengths_mm.mean()))
-        + generator.normal(0, 0.15, place.shape)
-    )
-    step = (lengths_mm / (style.steps - 1))[:, None]
-    path = [place]
-    for k in range(1, style.steps):
-        place = place + step * towards
-        # As a lock gets longer it must first clear the skin, then it lies on what is below.
-        at = lift_mm * min(1.0, 2.5 * k / style.steps)
-        place, normal = _outside(scalp, place, at)
-        comb = _combed(scalp, place, normal, float(lengths_mm.mean()))
-        wish = (
-            style.stiff * towards
-            + style.combed * (1 - k / style.steps) ** 2 * comb
-            + style.gravity * (0.3 + 1.7 * k / style.steps) * _DOWN
-            + _inwards(scalp, place)
-            + generator.normal(0, 0.05, place.shape)
-        )
-        towards = _unit(wish)
-        path.append(place)
-    return np.stack(path)
-
-
-def _inwards(scalp: _Scalp, place_mm: np.ndarray) -> np.ndarray:
-    """Below the ears hair hangs in towards the neck."""
-    nose = scalp.points68_mm[33]
-    axis = np.array([0.0, 0.0, scalp.temple_z - 75])
-    below = smoothstep(place_mm[:, 1], nose[1] + 25, nose[1] - 40)
-    off = (axis - place_mm) * [1.0, 0.0, 1.0] / 110.0
-    return 0.45 * below[:, None] * off
-
-
-def _outside(
-    scalp: _Scalp, place_mm: np.ndarray, lift_mm: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Places at least so high over the head, and the normals of the skin below them."""
-    near = scalp.tree.query(place_mm)[1]
-    normal = scalp.normals[near]
-    height = ((place_mm - scalp.vertices_mm[near]) * normal).sum(axis=1)
-    return place_mm + normal * np.maximum(lift_mm - height, 0)[:, None], normal
-
-
-def _combed(
-    scalp: _Scalp, place_mm: np.ndarray, normal: np.ndarray, length_mm: float
-) -> np.ndarray:
-    """Along the skin: short hair runs away from the crown, longer hair to the sides and back."""
-    crown = np.array([0.35 * scalp.part_x_mm, place_mm[:, 1].max(), scalp.temple_z - 105])
-    away = _unit(place_mm - crown)
-    side = np.sign(place_mm[:, :1] - scalp.part_x_mm + 1e-6)
-    aside = side * np.array([1.0, 0.0, 0.0]) + np.array([0.0, -0.25, -0.55])
-    share = smoothstep(np.array([length_mm]), 25.0, 70.0)
-    wish = (1 - share) * away + share * aside
-    return _unit(wish - (wish * normal).sum(axis=1, keepdims=True) * normal)
-
-
-def _clumped(paths: np.ndarray, amount: float, generator: np.random.Generator) -> np.ndarray:
-    """Tips come together in strands, whose guides are some of the locks."""
-    if amount == 0:
-        return paths
-    n = paths.shape[1]
-    guides = generator.choice(n, max(n // 14, 1), replace=False)
-    own = KDTree(paths[0, guides]).query(paths[0])[1]
-    along = np.linspace(0, 1, len(paths))[:, None, None]
-    return paths + amount * along * (paths[:, guides[own]] - paths)
-
-
-def _curled(paths: np.ndarray, radius_mm: float, generator: np.random.Generator) -> np.ndarray:
-    """Along a screw about each path."""
-    n = paths.shape[1]
-    along = np.linspace(0, 1, len(paths))[:, None]
-    phase = generator.uniform(0, 2 * np.pi, n) + generator.uniform(12, 18, n) * along
-    first = _unit(np.cross(paths[-1] - paths[0], generator.normal(size=(n, 3))))
-    second = _unit(np.cross(paths[-1] - paths[0], first))
-    reach = radius_mm * np.minimum(3 * along, 1.0)
-    return paths + reach[..., None] * (
-        np.cos(phase)[..., None] * first + np.sin(phase)[..., None] * second
-    )
-
-
-def _kept_off_the_face(
-    scalp: _Scalp, paths: np.ndarray, regions: dict[str, np.ndarray]
-) -> np.ndarray:
-    """A lock ends where it would come before the face: who is photographed puts it aside."""
-    inner = np.clip(regions["face"] - regions["scalp"], 0, 1)
-    face = np.flatnonzero(inner > 0.6)
-    distance = (
-        KDTree(scalp.vertices_mm[face]).query(paths.reshape(-1, 3))[0].reshape(paths.shape[:2])
-    )
-    front = paths[..., 2] > scalp.temple_z - 45
-    before = (distance < 14.0) & front & (paths[..., 1] < scalp.brow_y + 40)
-    stop = np.maximum.accumulate(before, axis=0)
-    last = np.maximum(np.argmax(stop, axis=0) - 1, 0)
-    columns = np.arange(paths.shape[1])
-    ends = np.where(stop.any(axis=0), last, len(paths) - 1)
-    keep = np.minimum(np.arange(len(paths))[:, None], ends[None])
-    return paths[keep, columns[None]]
-
-
 def _fringe(
-    scalp: _Scalp,
+    scalp: Scalp,
     cover: np.ndarray,
-    regions: dict[str, np.ndarray],
     colour: np.ndarray,
     generator: np.random.Generator,
 ) -> Part:
@@ -332,16 +184,15 @@ def _fringe(
     steps = 9
     place = scalp.vertices_mm[rows] + generator.normal(0, 0.8, (len(rows), 3))
     lift = generator.uniform(1.0, 6.0, len(rows))
-    towards = _unit(np.array([0.5 * lean, 0.1, 1.0]) + generator.normal(0, 0.1, place.shape))
+    towards = unit(np.array([0.5 * lean, 0.1, 1.0]) + generator.normal(0, 0.1, place.shape))
     path = [place]
     for k in range(1, steps):
         place = place + np.maximum(lengths, 4.0)[:, None] / (steps - 1) * towards
-        place, _ = _outside(scalp, place, lift * min(1.0, 2 * k / steps))
+        place, _ = outside_of(scalp, place, lift * min(1.0, 2 * k / steps))
         down = np.array([lean, -1.0, 0.05])
-        towards = _unit(0.5 * towards + 0.6 * down + generator.normal(0, 0.05, place.shape))
+        towards = unit(0.5 * towards + 0.6 * down + generator.normal(0, 0.05, place.shape))
         path.append(place)
-    paths = _clumped(np.stack(path), 0.5, generator)
-    del regions
+    paths = clumped(np.stack(path), 0.5, generator)
     ribbons = _ribbons(scalp, paths, generator.uniform(1.0, 2.4, len(rows)), colour, generator)
     return Part(
         ribbons.vertices_mm, ribbons.triangles, ribbons.albedo_linear, ribbons.material, True,
@@ -350,7 +201,7 @@ def _fringe(
 
 
 def _ribbons(
-    scalp: _Scalp,
+    scalp: Scalp,
     paths: Float[np.ndarray, "steps locks 3"],
     widths_mm: Float[np.ndarray, "locks"],
     colour: np.ndarray,
@@ -358,10 +209,10 @@ def _ribbons(
 ) -> Part:
     """Flat, facing away from the head."""
     steps, n = paths.shape[:2]
-    tangent = _unit(np.gradient(paths, axis=0))
+    tangent = unit(np.gradient(paths, axis=0))
     middle = scalp.vertices_mm.mean(axis=0)
-    outwards = _unit(paths - middle)
-    across = _unit(np.cross(tangent, outwards))
+    outwards = unit(paths - middle)
+    across = unit(np.cross(tangent, outwards))
     along = np.linspace(0, 1, steps)[:, None]
     half = 0.5 * widths_mm * (0.6 + 0.4 * np.minimum(4 * along, 1)) * (1 - 0.85 * along**2)
     left, right = paths - half[..., None] * across, paths + half[..., None] * across
@@ -379,7 +230,3 @@ def _ribbons(
         vertices, triangles, np.clip(albedo, 0.003, 0.9),
         np.full(len(triangles), int(Material.HAIR)), spared=spared.reshape(-1),
     )  # fmt: skip
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)

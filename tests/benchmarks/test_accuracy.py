@@ -92,11 +92,17 @@ def trial(ablation, folder):
     return replace(run_ablation.load_trial(protocol.list_cases(data)[0]), config=LANDMARKS)
 
 
+@pytest.fixture(scope="module")
+def alone(trial):
+    """What the trial's own settings find, and the time of it."""
+    return trial.run()
+
+
 # L-BFGS arrives where ours does. Adam is left behind where the energy is flat: in the face's size,
 # which goes with its distance and is taken out here, and somewhat in its shape.
 @pytest.mark.parametrize(("name", "most_mm"), [("Adam", 1.0), ("L-BFGS", 0.1)])
-def test_other_solvers_come_to_about_the_same_face(name, most_mm, trial):
-    scene, seconds = trial.run()
+def test_other_solvers_come_to_about_the_same_face(name, most_mm, trial, alone):
+    scene, seconds = alone
     other, other_seconds = VARIANTS[name].change(trial).run()
     assert min(seconds, other_seconds) > 0
     model = trial.prepared.model
@@ -109,18 +115,18 @@ def test_other_solvers_come_to_about_the_same_face(name, most_mm, trial):
 
 
 @pytest.mark.parametrize(("name", "most"), [("68 landmarks", 68), ("no contour points", 432)])
-def test_points_that_are_left_out_pull_nothing(name, most, trial):
+def test_points_that_are_left_out_pull_nothing(name, most, trial, alone):
     less = VARIANTS[name].change(trial)
     sigma_mm = less.prepared.detectors[MEDIAPIPE].errors.sigma[0]
     assert most - 18 < (sigma_mm < 100).sum() <= most  # some of iBUG's share a nearest point
-    few, all_points = (one.run()[0].coefficients.identity for one in (less, trial))
+    few, all_points = (one[0].coefficients.identity for one in (less.run(), alone))
     assert 0.1 * all_points.norm() < (few - all_points).norm() < 1.5 * all_points.norm()
 
 
-def test_a_detector_may_be_taken_at_its_word(trial):
+def test_a_detector_may_be_taken_at_its_word(trial, alone):
     plain = VARIANTS["detector taken at its word"].change(trial)
     assert plain.prepared.detectors[MEDIAPIPE].errors.n_modes == 0
-    believed, known = (one.run()[0].coefficients.identity for one in (plain, trial))
+    believed, known = (one[0].coefficients.identity for one in (plain.run(), alone))
     # What the detector errs by becomes somebody's shape, as the prior allows it.
     assert (believed - known).norm() > 0.5 * known.norm()
     assert believed.norm() < 8

@@ -35,6 +35,7 @@ from tests.toy import toy_model
 # The toy's irises are painted anywhere: their size says nothing about its scale.
 NO_IRIS = 1e3
 CONFIG = FitConfig(photometric=Photometric(n_samples=800), iris=Iris(noise_mm=NO_IRIS))
+N_SCENES = 10
 FINE = next(stage for stage in CONFIG.stages if stage.name == "fine")
 
 
@@ -69,7 +70,7 @@ def aligned_error_mm(model, a, b) -> float:
 def test_recovery_over_random_scenes(prepared):
     model = prepared.model
     turns, expressions, shapes, albedos = [], [], [], []
-    for seed in range(20):
+    for seed in range(N_SCENES):
         truth = random_scene(model, seed)
         config = replace(CONFIG, focal_px=float(truth.camera.focal_px))
         result = fit_observation(observe_scene(model, truth), prepared, config)
@@ -86,9 +87,9 @@ def test_recovery_over_random_scenes(prepared):
     assert max(turns) < math.radians(2.0)
     assert torch.stack(expressions).square().mean().sqrt() < 0.12
     assert torch.stack(expressions).abs().max() < 0.4
-    assert sum(shapes) / 20 < 0.6
+    assert sum(shapes) / N_SCENES < 0.6
     assert max(shapes) < 1.2
-    assert sum(albedos) / 20 < 0.15
+    assert sum(albedos) / N_SCENES < 0.15
 
 
 def test_estimated_focal_length_and_distance_lie_within_their_uncertainty(prepared):

@@ -8,7 +8,7 @@ import torch
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
-from fit3dmm.fitting import FitConfig, fit, fit_faces, fit_observation, prepare
+from fit3dmm.fitting import FitConfig, fit_observation, fit_photo, prepare
 from fit3dmm.fitting.look import look, seen_by_network
 from fit3dmm.fitting.pipeline import as_prepared
 from fit3dmm.geometry.rotation import rotation_matrix, rotation_vector
@@ -40,7 +40,7 @@ def astronaut():
 
 @pytest.fixture(scope="module")
 def result(prepared, detector, astronaut):
-    return fit(astronaut, prepared, detector=detector)
+    return fit_photo(astronaut, prepared, detector=detector)[0]
 
 
 def test_astronaut(result, prepared):
@@ -74,8 +74,8 @@ def test_result_is_in_the_pixels_of_the_photo(result, prepared):
 @pytest.mark.parametrize("quarters", [1, 2])
 def test_turned_photo_gives_the_same_face(quarters, prepared, detector, astronaut):
     turned = np.ascontiguousarray(np.rot90(astronaut.pixels_srgb.numpy(), quarters))
-    upright = fit(astronaut, prepared, "landmarks", detector=detector)
-    result = fit(photo_from_array(turned), prepared, "landmarks", detector=detector)
+    (upright,) = fit_photo(astronaut, prepared, "landmarks", detector=detector)
+    (result,) = fit_photo(photo_from_array(turned), prepared, "landmarks", detector=detector)
     assert result.observation.upright_turn_deg == 90 * quarters
     # All of the face is seen, however the head leans.
     assert result.quality.verdict == upright.quality.verdict
@@ -88,7 +88,7 @@ def test_turned_photo_gives_the_same_face(quarters, prepared, detector, astronau
 
 def test_mirrored_photo_gives_the_mirrored_face(result, prepared, detector, astronaut):
     flipped = photo_from_array(np.ascontiguousarray(astronaut.pixels_srgb.numpy()[:, ::-1]))
-    mirrored = fit(flipped, prepared, detector=detector)
+    (mirrored,) = fit_photo(flipped, prepared, detector=detector)
     model = prepared.model
     a = model.shape_mm(result.scene.coefficients.neutral())
     b = model.shape_mm(mirrored.scene.coefficients.neutral())[model.surface.mirror] * FLIP
@@ -102,7 +102,7 @@ def test_mirrored_photo_gives_the_mirrored_face(result, prepared, detector, astr
 
 
 def test_given_focal_length_is_kept(prepared, detector, astronaut):
-    result = fit(astronaut, prepared, FitConfig(focal_px=900.0), detector=detector)
+    (result,) = fit_photo(astronaut, prepared, FitConfig(focal_px=900.0), detector=detector)
     assert result.focal_px == pytest.approx(900)
     assert result.focal_sigma_px == 0
 
@@ -167,15 +167,15 @@ def test_a_profile_that_mediapipe_does_not_see_is_found():
 def test_a_box_without_a_face_needs_a_network(prepared, detector, astronaut):
     blind = replace(prepared, regressor=None)
     with pytest.raises(InputError, match=r"no face in the given box .* has none"):
-        fit(astronaut, blind, face=(10.0, 300.0, 120.0, 420.0), detector=detector)
+        fit_photo(astronaut, blind, face=(10.0, 300.0, 120.0, 420.0), detector=detector)
 
 
 def test_several_faces_are_fitted_each(prepared, detector, astronaut):
     pixels = astronaut.pixels_srgb.numpy()[0:260, 100:360]
     both = photo_from_array(np.concatenate([pixels, pixels], axis=1), "twins")
     with pytest.raises(InputError, match="shows 2 face"):
-        fit(both, prepared, detector=detector)
-    results = fit_faces(both, prepared, "landmarks", detector=detector)
+        fit_photo(both, prepared, detector=detector)
+    results = fit_photo(both, prepared, "landmarks", "all", detector)
     assert len(results) == 2
     x = [float(r.scene.pose.translation_mm[0]) for r in results]
     assert abs(x[0] - x[1]) > 150
@@ -183,6 +183,6 @@ def test_several_faces_are_fitted_each(prepared, detector, astronaut):
 
 def test_public_photos_are_fitted(prepared, detector):
     for path in sorted(shared("photos").glob("*.jpg")):
-        result = fit(path, prepared, face="largest", detector=detector)
+        (result,) = fit_photo(path, prepared, face="largest", detector=detector)
         assert result.quality.verdict != "failed", (path.name, result.quality)
         assert result.quality.landmark_error_mm < 3, path.name

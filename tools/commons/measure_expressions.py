@@ -30,7 +30,7 @@ if __name__ == "__main__":
 from commons.expression_figures import TABLE, left_share
 from commons.head import Head, cut_head
 from commons.sources import fetch_sources, read_base_mesh
-from fit3dmm.fitting.pipeline import fit
+from fit3dmm.fitting.pipeline import fit_photo
 from fit3dmm.fitting.prepared import prepare
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.geometry.alignment import solve_similarity
@@ -97,7 +97,7 @@ def main() -> None:
 def fit_all(photos: Sequence[Path], model: MorphableModel, preset: str) -> Fits:
     """Fit the largest face of each photo."""
     prepared = prepare(model)
-    results = [fit(photo, prepared, preset, face="largest") for photo in photos]
+    results = [fit_photo(photo, prepared, preset, "largest")[0] for photo in photos]
     return Fits(
         np.stack([_neutral_mm(result, model) for result in results]),
         np.stack([r.scene.coefficients.expression.double().numpy() for r in results]),
