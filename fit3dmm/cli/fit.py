@@ -74,6 +74,9 @@ class Fit:
     """Side of the texture in px."""
     expression: Literal["neutral", "fitted"] = "neutral"
     """What face.glb shows when it is loaded: `neutral`, or `fitted` (that of the photo)."""
+    compact: bool = False
+    """face.glb at less than half its size, for three.js, Blender and others that know glTF's
+    extensions for WebP and for whole numbers in meshes."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` is the processor, which is as fast for one photo; `cuda` needs nvdiffrast."""
     write: str = "all"
@@ -134,6 +137,7 @@ class Fit:
             texture_px=self.texture_size,
             write=write,
             expression=self.expression,
+            compact=self.compact,
             refine=refine,
             basis=basis,
         )

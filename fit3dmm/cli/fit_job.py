@@ -49,6 +49,7 @@ class Job:
     texture_px: int
     write: tuple[str, ...]
     expression: AvatarExpression = "neutral"
+    compact: bool = False
     refine: Path | None = None
     """Coefficients to refine: of the photo, or a folder of those of photos."""
     basis: Path | None = None
@@ -63,7 +64,7 @@ class Job:
         """
         # Threads change how long it takes.
         config = replace(self.config, threads=1)
-        settings = (config, self.face, self.texture_px, self.write, self.expression)
+        settings = (config, self.face, self.texture_px, self.write, self.expression, self.compact)
         named = (self.regressor, self.start, self.refine, self.basis)
         files = [path for path in named if path is not None]
         within = [[path] if path.is_file() else sorted(path.rglob("*")) for path in files]
@@ -122,6 +123,7 @@ class Worker:
                     *(result, picture, folder, self.model, job.texture_px),
                     expression=job.expression,
                     write=job.write,
+                    compact=job.compact,
                 )
                 faces.append(
                     {"folder": str(target / place), "seconds": result.seconds, "fit": content}

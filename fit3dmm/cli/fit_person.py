@@ -129,6 +129,7 @@ class PersonRun:
             content = write_person(
                 *(several, pictures, places, temporary, worker.model, job.texture_px),
                 expression=job.expression,
+                compact=job.compact,
                 write=job.write,
             )
         return {**content, "folder": str(target), "skipped": False}

@@ -105,6 +105,7 @@ def write_face(
     texture: TextureSettings | None = None,
     expression: AvatarExpression = "neutral",
     write: Collection[str] = ALL,
+    compact: bool = False,
 ) -> dict[str, Any]:
     """`export_face` into a folder as it is, without a mark.
 
@@ -117,6 +118,7 @@ def write_face(
         texture: what of the photo it takes; the default settings if left out.
         expression: that the avatar shows when it is loaded.
         write: names of the outputs, of `outputs.OUTPUTS`.
+        compact: write the avatar in fewer bytes (`export.glb.face_glb`).
 
     Returns:
         What `fit.json` holds, whether it is written or not.
@@ -131,7 +133,8 @@ def write_face(
 
         def write_textured() -> None:
             _write_textured(
-                *(result, photo, folder, model, texture_px, texture, files, expression, sure)
+                *(result, photo, folder, model, texture_px, texture, files, expression, compact),
+                sure,
             )
 
         def write_plain() -> dict[str, Any]:
@@ -200,6 +203,7 @@ def _write_textured(
     texture: TextureSettings | None,
     files: set[str],
     expression: AvatarExpression,
+    compact: bool,
     sure: VertexSigma | None,
 ) -> None:
     """What shows the texture, which is baked once for all of it.
@@ -213,6 +217,7 @@ def _write_textured(
         texture: what of the photo it takes.
         files: names of all files to be written.
         expression: that the avatar shows when it is loaded.
+        compact: whether the avatar is in fewer bytes.
         sure: how sure the fit is of each vertex, for the report.
     """
     seen = result.observation.detections.get(MEDIAPIPE)
@@ -229,7 +234,7 @@ def _write_textured(
     if not files & {GLB, REPORT}:
         return
     relief = relief_png(baked, model, fitted) if result.quality.face_px >= RELIEF_FROM_PX else None
-    glb = face_glb(model, shown, png, relief)
+    glb = face_glb(model, shown, png, relief, compact=compact)
     if GLB in files:
         write_bytes(glb, folder / GLB)
     if REPORT in files:

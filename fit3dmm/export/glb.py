@@ -15,6 +15,7 @@ def write_glb(
     path: Path,
     normal_png: bytes | None = None,
     animation: Animation | None = None,
+    compact: bool = False,
 ) -> None:
     """Write the face of one person.
 
@@ -25,11 +26,13 @@ def write_glb(
         path: of the file.
         normal_png: fine relief of the skin (`export.normal_map`), where it is known.
         animation: what moves it, such as a track's (`export.animation`).
+        compact: see `face_glb`.
 
     Raises:
         InputError: the folder can't be written to.
     """
-    write_bytes(face_glb(model, coefficients, texture_png, normal_png, animation), Path(path))
+    glb = face_glb(model, coefficients, texture_png, normal_png, animation, compact)
+    write_bytes(glb, Path(path))
 
 
 def face_glb(
@@ -38,6 +41,7 @@ def face_glb(
     texture_png: bytes,
     normal_png: bytes | None = None,
     animation: Animation | None = None,
+    compact: bool = False,
 ) -> bytes:
     """What `write_glb` writes.
 
@@ -47,13 +51,15 @@ def face_glb(
         texture_png: the base colour, an encoded sRGB picture.
         normal_png: fine relief of the skin, where it is known.
         animation: as for `write_glb`.
+        compact: less than half the bytes, for three.js, Blender and others that know the extensions
+            KHR_mesh_quantization and EXT_texture_webp.
     """
     # pygltflib takes a moment to load, and only who writes needs it.
     from fit3dmm.export.gltf.binary import glb_bytes
     from fit3dmm.export.gltf.document import gltf_document
 
     avatar = make_avatar(model, coefficients, normal_png)
-    document = gltf_document(avatar, texture_png, animation)
+    document = gltf_document(avatar, texture_png, animation, compact)
     return glb_bytes(document)
 
 

@@ -95,6 +95,7 @@ def write_person(
     texture: TextureSettings | None = None,
     expression: AvatarExpression = "neutral",
     write: Collection[str] = ALL,
+    compact: bool = False,
 ) -> dict[str, Any]:
     """`export_person` into a folder as it is, without a mark.
 
@@ -108,6 +109,7 @@ def write_person(
         texture: what of the photos they take; the default settings if left out.
         expression: that the avatars of the photos show when they are loaded.
         write: names of the outputs, of `outputs.OUTPUTS`.
+        compact: write the avatars in fewer bytes (`export.glb.face_glb`).
 
     Returns:
         What `person.json` holds, which is always written.
@@ -122,7 +124,7 @@ def write_person(
             if "texture.png" in files:
                 write_bytes(png, folder / "texture.png")
             if "face.glb" in files:
-                write_glb(model, several.identity, png, folder / "face.glb")
+                write_glb(model, several.identity, png, folder / "face.glb", compact=compact)
         if "neutral.obj" in files:
             scene = first.scene.replace(coefficients=several.identity)
             write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
@@ -136,7 +138,7 @@ def write_person(
         for result, photo, place in zip(several.fits, photos, places, strict=True):
             own = folder / place
             own.mkdir()
-            how = (texture_px, texture, expression, write)
+            how = (texture_px, texture, expression, write, compact)
             contents.append(write_face(result, photo, own, model, *how))
     content = person_summary(several, places, model)
     write_json(content, folder / PERSON)

@@ -260,9 +260,14 @@ class Face(FitResult):
 
     # --- files ---
 
-    def to_glb(self, path: str | Path) -> Path:
+    def to_glb(self, path: str | Path, compact: bool = False) -> Path:
         """Write the avatar (metres, textured, with blendshapes), as `face.glb` is, with the
         expression that is shown and the make-up.
+
+        Args:
+            path: of the file.
+            compact: less than half the bytes, for readers that know two extensions of glTF
+                (docs/avatar.md).
 
         Raises:
             InputError: the folder can't be written to.
@@ -271,7 +276,7 @@ class Face(FitResult):
             fine = self.quality.face_px >= RELIEF_FROM_PX
             person = (self.morphable, self.shown.coefficients)
             relief = relief_png(self.skin.srgb, *person) if fine else None
-            write_glb(*person, png_bytes(self.texture), Path(path), relief)
+            write_glb(*person, png_bytes(self.texture), Path(path), relief, compact=compact)
         return Path(path)
 
     def export(self, folder: str | Path) -> Path:

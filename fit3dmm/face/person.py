@@ -70,14 +70,19 @@ class Person(SeveralFit):
         """Base colour by all photos that count, without their light; row 0 at v = 1."""
         return self.skin.srgb
 
-    def to_glb(self, path: str | Path) -> Path:
+    def to_glb(self, path: str | Path, compact: bool = False) -> Path:
         """Write the avatar at rest, as `face.glb` is.
+
+        Args:
+            path: of the file.
+            compact: see `Face.to_glb`.
 
         Raises:
             InputError: the folder can't be written to.
         """
         with torch.no_grad():
-            write_glb(self.morphable, self.identity, png_bytes(self.texture), Path(path))
+            png = png_bytes(self.texture)
+            write_glb(self.morphable, self.identity, png, Path(path), compact=compact)
         return Path(path)
 
     def export(self, folder: str | Path) -> Path:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from fit3dmm.solve.block_arrow import BlockArrow
 from fit3dmm.solve.problem import Evaluation, Problem, Residuals
+from fit3dmm.solve.symmetric_product import symmetric_product
 
 
 def curvature_and_noise(problem: Problem, at: Evaluation) -> tuple[BlockArrow, BlockArrow]:
@@ -29,7 +30,7 @@ def curvature_and_noise(problem: Problem, at: Evaluation) -> tuple[BlockArrow, B
     for name, term in at.terms.items():
         columns, jacobian = problem.touched(at, name)
         weighted = jacobian if term.weight is None else term.weight[:, None] * jacobian
-        product = jacobian.mT @ weighted
+        product = symmetric_product(jacobian, weighted)
         curvature.add(name, columns, product)
         if term.together > 1:
             product = _noise_of_gradient(term, jacobian)
@@ -102,4 +103,4 @@ def _noise_of_gradient(term: Residuals, jacobian: Float[Tensor, "rows n"]) -> Fl
     # Rows are mixed with those that were observed together, and nothing else.
     mixed = factor.mT @ root.unflatten(0, (-1, term.together))
     mixed = mixed.flatten(0, 1)
-    return mixed.mT @ mixed
+    return symmetric_product(mixed, mixed)

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm.solve.block_arrow import BlockArrow
+from fit3dmm.solve.symmetric_product import symmetric_product
 
 Values = Mapping[str, Tensor]
 """The unknowns by name, in their natural shapes."""
@@ -181,8 +182,10 @@ class Problem:
         if not parts:
             empty = term.residual.new_zeros(len(term.residual), 0)
             return torch.zeros(0, dtype=torch.long, device=at.x.device), empty
-        columns = [self._columns[u] for u in parts]
-        return torch.cat(columns).to(at.x.device), torch.cat(list(parts.values()), dim=1)
+        # In the order of the flat vector, in which most terms touch a run of its elements.
+        touched = [u for u in self.free if u in parts]
+        columns = torch.cat([self._columns[u] for u in touched])
+        return columns.to(at.x.device), torch.cat([parts[u] for u in touched], dim=1)
 
     @cached_property
     def _columns(self) -> dict[str, Int[Tensor, "n"]]:
@@ -223,7 +226,7 @@ class Problem:
             columns, jacobian = self.touched(at, name)
             weighted = jacobian if term.weight is None else term.weight[:, None] * jacobian
             gradient[columns] += (weighted.mT @ term.residual).double()
-            total.add(name, columns, jacobian.mT @ weighted)
+            total.add(name, columns, symmetric_product(jacobian, weighted))
         return total.arrow(), gradient
 
 
@@ -260,7 +263,11 @@ class ArrowSum:
         """
         k = self._group_of(columns, name) if self._own else 0
         within = torch.where(columns < self._head, columns, columns - self._starts[k] + self._head)
-        self._blocks[k][within[:, None], within] += product.double()
+        run = None if within.is_cuda else _run(within)
+        if run is not None:
+            self._blocks[k][run, run] += product
+        else:
+            self._blocks[k][within[:, None], within] += product.double()
 
     def arrow(self) -> BlockArrow:
         """The sum until now."""
@@ -282,6 +289,14 @@ class ArrowSum:
         if len(touched) > 1:
             raise ValueError(f"The term {name} touches the unknowns of several groups.")
         return touched[0] if touched else 0
+
+
+def _run(places: Int[Tensor, "n"]) -> slice | None:
+    """The slice that ascending places are, if they follow each other without a gap."""
+    if len(places) == 0:
+        return slice(0, 0)
+    first, last = int(places[0]), int(places[-1])
+    return slice(first, last + 1) if last - first + 1 == len(places) else None
 
 
 class Reason(enum.Enum):

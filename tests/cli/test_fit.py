@@ -96,11 +96,14 @@ def test_the_avatar_is_at_rest_unless_the_fitted_expression_is_asked_for(fitted,
     assert not shown(fitted / "face.glb").any()
     out = tmp_path / "out"
     quick = ("--preset", "landmarks", "--texture-size", "64")
-    assert main(["fit", PORTRAIT, "--out", str(out), *quick, "--expression", "fitted"]) == 0
+    wish = ("--expression", "fitted", "--compact")
+    assert main(["fit", PORTRAIT, "--out", str(out), *quick, *wish]) == 0
     said = json.loads((out / "astronaut/fit.json").read_text())
     weights = list(said["expression"].values())
     np.testing.assert_allclose(shown(out / "astronaut/face.glb"), weights, atol=1e-4)
     assert max(weights) > 0.1
+    small, full = ((place / "face.glb").stat().st_size for place in (out / "astronaut", fitted))
+    assert small < 0.5 * full
 
 
 def test_the_texture_on_the_face_looks_like_the_photo(fitted):

@@ -74,12 +74,12 @@ class Rigged:
     read: ReadAvatar
 
 
-def rigged_face(folder: Path, seed: int) -> Rigged:
+def rigged_face(folder: Path, seed: int, compact: bool = False) -> Rigged:
     """Somebody at rest."""
     model = load_model(level=1)
     person = model.sample(generator=torch.Generator().manual_seed(seed))
     path = folder / "face.glb"
-    write_glb(model, person, texture_png(), path)
+    write_glb(model, person, texture_png(), path, compact=compact)
     return Rigged(model, person, path, ReadAvatar(path))
 
 

@@ -6,7 +6,14 @@ from pathlib import Path
 import numpy as np
 import pygltflib
 
-_TYPES = {5121: np.uint8, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
+_TYPES = {
+    5120: np.int8,
+    5121: np.uint8,
+    5122: np.int16,
+    5123: np.uint16,
+    5125: np.uint32,
+    5126: np.float32,
+}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 
@@ -38,11 +45,14 @@ class ReadAvatar:
             view = self.gltf.bufferViews[view_number]
             return np.frombuffer(blob, _TYPES[kind], count, view.byteOffset or 0)
 
+        kind = _TYPES[accessor.componentType]
         if accessor.bufferView is None:
-            dense = np.zeros((accessor.count, width), np.float32)
+            dense = np.zeros((accessor.count, width), kind)
         else:
-            flat = raw(accessor.bufferView, accessor.componentType, accessor.count * width)
-            dense = flat.reshape(-1, width).copy()
+            stride = self.gltf.bufferViews[accessor.bufferView].byteStride
+            apart = width if stride is None else stride // np.dtype(kind).itemsize
+            flat = raw(accessor.bufferView, accessor.componentType, accessor.count * apart)
+            dense = flat.reshape(-1, apart)[:, :width].copy()
         if accessor.sparse is not None:
             sparse = accessor.sparse
             rows = raw(sparse.indices.bufferView, sparse.indices.componentType, sparse.count)

@@ -116,12 +116,16 @@ def in_browser(browser: str, folder: Path, page: str) -> dict:
     return found
 
 
-def test_three_js_moves_it_as_the_specification_says(glb, tmp_path):
+@pytest.mark.parametrize("compact", [False, True])
+def test_three_js_moves_it_as_the_specification_says(glb, compact, tmp_path):
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         pytest.skip("needs chromium, which runs three.js")
     linked_three(tmp_path)
-    shutil.copy(glb, tmp_path / "face.glb")
+    if compact:
+        glb = rigged_face(tmp_path, seed=4, compact=True).path
+    else:
+        shutil.copy(glb, tmp_path / "face.glb")
     shutil.copy(Path(__file__).with_name("three_page.html"), tmp_path)
     (tmp_path / "poses.json").write_text(json.dumps(POSES))
     found = in_browser(browser, tmp_path, "three_page.html")

@@ -18,6 +18,7 @@ from fit3dmm.export.gltf.binary import glb_bytes
 from fit3dmm.export.gltf.document import gltf_document
 from fit3dmm.export.gltf.vrm import vrm_document
 from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
+from fit3dmm.export.picture import png_bytes
 from fit3dmm.export.split import HEAD, drawn_surface, split_things, split_vertices
 from fit3dmm.export.texels import in_texels, texel_fragments
 from fit3dmm.model.files import load_model
@@ -75,6 +76,47 @@ def test_each_morph_target_is_its_blendshape(known, read, blendshape):
         np.testing.assert_allclose(drawn, expected, atol=0.011)
         moved = max(moved, np.abs(expected - rest[mesh]).max())
     assert moved > 2  # so the blendshape does move something
+
+
+def test_compact_is_the_same_face_in_coarser_steps(known, glb, tmp_path):
+    path = tmp_path / "compact.glb"
+    write_glb(known.model, known.scene.coefficients, texture_png(), path, compact=True)
+    # The toy's document is long beside its few numbers.
+    assert path.stat().st_size < 0.7 * glb.stat().st_size
+    read, full = ReadAvatar(path), ReadAvatar(glb)
+    for name in known.model.expression_names:
+        for mesh in full.meshes:
+            found, wanted = (one.drawn(mesh, {name: 1.0}) for one in (read, full))
+            # Half a step of 1/32767 m; positions at rest are exact.
+            np.testing.assert_allclose(found.points_mm, wanted.points_mm, atol=0.0153 + 1e-4)
+            # Half a step of 1/127 in each of three axes, of a normal and of what is added.
+            cosine = (found.normals * wanted.normals).sum(1)
+            assert np.degrees(np.arccos(cosine.clip(-1, 1))).max() < 1.5
+            np.testing.assert_allclose(found.uv, wanted.uv, atol=1e-5)
+            np.testing.assert_array_equal(found.triangles, wanted.triangles)
+    for mesh in full.meshes:
+        shares = read.bone_weights(mesh)
+        np.testing.assert_allclose(shares.sum(1), 1, atol=1e-9)
+        np.testing.assert_allclose(shares, full.bone_weights(mesh), atol=3 / 255)
+    assert read.gltf.extensionsRequired == ["EXT_texture_webp", "KHR_mesh_quantization"]
+
+
+def test_compact_shows_the_same_pictures(known, tmp_path):
+    colours, relief = (np.zeros((64, 64, 3), np.uint8) for _ in range(2))
+    colours[...] = 90 + 2 * np.arange(64)[:, None]
+    relief[...] = np.random.default_rng(0).integers(0, 255, (64, 64, 3))
+    path, encoded = tmp_path / "compact.glb", (png_bytes(colours), png_bytes(relief))
+    write_glb(known.model, known.scene.coefficients, encoded[0], path, encoded[1], compact=True)
+    gltf = ReadAvatar(path).gltf
+    shown = {}
+    for image in gltf.images:
+        view = gltf.bufferViews[image.bufferView]
+        data = gltf.binary_blob()[view.byteOffset : view.byteOffset + view.byteLength]
+        picture = Image.open(io.BytesIO(data))
+        assert (picture.format, image.mimeType) == ("WEBP", "image/webp")
+        shown[image.name] = np.asarray(picture.convert("RGB")).astype(int)
+    assert np.abs(shown["base colour"] - colours).mean() < 2
+    np.testing.assert_array_equal(shown["relief"], relief)
 
 
 def test_normals_follow_the_morph(known, read):
@@ -162,12 +204,12 @@ def khronos_report(glb: Path) -> dict:
     return json.loads(run.stdout)
 
 
-@pytest.mark.parametrize("which", ["toy", "commons", "plain"])
+@pytest.mark.parametrize("which", ["toy", "commons", "plain", "compact"])
 def test_khronos_validator_finds_nothing(known, glb, tmp_path, which):
     if which != "toy":
-        model = load_model(level=1) if which == "commons" else known.model.replace(parts={})
+        model = known.model.replace(parts={}) if which == "plain" else load_model(level=1)
         glb = tmp_path / "avatar.glb"
-        write_glb(model, model.zeros(), texture_png(), glb)
+        write_glb(model, model.zeros(), texture_png(), glb, compact=which == "compact")
     report = khronos_report(glb)
     issues = report["issues"]
     assert issues["numErrors"] == 0, issues["messages"]

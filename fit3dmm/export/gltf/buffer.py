@@ -12,7 +12,6 @@ import pygltflib as gl
 from jaxtyping import Float, Int, UInt8, UInt16
 
 _BONES_A_VERTEX = 4
-_FULL = 65535
 
 
 @dataclass
@@ -37,9 +36,17 @@ class Buffer:
         """Vectors, one a vertex, as an accessor; its number."""
         values = np.ascontiguousarray(values, np.float32)
         view = self.view(values.tobytes(), gl.ARRAY_BUFFER)
-        limits = _bounds(values) if bounds else {}
+        limits = bounds_of(values) if bounds else {}
         kind = f"VEC{values.shape[1]}"
         return self._accessor(gl.FLOAT, len(values), kind, bufferView=view, **limits)
+
+    def normals(self, values: Float[np.ndarray, "n 3"]) -> int:
+        """Unit vectors, one a vertex, as an accessor; its number."""
+        return self.vertices(values)
+
+    def uv(self, values: Float[np.ndarray, "n 2"]) -> int:
+        """Places in the texture, one a vertex, as an accessor; its number."""
+        return self.vertices(values)
 
     def bone_shares(self, weights: Float[np.ndarray, "n bones"]) -> tuple[int, int]:
         """The bones of each vertex and its shares of them, as two accessors; their numbers."""
@@ -65,7 +72,7 @@ class Buffer:
         """Numbers or vectors of an animation's keys, as an accessor; its number."""
         values = np.ascontiguousarray(values, np.float32)
         kind = gl.SCALAR if values.ndim == 1 else f"VEC{values.shape[1]}"
-        limits = _bounds(values.reshape(len(values), -1)) if bounds else {}
+        limits = bounds_of(values.reshape(len(values), -1)) if bounds else {}
         view = self.view(values.tobytes())
         return self._accessor(gl.FLOAT, len(values), kind, bufferView=view, **limits)
 
@@ -80,21 +87,30 @@ class Buffer:
         kind, array = _narrow(rows, count)
         return gl.AccessorSparseIndices(bufferView=self.view(array.tobytes()), componentType=kind)
 
-    def sparse(
+    def shifts(
+        self, values: Float[np.ndarray, "rows 3"], indices: gl.AccessorSparseIndices, count: int
+    ) -> int:
+        """Movements in metres, zero but for some rows, as an accessor; its number."""
+        values = np.ascontiguousarray(values, np.float32)
+        return self._sparse(values, gl.FLOAT, indices, count, **bounds_of(values, count))
+
+    def turns(
+        self, values: Float[np.ndarray, "rows 3"], indices: gl.AccessorSparseIndices, count: int
+    ) -> int:
+        """What is added to normals, zero but for some rows, as an accessor; its number."""
+        return self._sparse(np.ascontiguousarray(values, np.float32), gl.FLOAT, indices, count)
+
+    def _sparse(
         self,
-        values: Float[np.ndarray, "rows 3"],
+        values: np.ndarray,
+        component: int,
         indices: gl.AccessorSparseIndices,
         count: int,
-        bounds: bool = False,
+        **rest: Any,
     ) -> int:
-        """Vectors that are zero but for some rows, as an accessor; its number."""
-        values = np.ascontiguousarray(values, np.float32)
         view = gl.AccessorSparseValues(bufferView=self.view(values.tobytes()))
         sparse = gl.Sparse(count=len(values), indices=indices, values=view)
-        # Rows that are not named are zero, and count for the bounds.
-        zeros = np.zeros((1 if len(values) < count else 0, 3), np.float32)
-        limits = _bounds(np.concatenate([values, zeros])) if bounds else {}
-        return self._accessor(gl.FLOAT, count, gl.VEC3, sparse=sparse, **limits)
+        return self._accessor(component, count, gl.VEC3, sparse=sparse, **rest)
 
     def _accessor(self, component: int, count: int, kind: str, **rest: Any) -> int:
         # An offset, which pygltflib writes by default, belongs to accessors with a view alone.
@@ -106,20 +122,30 @@ class Buffer:
 
 
 def strongest_bones(
-    weights: Float[np.ndarray, "n bones"],
-) -> tuple[UInt8[np.ndarray, "n 4"], UInt16[np.ndarray, "n 4"]]:
-    """The four bones of largest share, and the shares in 65535ths, which add up to the whole."""
+    weights: Float[np.ndarray, "n bones"], kind: type = np.uint16
+) -> tuple[UInt8[np.ndarray, "n 4"], UInt16[np.ndarray, "n 4"] | UInt8[np.ndarray, "n 4"]]:
+    """The four bones of largest share, and the shares in parts of the largest whole number of the
+    kind (65535 or 255), which add up to it."""
+    full = np.iinfo(kind).max
     missing = max(_BONES_A_VERTEX - weights.shape[1], 0)
     weights = np.pad(weights, ((0, 0), (0, missing)))
     bone = np.argsort(-weights, axis=1, kind="stable")[:, :_BONES_A_VERTEX]
     share = np.take_along_axis(weights, bone, axis=1)
-    whole = np.floor(_FULL * share / share.sum(1, keepdims=True)).astype(np.int64)
+    whole = np.floor(full * share / share.sum(1, keepdims=True)).astype(np.int64)
     # What rounding takes from all goes to the strongest.
-    whole[:, 0] += _FULL - whole.sum(1)
-    return np.where(whole > 0, bone, 0).astype(np.uint8), whole.astype(np.uint16)
+    whole[:, 0] += full - whole.sum(1)
+    return np.where(whole > 0, bone, 0).astype(np.uint8), whole.astype(kind)
 
 
-def _bounds(values: np.ndarray) -> dict[str, list[float]]:
+def bounds_of(values: np.ndarray, count: int | None = None) -> dict[str, list[float] | list[int]]:
+    """Least and largest values, column by column.
+
+    Args:
+        values: vectors, one a row.
+        count: how many rows there are with those that are not given, which are zero.
+    """
+    if count is not None and len(values) < count:
+        values = np.concatenate([values, np.zeros_like(values[:1])])
     return {"min": values.min(0).tolist(), "max": values.max(0).tolist()}
 
 

@@ -15,6 +15,7 @@ from fit3dmm.export.animation import Animation
 from fit3dmm.export.avatar import Avatar, AvatarPart
 from fit3dmm.export.gltf.animation import CAMERA, camera_of, clip, pose_at_start
 from fit3dmm.export.gltf.buffer import Buffer
+from fit3dmm.export.gltf.compact import CompactBuffer, with_webp
 from fit3dmm.export.gltf.materials import material_of, materials, sampler
 from fit3dmm.export.morphs import MorphTarget
 from fit3dmm.export.skeleton import Bone
@@ -25,7 +26,10 @@ _MESH_NODE = "{}_mesh"
 
 
 def gltf_document(
-    avatar: Avatar, texture_png: bytes, animation: Animation | None = None
+    avatar: Avatar,
+    texture_png: bytes,
+    animation: Animation | None = None,
+    compact: bool = False,
 ) -> gl.GLTF2:
     """The avatar with its buffer inside.
 
@@ -34,8 +38,9 @@ def gltf_document(
         texture_png: the base colour, an encoded sRGB picture.
         animation: what moves it: then the file opens as the first key shows it, and has the camera
             that filmed it, at the origin.
+        compact: in fewer bytes, for readers that know two extensions of glTF (`gltf.compact`).
     """
-    buffer = Buffer()
+    buffer = CompactBuffer() if compact else Buffer()
     looks = list(dict.fromkeys(material_of(part.name) for part in avatar.parts))
     meshes = [_mesh(part, looks.index(material_of(part.name)), buffer) for part in avatar.parts]
     bones = _bone_nodes(avatar.bones)
@@ -68,18 +73,21 @@ def gltf_document(
         meshes=meshes,
         skins=[_skin(avatar.bones, buffer)],
         materials=materials(looks, relief="relief" in pictures),
-        textures=[gl.Texture(sampler=0, source=k) for k in range(len(pictures))],
         samplers=[sampler()],
-        images=[
-            gl.Image(name=name, bufferView=buffer.view(png), mimeType=gl.IMAGEPNG)
-            for name, png in pictures.items()
-        ],
         accessors=buffer.accessors,
         bufferViews=buffer.views,
-        buffers=[gl.Buffer(byteLength=buffer.length)],
         animations=clips,
         cameras=cameras,
     )
+    if compact:
+        with_webp(document, pictures, buffer)
+    else:
+        document.textures = [gl.Texture(sampler=0, source=k) for k in range(len(pictures))]
+        document.images = [
+            gl.Image(name=name, bufferView=buffer.view(png), mimeType=gl.IMAGEPNG)
+            for name, png in pictures.items()
+        ]
+    document.buffers = [gl.Buffer(byteLength=buffer.length)]
     if avatar.visemes:
         document.extras = {"visemes": {name: dict(v) for name, v in avatar.visemes.items()}}
     document.set_binary_blob(b"".join(buffer.parts))
@@ -106,9 +114,9 @@ def _mesh(part: AvatarPart, material: int, buffer: Buffer) -> gl.Mesh:
     primitive = gl.Primitive(
         attributes=gl.Attributes(
             POSITION=buffer.vertices(part.positions_mm / _MM_PER_M, bounds=True),
-            NORMAL=buffer.vertices(part.normals),
+            NORMAL=buffer.normals(part.normals),
             # glTF has the origin of textures at the top left.
-            TEXCOORD_0=buffer.vertices(np.array([0, 1]) + np.array([1, -1]) * part.uv),
+            TEXCOORD_0=buffer.uv(np.array([0, 1]) + np.array([1, -1]) * part.uv),
             JOINTS_0=joints,
             WEIGHTS_0=weights,
         ),
@@ -128,8 +136,8 @@ def _morph_target(target: MorphTarget, count: int, buffer: Buffer) -> gl.Attribu
     indices = buffer.sparse_indices(target.rows, count)
     shift_m = target.shift_mm / _MM_PER_M
     return gl.Attributes(
-        POSITION=buffer.sparse(shift_m, indices, count, bounds=True),
-        NORMAL=buffer.sparse(target.turn, indices, count),
+        POSITION=buffer.shifts(shift_m, indices, count),
+        NORMAL=buffer.turns(target.turn, indices, count),
     )
 
 
