@@ -23,7 +23,8 @@ from variants import DEFAULT, VARIANTS, Trial, trial_of
 
 MEAN_FACE, LANDMARKS_ONLY, FOCAL_KNOWN = "mean face", "landmarks only", "focal known"
 METHODS = (DEFAULT, LANDMARKS_ONLY, MEAN_FACE)
-_EYE_CORNERS = (36, 39, 42, 45)
+EYE_CORNERS = (36, 39, 42, 45)
+"""In iBUG's order."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class RealFit:
     """Whether the method looks at colours at all."""
     distance_mm: float
     """Depth of the mean of the corners of the eyes."""
+    focal_px: float
     verdict: str
     """Empty for the mean face."""
     now: Mapping[str, float]
@@ -109,8 +111,6 @@ def _look_at(result: FitResult, model: MorphableModel, scanned: ScannedHead | No
     face = face_of_scene(result.scene, model, has_light=True)
     assert face.scene is not None
     assert face.scene.albedo_linear is not None
-    corners_mm = face.ibug68.take(_EYE_CORNERS).locate(face.expressive_mm, face.triangles)
-    depth_mm = corners_mm @ face.scene.rotation[2] + face.scene.translation_mm[2]
     assert face.coefficients is not None
     return RealFit(
         NeutralFace(
@@ -120,10 +120,18 @@ def _look_at(result: FitResult, model: MorphableModel, scanned: ScannedHead | No
         face.landmarks_px,
         face.scene.albedo_linear[face_rows()].mean(axis=0),
         any("albedo" in stage.free for stage in result.config.stages),
-        -float(depth_mm.mean()),
+        eye_distance_mm(face),
+        face.scene.focal_px,
         result.quality.verdict,
         _now(face, scanned) if scanned is not None else {},
     )
+
+
+def eye_distance_mm(face: FittedFace) -> float:
+    """Depth of the mean of the corners of the eyes, of a face with a scene."""
+    assert face.scene is not None
+    corners_mm = face.ibug68.take(EYE_CORNERS).locate(face.expressive_mm, face.triangles)
+    return -float((corners_mm @ face.scene.rotation[2] + face.scene.translation_mm[2]).mean())
 
 
 def _now(face: FittedFace, scanned: ScannedHead) -> Mapping[str, float]:

@@ -12,6 +12,7 @@ _HEAD_COLUMNS = {
     "now_median_mm": "NoW median (mm)",
     "now_mean_mm": "NoW mean (mm)",
     "distance_percent": "distance (%)",
+    "focal_percent": "focal length (%)",
 }
 _PEOPLE_ROWS = {
     "auc_shape": "same person by shape, ROC AUC",

@@ -54,6 +54,7 @@ _LESS_IS_BETTER = {
     "now_median_mm": True,
     "now_mean_mm": True,
     "distance_percent": True,
+    "focal_percent": True,
     "corners_percent": True,
     "auc_shape": False,
     "rank1_shape": False,
@@ -119,6 +120,13 @@ def _scanned(
         if has_size:
             off = {view.name: abs(_distance_percent(fits, view, method)) for view in by_view}
             yield _metric(name, method, "distance_percent", off, "median")
+        if method != FOCAL_KNOWN:
+            # Unlike a distance it needs no size of the scan.
+            focal = {
+                view.name: 100 * abs(float(np.log(fit.focal_px / view.focal_px)))
+                for view, fit in by_view.items()
+            }
+            yield _metric(name, method, "focal_percent", focal, "median")
         if method != MEAN_FACE:
             yield _good(name, method, of_view)
     for title, views in _view_groups(found).items():

@@ -19,6 +19,7 @@ from accuracy_tables import (
     accuracy_numbers_table,
     accuracy_table,
 )
+from distance_tables import distance_table, perspective_table
 from markdown_cells import markdown, metric_text, number_text
 from real_tables import real_heads_table, real_people_table, real_views_table
 from refine_tables import refine_table
@@ -61,6 +62,13 @@ def grouped_table(report: Report) -> str:
 def model_table() -> str:
     """Everything about Commons."""
     return grouped_table(_result("model"))
+
+
+def conversion_table() -> str:
+    """How well ICT-FaceKit becomes a whole model."""
+    report = _result("conversion")
+    rows = [[metric.name, metric_text(metric)] for metric in report.metrics]
+    return markdown(["ICT-FaceKit Light, all of it", ""], rows)
 
 
 def fit_table() -> str:
@@ -134,9 +142,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "accuracy": lambda: accuracy_table(_result("accuracy")),
     "accuracy-groups": lambda: accuracy_groups_table(_result("accuracy")),
     "accuracy-numbers": lambda: accuracy_numbers_table(_result("accuracy")),
+    "conversion": conversion_table,
     "colour": lambda: grouped_table(_result("colour")),
+    "distance": lambda: distance_table(_result("distance")),
     "fit": fit_table,
     "model": model_table,
+    "perspective": lambda: perspective_table(_result("distance")),
     "several": lambda: several_table(_result("several")),
     "several-people": lambda: several_people_table(_result("several")),
     "silhouettes": silhouette_table,

@@ -6,8 +6,10 @@ texture, or merge equal ones, can't be used where points are matched by their nu
 
 import functools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -17,6 +19,8 @@ from fit3dmm._files import atomic_path
 from fit3dmm.geometry.number_text import parse_numbers, without_mark
 from fit3dmm.geometry.polygons import fan_triangles
 from fit3dmm.geometry.triangle_mesh import Mesh
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,23 @@ def read_obj(path: Path) -> ObjMesh:
     Raises:
         InputError: the file is missing or damaged, or an index is out of range.
     """
+    return _read(path, _parse)
+
+
+def read_obj_vertices(path: Path) -> Float[np.ndarray, "vertices 3"]:
+    """The vertices alone, in a tenth of the time: for files whose faces another one has told.
+
+    Raises:
+        InputError: the file is missing, or its vertices are damaged.
+    """
+    return _read(path, lambda text: _vertices(_joined(text)))
+
+
+def _read(path: Path, parse: Callable[[bytes], _Read]) -> _Read:
     if not path.is_file():
         raise InputError(f"There is no mesh {path}; check the path.")
     try:
-        return _parse(without_mark(path.read_bytes()))
+        return parse(without_mark(path.read_bytes()))
     except (ValueError, OSError) as error:
         raise InputError(
             f"{path} can't be read as an OBJ file: {error}; export it again."
@@ -130,11 +147,21 @@ def _kept_lines(pattern: str, kind: str, shape: tuple[int, ...], content: bytes)
     return _lines(pattern, np.frombuffer(content, kind).reshape(shape))
 
 
-def _parse(text: bytes) -> ObjMesh:
-    text = text.replace(b"\\\r\n", b" ").replace(b"\\\n", b" ").replace(b"\r", b"\n")
+def _joined(text: bytes) -> bytes:
+    """Continued lines made one, and each ended alike."""
+    return text.replace(b"\\\r\n", b" ").replace(b"\\\n", b" ").replace(b"\r", b"\n")
+
+
+def _vertices(text: bytes) -> Float[np.ndarray, "vertices 3"]:
     vertices = _table(_rows(text, b"v"), 3, "vertices")
     if len(vertices) == 0:
         raise ValueError("it has no vertex")
+    return vertices
+
+
+def _parse(text: bytes) -> ObjMesh:
+    text = _joined(text)
+    vertices = _vertices(text)
     uv = _table(_rows(text, b"vt"), 2, "texture points")
     rows = _rows(text, b"f")
     words = b"\n".join(rows).split()

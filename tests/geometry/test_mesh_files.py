@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fit3dmm._errors import InputError
-from fit3dmm.geometry.obj_files import ObjTexture, read_obj, write_obj
+from fit3dmm.geometry.obj_files import ObjTexture, read_obj, read_obj_vertices, write_obj
 from fit3dmm.geometry.ply_files import read_ply
 from fit3dmm.geometry.triangle_mesh import Mesh
 
@@ -31,6 +31,19 @@ def test_obj_with_faces_between_its_vertices_and_negative_indices(tmp_path):
     np.testing.assert_array_equal(mesh.vertices, SQUARES)
     np.testing.assert_array_equal(mesh.triangles(), TRIANGLES)
     np.testing.assert_array_equal(mesh.uv_corners, [0, 1, 0, 1, 2, 2, 0, -1, -1, -1])
+
+
+def test_vertices_alone_are_those_of_the_whole_file(tmp_path):
+    path = tmp_path / "a.obj"
+    lines = vertex_lines().splitlines(keepends=True)
+    path.write_text(lines[0] + "v 1 0 \\\n 0\r\n" + "".join(lines[2:]) + "f 1 2 3\nvn 0 0 1\n")
+    np.testing.assert_array_equal(read_obj_vertices(path), SQUARES)
+    np.testing.assert_array_equal(read_obj_vertices(path), read_obj(path).vertices)
+    path.write_text("f 1 2 3\n")
+    with pytest.raises(InputError, match="it has no vertex"):
+        read_obj_vertices(path)
+    with pytest.raises(InputError, match="There is no mesh"):
+        read_obj_vertices(tmp_path / "b.obj")
 
 
 def test_obj_of_an_editor_that_marks_its_files(tmp_path):

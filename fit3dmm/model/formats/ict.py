@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fit3dmm._errors import InputError
-from fit3dmm.geometry.obj_files import ObjMesh, read_obj
+from fit3dmm.geometry.obj_files import read_obj, read_obj_vertices
 from fit3dmm.model.formats.source import EXPRESSION_SIGMA, SourceModel, read_json, reading
 from fit3dmm.model.formats.topology import (
     compacted,
@@ -144,27 +144,27 @@ def _read_modes(paths: list[Path], neutral_cm: np.ndarray, kept: np.ndarray) -> 
 
 
 def _read_vertices(path: Path) -> np.ndarray:
-    return _checked(path).vertices
+    return _checked(path, read_obj_vertices(path))
 
 
-def _checked(path: Path) -> ObjMesh:
-    mesh = read_obj(path)
-    if len(mesh.vertices) != _N_VERTICES:
+def _checked(path: Path, vertices: np.ndarray) -> np.ndarray:
+    if len(vertices) != _N_VERTICES:
         raise InputError(
-            f"{path} has {len(mesh.vertices)} vertices where ICT-FaceKit Light has {_N_VERTICES}: "
+            f"{path} has {len(vertices)} vertices where ICT-FaceKit Light has {_N_VERTICES}: "
             f"it is incomplete or of another model; get it again from {WHERE}."
         )
-    return mesh
+    return vertices
 
 
 def _read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Vertices, faces (the fourth corner -1 for triangles), UVs and UV faces of an OBJ file."""
-    mesh = _checked(path)
+    mesh = read_obj(path)
+    vertices = _checked(path, mesh.vertices)
     with reading(path, "ICT-FaceKit's neutral mesh"):
         faces, uv_faces = mesh.faces(most=4)
         if ((uv_faces < 0) != (faces < 0)).any():
             raise ValueError("a face lacks texture coordinates")
-    return mesh.vertices, faces, mesh.uv, uv_faces
+    return vertices, faces, mesh.uv, uv_faces
 
 
 def _require(paths: list[Path]) -> None:
