@@ -2,7 +2,6 @@
 
 import contextlib
 import multiprocessing
-import multiprocessing.context
 import os
 import queue
 import threading
@@ -51,9 +50,8 @@ def run_in_parallel(
     with one_thread_each():
         pool = ProcessPoolExecutor(
             min(jobs, len(tasks)),
-            mp_context=_context(function.__module__),
-            initializer=_begin,
-            initargs=(dict(os.environ),),
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=end_with_the_parent,
         )
         try:
             places = {pool.submit(function, *task): place for place, task in enumerate(tasks)}
@@ -66,26 +64,6 @@ def run_in_parallel(
             ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _context(module: str) -> multiprocessing.context.BaseContext:
-    """How workers are started: forked from a process that has imported what they work with, where
-    the system can fork. Importing takes as long as a fit, and is then paid for once; that process
-    has a single thread, so that a fork of it is whole."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    # Has no effect where the process is there already.
-    context.set_forkserver_preload([module])
-    return context
-
-
-def _begin(environment: dict[str, str]) -> None:
-    """What a worker does first. The process that it was forked from may have been started when
-    the environment was another."""
-    os.environ.clear()
-    os.environ.update(environment)
-    end_with_the_parent()
 
 
 @contextmanager

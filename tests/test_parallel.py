@@ -21,19 +21,6 @@ def test_every_task_is_done_once_by_workers_of_one_thread():
     assert os.environ.get("NUMBA_NUM_THREADS") == before
 
 
-def variable(name):
-    return os.environ.get(name), os.getpid()
-
-
-def test_workers_see_the_environment_as_it_is_now(monkeypatch):
-    seen = []
-    for value in ("one", "two"):
-        monkeypatch.setenv("FIT3DMM_TEST_VARIABLE", value)
-        seen += dict(run_in_parallel(variable, [("FIT3DMM_TEST_VARIABLE",)] * 2, 2)).values()
-    assert [value for value, _ in seen] == ["one", "one", "two", "two"]
-    assert os.getpid() not in [process for _, process in seen]
-
-
 def test_one_job_runs_here():
     assert dict(run_in_parallel(square, [(3,), (4,)], jobs=1))[1][0] == 16
 

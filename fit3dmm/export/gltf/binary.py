@@ -17,7 +17,7 @@ def glb_bytes(document: gl.GLTF2) -> bytes:
     """The document with its buffer, whose length is a multiple of four."""
     text = json.dumps(_filled(document), separators=(",", ":"), allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
-    numbers = document.binary_blob()
+    numbers = document.binary_blob() or b""
     length = _HEADER.size + 2 * _CHUNK.size + len(text) + len(numbers)
     return b"".join(
         [
