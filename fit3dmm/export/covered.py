@@ -78,11 +78,16 @@ def covered(
 
 def _beard(model: MorphableModel, settings: CoverSettings) -> Float[Tensor, "vertices"]:
     """1 where hair is the face's own: about mouth and chin."""
+    away_mm = model.shape_mm(model.zeros())[:, 0].abs()
+    width = settings.beard_half_width_mm
+    return below_nose(model) * (1 - ramp(away_mm, (0.85 * width, width)))
+
+
+def below_nose(model: MorphableModel) -> Float[Tensor, "vertices"]:
+    """1 below the foot of the nose; 0 where a model does not say where that is."""
     points = model.shape_mm(model.zeros())
     if _LANDMARKS not in model.landmarks:
         return torch.zeros_like(points[:, 0])
     marks = model.landmarks[_LANDMARKS].locate(points, model.surface.triangles)
     foot_mm = float(marks[_NOSE_FOOT, 1])
-    below = ramp(-points[:, 1], (-foot_mm - _EDGE_MM, -foot_mm + _EDGE_MM))
-    width = settings.beard_half_width_mm
-    return below * (1 - ramp(points[:, 0].abs(), (0.85 * width, width)))
+    return ramp(-points[:, 1], (-foot_mm - _EDGE_MM, -foot_mm + _EDGE_MM))

@@ -45,6 +45,9 @@ class IrisSettings(Settings):
 
 # Least linear light that a logarithm is taken of: a byte of sRGB has steps of 0.0003 there.
 _BLACK_LINEAR = 0.003
+# The natural logarithm of the deepest shade that is believed: in eyes that are nearly shut lashes
+# stand for the white.
+_DEEPEST_SHADE = -1.0
 
 
 @dataclass(frozen=True)
@@ -206,4 +209,4 @@ def _shade(whites: list[Float[Tensor, "_ 3"]]) -> Float[Tensor, ""] | float:
     if not whites:
         return 0.0
     lightness = torch.cat(whites).mean(1)
-    return lightness[lightness >= lightness.median()].median().clamp_max(0)
+    return lightness[lightness >= lightness.median()].median().clamp(_DEEPEST_SHADE, 0)

@@ -71,9 +71,9 @@ class Exposure(Evidence):
     teeth_clear: float = ranged(0.7, 0.0, 1.0)
     """Share of smiles in which nothing shades them. A judgement."""
     colours_log_sigma: float = 0.1
-    """How far the face's colours may move the light from what all this makes likely. The darker a
-    skin, the better it explains the colours of any photo (by 3 units of energy for a factor of e,
-    of light faces and dark ones): what they say of the tone is the model's, and not the person's."""
+    """How far the face's colours may move the light from what all this makes likely. A
+    darker skin explains the colours of any photo better (by 3 units of energy for a factor of e, of
+    light faces and dark ones): what they say of the tone is the model's, and not the person's."""
     shade_log: float = 2.0
     """Mean of the logarithm by which shade darkens them: a judgement. Eyes and teeth of generated
     people are darker than real ones, and must not count there."""
