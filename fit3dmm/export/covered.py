@@ -36,6 +36,12 @@ class CoverSettings(Settings):
     """Probability of the face itself at which a place begins to count as seen, and does wholly."""
     beard_half_width_mm: float = 48.0
     """Hair farther from the middle is none of a beard."""
+    beard: tuple[float, float] = (0.05, 0.25)
+    """Probabilities of hair, averaged over what lies around, from which the dark of a fold may be a
+    beard's, and is."""
+    bearded: tuple[float, float] = (0.04, 0.12)
+    """The same over mouth and chin as a whole: of a beard the map knows the rim better than the
+    middle."""
     rim_rounds: int = 5
     """Rounds of averaging over the edges of the mesh over which these reach: their shadow."""
     rim: tuple[float, float] = (0.05, 0.3)
@@ -74,6 +80,33 @@ def covered(
     odd = odd * (1 - torch.stack([*kept, beard]).amax(0))
     wide = ramp(averaged(odd[:, None], edges, settings.rim_rounds)[:, 0], settings.rim)
     return hidden.maximum(odd).maximum(wide)
+
+
+def beard_seen(
+    predicted: Predicted,
+    photo_px: Float[Tensor, "vertices 2"],
+    seen: Float[Tensor, "vertices"],
+    model: MorphableModel,
+    edges: Int[Tensor, "edges 2"],
+    settings: CoverSettings,
+) -> Float[Tensor, "vertices"]:
+    """How surely a beard is at each vertex, 0..1.
+
+    Args:
+        predicted: what the network saw.
+        photo_px: where the photo shows the vertices.
+        seen: how well it does.
+        model: for its landmarks.
+        edges: between the vertices of its surface.
+        settings: how far the map is trusted.
+    """
+    hair = predicted.cover_at(photo_px.to(predicted.cover))[HAIR].to(seen)
+    # A cell of the map is as wide as a moustache.
+    spread = averaged(hair[:, None], edges, settings.rim_rounds)[:, 0]
+    place = _beard(model, settings)
+    whole = float((place * seen * hair).sum() / (place * seen).sum().clamp_min(1e-6))
+    everywhere = ramp(torch.tensor(whole), settings.bearded).to(seen)
+    return ramp(spread, settings.beard).maximum(place * everywhere)
 
 
 def _beard(model: MorphableModel, settings: CoverSettings) -> Float[Tensor, "vertices"]:

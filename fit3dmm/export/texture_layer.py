@@ -9,7 +9,7 @@ from torch import Tensor
 from fit3dmm._settings import Settings
 from fit3dmm.colour import LUMINANCE
 from fit3dmm.export.alignment import AlignmentSettings, offsets_px
-from fit3dmm.export.covered import CoverSettings, covered
+from fit3dmm.export.covered import CoverSettings, beard_seen, covered
 from fit3dmm.export.delight import DelightSettings, creases, flattened
 from fit3dmm.export.hair_colour import HairSettings
 from fit3dmm.export.iris import IrisSettings
@@ -22,7 +22,7 @@ from fit3dmm.export.view import PhotoView, view_of_face
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo
-from fit3dmm.observe.predicted import HAIR, Predicted
+from fit3dmm.observe.predicted import Predicted
 from fit3dmm.render.backend import choose_backend
 from fit3dmm.render.depth import posed
 from fit3dmm.scene import Scene
@@ -182,7 +182,7 @@ def seen_by(
         photo_px = view.T_view_photo.inverse() @ places_px
         hidden = covered(predicted, photo_px, lightness, model, topology.edges, settings.cover)
         own = own * (1 - hidden)
-        bearded = predicted.cover_at(photo_px.to(predicted.cover))[HAIR].to(own)
+        bearded = beard_seen(predicted, photo_px, seen, model, topology.edges, settings.cover)
     folds, deep = creases(
         log_ratio, seen * own, bearded, model, scene, topology.edges, settings.delight
     )

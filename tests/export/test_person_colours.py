@@ -6,7 +6,7 @@ import torch
 
 from fit3dmm.colour import luminance
 from fit3dmm.export.alignment import AlignmentSettings, offsets_px
-from fit3dmm.export.covered import CoverSettings, covered
+from fit3dmm.export.covered import CoverSettings, beard_seen, covered
 from fit3dmm.export.delight import DelightSettings, creases, flattened, of_kept_hue
 from fit3dmm.export.hair_colour import (
     Hair,
@@ -200,6 +200,29 @@ def test_folds_go_where_the_expression_made_them(model):
     # At rest a groove is the person's own, and in a beard it is hair.
     for calm, _ in (shade(model.zeros(), none), shade(smile, 1 - none)):
         assert calm.abs().max() < 1e-6
+
+
+def test_a_beard_is_whole_where_its_rim_is_seen_and_no_stray_strand_makes_one(model):
+    scene, edges = frontal(model), model.surface.topology.edges
+    at_px = scene.camera.project(posed(model, scene))
+    chin = model.landmarks["ibug68"].locate(posed(model, scene), model.surface.triangles)[8]
+    column, row = (scene.camera.project(chin[None])[0] * 64 / SIDE_PX).long().tolist()
+    seen, cover = torch.ones(model.n_vertices), bare_cover()
+    assert beard_seen(told(cover), at_px, seen, model, edges, CoverSettings()).max() < 0.01
+    points = model.shape_mm(model.zeros())
+    mouth = (points - model.landmarks["ibug68"].locate(points, model.surface.triangles)[57]).norm(
+        dim=1
+    ) < 8
+    for width, least, most in ((20, 0.95, 1.0), (0, 0.0, 0.06)):
+        cover = bare_cover()
+        rim = (
+            slice(row - 6, row + 2) if width else slice(row, row + 1),
+            slice(column - width, column + width + 1),
+        )
+        cover[SKIN][rim], cover[HAIR][rim] = 0.0, 1.0
+        found = beard_seen(told(cover), at_px, seen, model, edges, CoverSettings())[mouth]
+        assert least <= found.min()
+        assert found.max() <= most
 
 
 def test_the_dark_of_a_deep_fold_is_no_skin(model):

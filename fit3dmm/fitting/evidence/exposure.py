@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fit3dmm._settings import ranged
-from fit3dmm.energy.exposure import exposure_term
+from fit3dmm.energy.exposure import exposure_term, light_level
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence.evidence import Evidence
 from fit3dmm.observe.observation import Observation
@@ -60,6 +60,11 @@ class Exposure(Evidence):
     eyes: float = 0.38
     """Share of the light that the whites of open eyes reflect: 51 people of the London set, whose
     photos were taken in one light."""
+    eyes_slope: float = ranged(0.3, 0.0, 0.9)
+    """How the logarithm of that share rises with that of the tone: about the whites of dark people
+    lie dark lids. 0.39 on the London set."""
+    eyes_tone: float = 0.23
+    """The tone at which the share is as above: the London set's."""
     eyes_log_sigma: float = 0.3
     """Spread of that where nothing shades them."""
     eyes_clear: float = ranged(0.5, 0.0, 1.0)
@@ -81,7 +86,9 @@ class Exposure(Evidence):
     def term(self, context: Context) -> Term:
         """Always there."""
         tone, (log_tone, log_sigma) = context.prepared.tone, self.of(context.observation)
-        log_level, level_log_sigma = self.level_of(context.observation)
+        shown = tone.at(context.values[ALBEDO]) * light_level(context.values[IRRADIANCE])
+        log_shown = math.log(max(float(shown), _BLACK_LINEAR))
+        log_level, level_log_sigma = self.level_of(context.observation, log_shown)
         intercept = log_level - self.level_slope * math.log(self.typical_tone)
         level_log_sigma = min(level_log_sigma, self.colours_log_sigma)
         level = (intercept, self.level_slope)
@@ -95,19 +102,29 @@ class Exposure(Evidence):
         log_sigma = self.told_share * float(told.log_sigmas[_TONE].exp())
         return math.log(float(told.tone)), log_sigma
 
-    def level_of(self, observation: Observation) -> tuple[float, float]:
-        """The natural logarithm of the light on a face of the typical tone, and its sigma."""
+    def level_of(
+        self, observation: Observation, log_shown: float | None = None
+    ) -> tuple[float, float]:
+        """The natural logarithm of the light on a face of the typical tone, and its sigma.
+
+        Args:
+            observation: of the face.
+            log_shown: natural logarithm of tone times light, which the photo shows; without it
+                whites count as alike in all people.
+        """
         seen = white_references(observation)
         told = (
-            (seen.eyes, self.eyes, self.eyes_log_sigma, self.eyes_clear),
-            (seen.teeth, self.teeth, self.teeth_log_sigma, self.teeth_clear),
+            (seen.eyes, self.eyes, self.eyes_log_sigma, self.eyes_clear, self.eyes_slope),
+            (seen.teeth, self.teeth, self.teeth_log_sigma, self.teeth_clear, 0.0),
         )
         told = [one for one in told if one[0] is not None and one[3] > 0]
         if not told:
             return math.log(self.level), self.level_log_sigma
         likely = _normal(_LOG_LEVELS - math.log(self.level), self.level_log_sigma)
-        for luminance, share, log_sigma, clear in told:
+        for luminance, share, log_sigma, clear, rise in told:
             over = math.log(max(luminance, _BLACK_LINEAR) / share) - _LOG_LEVELS
+            if log_shown is not None:
+                over = over - rise * (log_shown - _LOG_LEVELS - math.log(self.eyes_tone))
             likely = likely * _of_white(over, log_sigma, clear, self.shade_log)
         likely = likely / likely.sum()
         mean = float(likely @ _LOG_LEVELS)
