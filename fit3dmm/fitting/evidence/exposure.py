@@ -117,7 +117,7 @@ class Exposure(Evidence):
             (seen.eyes, self.eyes, self.eyes_log_sigma, self.eyes_clear, self.eyes_slope),
             (seen.teeth, self.teeth, self.teeth_log_sigma, self.teeth_clear, 0.0),
         )
-        told = [one for one in told if one[0] is not None and one[3] > 0]
+        told = [(one[0], *one[1:]) for one in told if one[0] is not None and one[3] > 0]
         if not told:
             return math.log(self.level), self.level_log_sigma
         likely = _normal(_LOG_LEVELS - math.log(self.level), self.level_log_sigma)
