@@ -36,6 +36,12 @@ class CoverSettings(Settings):
     """Probability of the face itself at which a place begins to count as seen, and does wholly."""
     beard_half_width_mm: float = 48.0
     """Hair farther from the middle is none of a beard."""
+    beard: tuple[float, float] = (0.05, 0.25)
+    """Probabilities of hair, averaged over what lies around, from which the dark of a fold may be a
+    beard's, and is."""
+    bearded: tuple[float, float] = (0.04, 0.12)
+    """The same over mouth and chin as a whole: of a beard the map knows the rim better than the
+    middle."""
     rim_rounds: int = 5
     """Rounds of averaging over the edges of the mesh over which these reach: their shadow."""
     rim: tuple[float, float] = (0.05, 0.3)
@@ -76,13 +82,45 @@ def covered(
     return hidden.maximum(odd).maximum(wide)
 
 
+def beard_seen(
+    predicted: Predicted,
+    photo_px: Float[Tensor, "vertices 2"],
+    seen: Float[Tensor, "vertices"],
+    model: MorphableModel,
+    edges: Int[Tensor, "edges 2"],
+    settings: CoverSettings,
+) -> Float[Tensor, "vertices"]:
+    """How surely a beard is at each vertex, 0..1.
+
+    Args:
+        predicted: what the network saw.
+        photo_px: where the photo shows the vertices.
+        seen: how well it does.
+        model: for its landmarks.
+        edges: between the vertices of its surface.
+        settings: how far the map is trusted.
+    """
+    hair = predicted.cover_at(photo_px.to(predicted.cover))[HAIR].to(seen)
+    # A cell of the map is as wide as a moustache.
+    spread = averaged(hair[:, None], edges, settings.rim_rounds)[:, 0]
+    place = _beard(model, settings)
+    whole = float((place * seen * hair).sum() / (place * seen).sum().clamp_min(1e-6))
+    everywhere = ramp(torch.tensor(whole), settings.bearded).to(seen)
+    return ramp(spread, settings.beard).maximum(place * everywhere)
+
+
 def _beard(model: MorphableModel, settings: CoverSettings) -> Float[Tensor, "vertices"]:
     """1 where hair is the face's own: about mouth and chin."""
+    away_mm = model.shape_mm(model.zeros())[:, 0].abs()
+    width = settings.beard_half_width_mm
+    return below_nose(model) * (1 - ramp(away_mm, (0.85 * width, width)))
+
+
+def below_nose(model: MorphableModel) -> Float[Tensor, "vertices"]:
+    """1 below the foot of the nose; 0 where a model does not say where that is."""
     points = model.shape_mm(model.zeros())
     if _LANDMARKS not in model.landmarks:
         return torch.zeros_like(points[:, 0])
     marks = model.landmarks[_LANDMARKS].locate(points, model.surface.triangles)
     foot_mm = float(marks[_NOSE_FOOT, 1])
-    below = ramp(-points[:, 1], (-foot_mm - _EDGE_MM, -foot_mm + _EDGE_MM))
-    width = settings.beard_half_width_mm
-    return below * (1 - ramp(points[:, 0].abs(), (0.85 * width, width)))
+    return ramp(-points[:, 1], (-foot_mm - _EDGE_MM, -foot_mm + _EDGE_MM))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import LUMINANCE, luminance
+from fit3dmm.export.covered import below_nose
 from fit3dmm.export.smoothing import averaged, ramp
 from fit3dmm.geometry.subdivision import unique_edges
 from fit3dmm.model.morphable import MorphableModel
@@ -29,14 +30,20 @@ class DelightSettings(Settings):
     """Share of the differences at large that is the skin's own: flushed cheeks, a pale forehead."""
     fine_rounds: int = 4
     """Rounds of averaging over the edges of the mesh before its coarse ones are taken."""
-    broad_rounds: int = 3
+    broad_rounds: int = 6
     """Rounds over those of the base mesh (some 7 mm) beyond which it is tint."""
+    fold_darkness: tuple[float, float] = ranged((0.0, 0.15), 0.0)
+    """Natural logarithm by which a place is darker than its surroundings from which it says less of
+    what these look like without the fold, and hardly anything."""
+    deep: tuple[float, float] = (0.3, 0.6)
+    """The same from which what is seen is the dark of a fold, or of a corner of the mouth, and not
+    the skin's colour."""
     strained: tuple[float, float] = (0.03, 0.1)
     """Relative change of lengths by the expression, from which on a place is folded, and where it
     is wholly so."""
     strain_rounds: int = 10
     """Rounds over which a fold reaches beyond the strain."""
-    crease_removed: float = ranged(0.85, 0.0, 1.0)
+    crease_removed: float = ranged(0.95, 0.0, 1.0)
     """Share of the shade that is taken out where a place is wholly folded."""
     chroma_kept: float = ranged(0.5, 0.0, 1.0)
     """Share of the skin's differences in hue that stays: most are the camera's, and light of other
@@ -61,38 +68,55 @@ def flattened(
 def creases(
     log_ratio: Float[Tensor, "vertices 3"],
     seen: Float[Tensor, "vertices"],
+    beard: Float[Tensor, "vertices"],
     model: MorphableModel,
     scene: Scene,
     edges: Int[Tensor, "edges 2"],
     settings: DelightSettings,
-) -> Float[Tensor, "vertices"]:
-    """Natural logarithm of the shade that folds of the expression make.
+) -> tuple[Float[Tensor, "vertices 3"], Float[Tensor, "vertices"]]:
+    """What the folds of an expression make of the skin's colours.
+
+    Surroundings say what a place looks like at rest; those that are dark themselves say little.
 
     Args:
         log_ratio: natural logarithm of the photo's reflectance over the fitted one with its tint.
         seen: how well the photo shows each vertex.
+        beard: how surely there is hair, which is dark by itself.
         model: the one that was fitted.
         scene: the fitted one.
         edges: between the vertices of its surface.
         settings: what a fold is.
+
+    Returns:
+        The natural logarithm of their shade and their redness, and how surely a place shows nothing
+        but the dark of a fold, 0..1.
     """
     folded = ramp(_strain(model, scene, edges), settings.strained)
     folded = averaged(folded[:, None], edges, settings.strain_rounds)[:, 0]
     none = torch.zeros_like(folded)
     own = [model.regions.get(name, none) for name in ("lips", "brows", "eyes", "mouth_interior")]
-    folded = folded * (1 - torch.stack(own).amax(0)) * model.regions["skin"]
-    lightness = log_ratio @ log_ratio.new_tensor(LUMINANCE)
-    # Means of what is seen: beside the lips' edge lies no skin.
-    weighted = torch.stack([lightness * seen, seen], 1)
+    # Around the lips, too, where skin is none of the region that says what skin looks like; but not
+    # on the lids, which are dark with lashes.
+    skin = model.regions["skin"].maximum(below_nose(model))
+    folded = folded * (1 - torch.stack(own).amax(0)) * skin * (1 - beard)
+    if not folded.any():
+        return torch.zeros_like(log_ratio), none
     base_edges = torch.from_numpy(unique_edges(model.surface.base_faces.cpu().numpy())[0])
-    coarse = averaged(
-        averaged(weighted, edges, settings.fine_rounds)[: model.surface.n_base],
-        base_edges.to(edges),
-        settings.broad_rounds,
-    )
-    broad = model.surface.lift(coarse)
-    shade = lightness - _quotient(broad)
-    return settings.crease_removed * folded * shade * (seen > 0.05)
+    base_edges = base_edges.to(edges)
+
+    def broad(weight: Tensor) -> Float[Tensor, "vertices 3"]:
+        # Means of what is seen: beside the lips' edge lies no skin.
+        weighted = torch.cat([log_ratio * weight[:, None], weight[:, None]], 1)
+        fine = averaged(weighted, edges, settings.fine_rounds)[: model.surface.n_base]
+        sums = model.surface.lift(averaged(fine, base_edges, settings.broad_rounds))
+        return sums[:, :3] / sums[:, 3:].clamp_min(1e-3)
+
+    to_light = log_ratio.new_tensor(LUMINANCE)
+    darker = (broad(seen) - log_ratio) @ to_light
+    around = broad(seen * (1 - 0.9 * folded * ramp(darker, settings.fold_darkness)))
+    shade = log_ratio - around
+    deep = folded * ramp(-(shade @ to_light), settings.deep)
+    return settings.crease_removed * (folded * (seen > 0.05))[:, None] * shade, deep
 
 
 def chroma_kept(model: MorphableModel, settings: DelightSettings) -> Float[Tensor, "vertices"]:
@@ -114,10 +138,6 @@ def of_kept_hue(
     ratio = colour.clamp_min(_BLACK_LINEAR) / base.clamp_min(_BLACK_LINEAR)
     hue = ratio ** (kept - 1)
     return colour * hue * (luminance(colour) / luminance(colour * hue).clamp_min(1e-6))[..., None]
-
-
-def _quotient(weighted: Float[Tensor, "n 2"]) -> Float[Tensor, "n"]:
-    return weighted[:, 0] / weighted[:, 1].clamp_min(1e-3)
 
 
 def _strain(

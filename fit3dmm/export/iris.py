@@ -16,6 +16,7 @@ from fit3dmm._settings import Settings, ranged
 from fit3dmm.export.smoothing import ramp
 from fit3dmm.export.view import PhotoView
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.white_references import EYES, right_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ class IrisSettings(Settings):
 
 # Least linear light that a logarithm is taken of: a byte of sRGB has steps of 0.0003 there.
 _BLACK_LINEAR = 0.003
+# The natural logarithm of the deepest shade that is believed: in eyes that are nearly shut lashes
+# stand for the white.
+_DEEPEST_SHADE = -1.0
 
 
 @dataclass(frozen=True)
@@ -58,19 +62,9 @@ class _Eye:
     lower: tuple[int, ...]
 
 
-_EYES = (
-    _Eye(
-        "eye_right",
-        slice(468, 473),
-        (33, 246, 161, 160, 159, 158, 157, 173, 133),
-        (33, 7, 163, 144, 145, 153, 154, 155, 133),
-    ),
-    _Eye(
-        "eye_left",
-        slice(473, 478),
-        (362, 398, 384, 385, 386, 387, 388, 466, 263),
-        (362, 382, 381, 380, 374, 373, 390, 249, 263),
-    ),
+_EYES = tuple(
+    _Eye(region, iris, upper, lower)
+    for region, (upper, lower, iris) in zip(("eye_right", "eye_left"), EYES, strict=True)
 )
 
 
@@ -197,16 +191,8 @@ def _between_lids(
     margin_px: Float[Tensor, ""],
 ) -> Bool[Tensor, "n"]:
     """Which places lie inside the open eye, away from its edges."""
-    inside = torch.ones_like(at_px[:, 0], dtype=torch.bool)
-    # Upper lids run from left to right in the picture of an upright face, lower ones back: a place
-    # on the right of each piece of both lies inside, however the face is turned.
-    for edge in (eye.upper, eye.lower[::-1]):
-        line = found_px[list(edge)]
-        along = torch.nn.functional.normalize(line[1:] - line[:-1], dim=1)
-        right = torch.stack([-along[:, 1], along[:, 0]], 1)
-        distance = ((at_px[:, None] - line[:-1]) * right).sum(-1)
-        inside &= (distance > margin_px).all(1)
-    return inside
+    upper, lower = found_px[list(eye.upper)], found_px[list(eye.lower)].flip(0)
+    return right_of(upper, at_px, margin_px) & right_of(lower, at_px, margin_px)
 
 
 def _darker_part(log_ratios: Float[Tensor, "n 3"], share: float) -> Float[Tensor, "m 3"]:
@@ -223,4 +209,4 @@ def _shade(whites: list[Float[Tensor, "_ 3"]]) -> Float[Tensor, ""] | float:
     if not whites:
         return 0.0
     lightness = torch.cat(whites).mean(1)
-    return lightness[lightness >= lightness.median()].median().clamp_max(0)
+    return lightness[lightness >= lightness.median()].median().clamp(_DEEPEST_SHADE, 0)

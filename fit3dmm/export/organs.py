@@ -20,7 +20,7 @@ _OTHERS = ("tongue", "gums", "gums_upper", "gums_lower")
 class OrganSettings(Settings):
     """What clean eyes and teeth look like. Linear RGB; judgements by looking at avatars."""
 
-    eye_white: tuple[float, float, float] = (0.66, 0.61, 0.57)
+    eye_white: tuple[float, float, float] = (0.55, 0.50, 0.46)
     """The whites of eyes where they are lightest."""
     teeth: tuple[float, float, float] = (0.66, 0.60, 0.48)
     """Teeth where they are lightest."""

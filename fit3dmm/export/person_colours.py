@@ -13,7 +13,9 @@ from torch import Tensor
 
 from fit3dmm.export.hair_colour import Hair, seen_hair, with_hair, with_skin_hue
 from fit3dmm.export.iris import iris_change, iris_weight
+from fit3dmm.export.lids import under_lids
 from fit3dmm.export.organs import organs, with_clean_organs
+from fit3dmm.export.stubble import grain_strength
 from fit3dmm.export.texture_layer import BLACK_LINEAR, Seen, Shown, TextureSettings
 from fit3dmm.model.morphable import MorphableModel
 
@@ -25,8 +27,8 @@ def base_colours(
     albedo: Float[Tensor, "vertices 3"],
     tint: Float[Tensor, "vertices 3"],
     settings: TextureSettings,
-) -> Float[Tensor, "vertices 3"]:
-    """Linear albedo of the whole head.
+) -> tuple[Float[Tensor, "vertices 3"], Float[Tensor, "vertices"]]:
+    """Linear albedo of the whole head, and how strong the grain of short hair is on it.
 
     Args:
         model: the one that was fitted.
@@ -39,13 +41,17 @@ def base_colours(
     order = sorted(range(len(shown)), key=lambda k: -float(seen[k].layer.px_per_mm.mean()))
     finest = [(shown[k], seen[k]) for k in order]
     base = albedo * ((1 - organs(model)[:, None]) * tint).exp()
+    grainy = torch.zeros_like(base[:, 0])
     if any(bool(one.layer.weight.any()) for one in seen):
         face = model.regions["face"] * model.regions["skin"]
         skin = (face[:, None] * base).sum(0) / face.sum().clamp_min(1e-6)
         base = with_skin_hue(base, skin, model)
         base = with_hair(base, _hair(model, finest, settings), model, skin, settings.hair)
+        grainy = grain_strength(base, skin, model, settings.hair)
     base = base * _iris_change(model, finest, albedo, settings).exp()
-    return with_clean_organs(base, iris_weight(model, settings.iris), model, settings.organs)
+    iris = iris_weight(model, settings.iris)
+    clean = with_clean_organs(base, iris, model, settings.organs)
+    return clean * under_lids(model, settings.lids)[:, None], grainy
 
 
 def _hair(
@@ -79,5 +85,19 @@ def _iris_change(
             where = (seen.view, one.points_px, seen.points_cam_mm)
             change = iris_change(model, *where, expected, settings.iris)
             if bool(change.any()):
-                break
+                return _no_purple(change, albedo)
     return change
+
+
+def _no_purple(
+    change: Float[Tensor, "vertices 3"], albedo: Float[Tensor, "vertices 3"]
+) -> Float[Tensor, "vertices 3"]:
+    """The same for irises of a colour that irises have: from brown to blue they pass through green
+    and grey, so that green is never the least; purple is the light's, or a lens's."""
+    weight = change.abs().amax(1, keepdim=True)
+    middle = ((albedo * change.exp()).log() * weight).sum(0) / weight.sum()
+    lacking = (torch.minimum(middle[0], middle[2]) - middle[1]).clamp_min(0)
+    share = weight[:, 0] / weight.max()
+    return change + torch.stack(
+        [torch.zeros_like(share), lacking * share, torch.zeros_like(share)], 1
+    )

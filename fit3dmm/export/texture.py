@@ -21,9 +21,11 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm.export.delight import chroma_kept, of_kept_hue
+from fit3dmm.export.lids import at_lashes
 from fit3dmm.export.person_colours import base_colours
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.smoothing import averaged
+from fit3dmm.export.stubble import with_grain
 from fit3dmm.export.texels import in_texels, padded, texel_bands
 from fit3dmm.export.texture_layer import BLACK_LINEAR, Layer, Seen, mirrored, seen_by
 from fit3dmm.export.texture_layer import Shown as Shown
@@ -104,8 +106,12 @@ def bake_together(
     seen = [seen_by(model, one, albedo, size_px, settings) for one in shown]
     views, layers = [one.view for one in seen], [one.layer for one in seen]
     tint = _common_tint(seen)
-    base = base_colours(model, shown, seen, albedo, tint, settings)
+    base, grainy = base_colours(model, shown, seen, albedo, tint, settings)
     kept = chroma_kept(model, settings.delight)
+    lashes = at_lashes(model, settings.lids)
+    if not any(bool(layer.weight.any()) for layer in layers):
+        # Of a face that no photo shows the texture is the fitted albedo as it is.
+        lashes = torch.ones_like(lashes)
     mirror, edges = model.surface.mirror, model.surface.topology.edges
     sides = [
         _Side(
@@ -120,10 +126,12 @@ def bake_together(
         def flat(values: Tensor, fragments: Fragments = band.fragments) -> Tensor:
             return in_texels(values, model.surface, fragments)
 
-        colours, hue_kept = flat(torch.cat([base, kept[:, None]], 1)).split([3, 1], -1)
-        colours = colours.contiguous()
+        texels = flat(torch.cat([base, torch.stack([kept, grainy, lashes], 1)], 1))
+        colours, hue_kept, strength, lined = texels.split([3, 1, 1, 1], -1)
+        colours = with_grain(colours.contiguous(), strength[..., 0], band.rows)
         for side in sides:
             colours = side.laid_over(colours, flat, tint, hue_kept)
+        colours = colours * lined
         pixels[band.rows] = srgb_bytes(colours)
         covered[band.rows] = band.fragments.covered[0].cpu().numpy()
     return padded(pixels, covered)

@@ -9,10 +9,11 @@ from torch import Tensor
 from fit3dmm._settings import Settings
 from fit3dmm.colour import LUMINANCE
 from fit3dmm.export.alignment import AlignmentSettings, offsets_px
-from fit3dmm.export.covered import CoverSettings, covered
+from fit3dmm.export.covered import CoverSettings, beard_seen, covered
 from fit3dmm.export.delight import DelightSettings, creases, flattened
 from fit3dmm.export.hair_colour import HairSettings
 from fit3dmm.export.iris import IrisSettings
+from fit3dmm.export.lids import LidSettings
 from fit3dmm.export.occlusion import OcclusionSettings, beside_lips, occluded
 from fit3dmm.export.organs import OrganSettings, organs
 from fit3dmm.export.smoothing import feathered, ramp
@@ -71,6 +72,8 @@ class TextureSettings(Settings):
     """How far lips and lids may lie off."""
     organs: OrganSettings = field(default_factory=OrganSettings)
     """What clean eyes and teeth look like."""
+    lids: LidSettings = field(default_factory=LidSettings)
+    """What lids and lashes do to eyes."""
     hair: HairSettings = field(default_factory=HairSettings)
     """What hair is and how it is drawn."""
 
@@ -173,16 +176,21 @@ def seen_by(
     log_ratio = log_ratio - tint
     own = 1 - occluded(log_ratio, albedo.log(), seen, model, topology.edges, settings.occlusion)
     own = own * (1 - beside_lips(log_ratio, seen, model, topology.edges, settings.occlusion))
+    bearded = torch.zeros_like(own)
     if predicted is not None:
         lightness = log_ratio @ log_ratio.new_tensor(LUMINANCE)
         photo_px = view.T_view_photo.inverse() @ places_px
         hidden = covered(predicted, photo_px, lightness, model, topology.edges, settings.cover)
         own = own * (1 - hidden)
+        bearded = beard_seen(predicted, photo_px, seen, model, topology.edges, settings.cover)
+    folds, deep = creases(
+        log_ratio, seen * own, bearded, model, scene, topology.edges, settings.delight
+    )
     matt = 1 - ramp(log_ratio.mean(-1), settings.glare)
-    weight = feathered(seen * face * own * matt, topology.edges, settings.feather_rounds)
-    folds = creases(log_ratio, seen * own, model, scene, topology.edges, settings.delight)
+    weight = seen * face * own * matt * (1 - deep)
+    weight = feathered(weight, topology.edges, settings.feather_rounds)
     own_tint = flattened(tint, skin, settings.delight)
-    log_factor = -light.clamp_min(BLACK_LINEAR).log() - tint - folds[:, None]
+    log_factor = -light.clamp_min(BLACK_LINEAR).log() - tint - folds
     # A slanted surface is seen as finely along one of its two directions only.
     px_per_mm = scene.camera.focal_px / -points[:, 2] * facing.clamp_min(0).sqrt()
     layer = Layer(places_px, log_factor, weight, px_per_mm)

@@ -1,0 +1,102 @@
+"""What lids do to the look of eyes: the shade that they cast, and the dark line of their lashes.
+
+A mesh has no lashes and a viewer casts no shadows in eyes, and eyes without either stare.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fit3dmm._kept import kept
+from fit3dmm._settings import Settings, ranged
+from fit3dmm.export.organs import organs
+from fit3dmm.export.smoothing import ramp
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.detection import MEDIAPIPE_POINTS
+from fit3dmm.observe.white_references import EYES
+
+_EYEBALLS = ("eye_right", "eye_left")
+
+
+@dataclass(frozen=True)
+class LidSettings(Settings):
+    """Shares of light, and lengths at rest: judgements by looking at avatars."""
+
+    shade: float = ranged(0.45, 0.0, 1.0)
+    """What the upper lid takes from the light on the eyeball at its edge."""
+    reach: tuple[float, float] = ranged((0.0, 1.0), -2.0, 2.0)
+    """Where that begins above the middle of the iris and where it is all, in radii of the iris."""
+    corners: float = ranged(0.25, 0.0, 1.0)
+    """What the corners of the eyes lose."""
+    corners_from: tuple[float, float] = (1.2, 2.2)
+    """Where that begins beside the middle of the iris and where it is all."""
+    upper_lashes: float = ranged(0.75, 0.0, 1.0)
+    """What the lashes of the upper lid take from the light on its edge."""
+    lower_lashes: float = ranged(0.25, 0.0, 1.0)
+    """The same of the lower lid."""
+    lash_mm: tuple[float, float] = ranged((0.6, 2.0), 0.0)
+    """Distance from the edge within which lashes hide it, and beyond which they don't."""
+
+
+@kept(most=2)
+def under_lids(model: MorphableModel, settings: LidSettings) -> Float[Tensor, "vertices"]:
+    """Share of the light that reaches each vertex of the eyeballs; 1 elsewhere.
+
+    Args:
+        model: at rest.
+        settings: how much lids shade.
+    """
+    light = torch.ones_like(model.regions["face"])
+    marks_mm = _marks(model)
+    if marks_mm is None:
+        return light
+    rest_mm = model.shape_mm(model.zeros())
+    for ball, (_, _, iris) in zip(_EYEBALLS, EYES, strict=True):
+        rows = torch.nonzero(model.regions[ball] > 0.5)[:, 0]
+        middle = marks_mm[iris][0]
+        radius_mm = (marks_mm[iris][1:] - middle).norm(dim=1).mean()
+        right, up = ((rest_mm[rows] - middle) / radius_mm)[:, :2].unbind(1)
+        above = 1 - settings.shade * ramp(up, settings.reach)
+        light[rows] = above * (1 - settings.corners * ramp(right.abs(), settings.corners_from))
+    return light
+
+
+@kept(most=2)
+def at_lashes(model: MorphableModel, settings: LidSettings) -> Float[Tensor, "vertices"]:
+    """Share of a vertex's colour that lashes leave: less at the edges of the lids, else 1.
+
+    Args:
+        model: at rest.
+        settings: how dark lashes are.
+    """
+    light = torch.ones_like(model.regions["face"])
+    marks_mm = _marks(model)
+    if marks_mm is None:
+        return light
+    rest_mm = model.shape_mm(model.zeros())
+    skin = torch.nonzero((model.regions["face"] > 0) & (organs(model) == 0))[:, 0]
+    for upper, lower, _ in EYES:
+        for edge, dark in ((upper, settings.upper_lashes), (lower, settings.lower_lashes)):
+            away_mm = _distance(rest_mm[skin], marks_mm[list(edge)])
+            share = 1 - dark * (1 - ramp(away_mm, settings.lash_mm))
+            light[skin] = torch.minimum(light[skin], share)
+    return light
+
+
+def _marks(model: MorphableModel) -> Float[Tensor, "478 3"] | None:
+    known = model.landmarks.get(MEDIAPIPE_POINTS)
+    if known is None or any(name not in model.regions for name in _EYEBALLS):
+        return None
+    return known.locate(model.shape_mm(model.zeros()), model.surface.triangles)
+
+
+def _distance(
+    points: Float[Tensor, "points 3"], line: Float[Tensor, "n 3"]
+) -> Float[Tensor, "points"]:
+    """From each point to the nearest place on a line of straight pieces."""
+    start, along = line[:-1], line[1:] - line[:-1]
+    from_start = points[:, None] - start
+    share = (from_start * along).sum(-1) / along.square().sum(-1).clamp_min(1e-9)
+    return (from_start - share.clamp(0, 1)[..., None] * along).norm(dim=-1).amin(1)
