@@ -85,7 +85,8 @@ def _points_of(
     factor = model.expression_covariance_factor
     moves = torch.tensordot(factor.mT, model.expression_basis_mm, dims=1)
     ways = torch.cat([model.identity_basis_mm, model.detail_basis_mm, moves])
-    return tuple(
+    mean_mm, ways_mm = (
         points.locate(values, triangles)[..., :FACE_POINTS, :].double().numpy()
         for values in (model.shape_mm(model.zeros()), model.surface.lift(ways))
     )
+    return mean_mm, ways_mm

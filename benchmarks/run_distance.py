@@ -151,10 +151,9 @@ def measure_photo(
 def _numbers(trial: Trial, focal_px: float, distance_mm: float) -> Mapping[str, float]:
     result = fit_observation(trial.observation, trial.prepared, trial.config)
     fitted_mm = eye_distance_mm(face_of_scene(result.scene, trial.prepared.model, False))
-    found = {
-        "distance": 100 * float(np.log(fitted_mm / distance_mm)),
-        "focal length": 100 * float(np.log(result.focal_px / focal_px)),
-    }
+    found = {"distance": 100 * float(np.log(fitted_mm / distance_mm))}
+    if trial.config.focal_px is None:
+        found["focal length"] = 100 * float(np.log(result.focal_px / focal_px))
     sigma = 100 * result.distance_sigma_mm / -float(result.scene.pose.translation_mm[2])
     return found | ({"sigma": sigma} if sigma else {})
 
@@ -170,7 +169,7 @@ def _statistics(group: str, found: Mapping[str, Numbers]) -> Iterator[Metric]:
         of_photo = {name: one[method] for name, one in found.items() if method in one}
         metric: Callable[..., Metric] = partial(case_metric, unit="%", group=group)
         for number in ("distance", "focal length"):
-            off = {name: one[number] for name, one in of_photo.items()}
+            off = {name: one[number] for name, one in of_photo.items() if number in one}
             if off:
                 size = {name: abs(value) for name, value in off.items()}
                 judged = method == "fit" or None

@@ -102,7 +102,7 @@ def seen_by_network(
         last=regressor.looks if passes > 1 else None,
     )
     if not observation.detections.keys() - {GIVEN_BOX[0]} and face_doubt(prediction) > MOST_DOUBT:
-        raise InputError(
+        raise NoFaceError(
             f"No face was found in the given box of {photo.name}: give the left, top, right and "
             "bottom of a face from brows to chin in px of the upright photo."
         )
