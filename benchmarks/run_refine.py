@@ -62,6 +62,8 @@ def measure(options: Namespace) -> Iterator[Metric]:
     """All pictures, then the statistics."""
     jobs = options.jobs or available_cores()
     for source, n in ((REGRESSOR, options.cases), (NETWORK, options.network_cases)):
+        if not n:
+            continue
         cases = _first_with_a_face(source, n, _FIRST[options.choose], jobs)
         yield Metric("pictures with a face", len(cases), "pictures", None, 0.0, source)
         yield from _statistics(source, cases)

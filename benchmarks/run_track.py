@@ -27,7 +27,7 @@ from fit3dmm.fitting.look import seen_by_network
 from fit3dmm.fitting.pipeline import as_prepared, fit_observation
 from fit3dmm.fitting.tracking.config import Motion, TrackConfig, frame_config, without_network
 from fit3dmm.fitting.tracking.learn import learn
-from fit3dmm.fitting.tracking.looking import Lookout, Seen
+from fit3dmm.fitting.tracking.looking import Gaze, Seen
 from fit3dmm.fitting.tracking.segments import Resumption, segments
 from fit3dmm.fitting.tracking.smooth import smoothed
 from fit3dmm.fitting.tracking.tracker import Tracker
@@ -126,7 +126,7 @@ class _Bench:
         return found, len(track) / seconds
 
     def _looks(self, n: int) -> list[Seen]:
-        lookout = Lookout(self.detector, self.prepared, self.config)
+        lookout = self._tracker(self.config).lookout()
         return [
             look for (look, _), _ in zip(lookout.looks(self.video.frames()), range(n), strict=False)
         ]
@@ -190,8 +190,9 @@ class _Bench:
             lambda pair: observe_face(pair[0], pair[1], size, skin_by=looked_up_skin_probability),
             list(zip(photos, faces, strict=True)),
         )
+        prepared = self._tracker(self.config).lookout().prepared
         seen, network = _timed(
-            lambda pair: seen_by_network(pair[0], pair[1], self.prepared, person, passes=1),
+            lambda pair: seen_by_network(pair[0], pair[1], prepared, person, passes=1),
             list(zip(seen, photos, strict=True)),
         )
         looks = [
@@ -200,8 +201,7 @@ class _Bench:
         ]
         follower = self._tracker(self.config).follower()
         began = time.process_time()
-        for _ in segments(((look, Lookout(self.detector, self.prepared, self.config).gaze)
-                           for look in looks), follower, Resumption.start()):  # fmt: skip
+        for _ in segments(((look, Gaze()) for look in looks), follower, Resumption.start()):
             pass
         solve = [(time.process_time() - began) / len(looks)]
         named = {

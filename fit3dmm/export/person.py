@@ -148,15 +148,17 @@ def write_person(
 def shown_by(several: SeveralFit, photos: Sequence[Photo]) -> list[Shown]:
     """The photos that count, as textures are made of them."""
     return [
-        Shown(result.scene, photo, _points_px(result), result.observation.predicted)
+        shown(result, photo)
         for k, (result, photo) in enumerate(zip(several.fits, photos, strict=True))
         if k not in several.outliers
     ]
 
 
-def _points_px(result: FitResult) -> torch.Tensor | None:
+def shown(result: FitResult, photo: Photo) -> Shown:
+    """A fitted photo as textures are made of it."""
     seen = result.observation.detections.get(MEDIAPIPE)
-    return None if seen is None else seen.points_px
+    points_px = None if seen is None else seen.points_px
+    return Shown(result.scene, photo, points_px, result.observation.predicted)
 
 
 def person_summary(

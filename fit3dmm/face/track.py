@@ -14,11 +14,12 @@ from fit3dmm._threads import torch_threads
 from fit3dmm._version import __version__
 from fit3dmm._video import VideoFile
 from fit3dmm.export.folder import file_identity
+from fit3dmm.export.person import shown
 from fit3dmm.export.result_folder import check_replaceable, is_made, whole_folder
+from fit3dmm.export.texture import bake_together
 from fit3dmm.export.track_file import load_track
 from fit3dmm.export.track_folder import OUTPUTS, RECORD, write_track
 from fit3dmm.export.unfinished import Unfinished, unfinished
-from fit3dmm.face.skin import baked
 from fit3dmm.fitting.pipeline import as_prepared
 from fit3dmm.fitting.tracking.config import TrackConfig
 from fit3dmm.fitting.tracking.learn import learn, pictures
@@ -131,7 +132,9 @@ def _followed(tracker: Tracker, kept: Unfinished | None, progress: Progress) -> 
 
 
 def _texture(tracker: Tracker) -> UInt8[np.ndarray, "size size 3"]:
-    """Of the person, from the key frame that tells most."""
-    best = tracker.learned.best
-    (photo,) = pictures(tracker.video, [tracker.learned.best_frame])
-    return baked(best, photo, tracker.prepared.model, TEXTURE_PX).srgb
+    """Of the person, by all key frames that count."""
+    fits = {int(frame): fit for frame, fit in tracker.learned.fits.items()}
+    photos = pictures(tracker.video, list(fits))
+    seen = [shown(fits[k], photo) for k, photo in zip(sorted(fits), photos, strict=True)]
+    with torch.no_grad(), torch_threads(1):
+        return bake_together(tracker.prepared.model, seen, TEXTURE_PX)

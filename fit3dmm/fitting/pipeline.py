@@ -22,7 +22,7 @@ from fit3dmm.fitting.presets import preset
 from fit3dmm.fitting.quality import judge
 from fit3dmm.fitting.result import FitResult, StageReport
 from fit3dmm.fitting.stage import Stage
-from fit3dmm.fitting.uncertainty import Uncertainty, posterior
+from fit3dmm.fitting.uncertainty import Uncertainty, laplace, posterior
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.choice import FaceChoice
@@ -34,7 +34,8 @@ from fit3dmm.regress.library import regressor_of
 from fit3dmm.scene import Scene
 from fit3dmm.solve.join import scaled
 from fit3dmm.solve.levenberg_marquardt import LevenbergMarquardt
-from fit3dmm.solve.problem import Problem, Solution, Values
+from fit3dmm.solve.noise import TermProduct, term_products
+from fit3dmm.solve.problem import Evaluation, Problem, Solution, Values
 from fit3dmm.solve.solvers import solve
 from fit3dmm.unknowns import IDENTITY, LOG_FOCAL, TRANSLATION, bounds_of, scene_of, steps_of
 
@@ -123,13 +124,7 @@ def fit_observation(
         observation = observation.to(device=like.device, dtype=like.dtype)
         observation, config = with_camera_of_crop(observation, config)
         run = run_stages(prepared, observation, config, config.stages, start)
-        assert run.last is not None
-        context, problem = run.last
-        if len(run.reports[-1].history) == 1:
-            # The last stage took no step, so that what it saw is what is judged.
-            return result_of(context, config, run, problem=problem)
-        end = context_at(prepared, observation, config.stages[-1], run.values, context)
-        return result_of(end, config, run)
+        return result_of(ending_of(prepared, observation, config, run), config, run)
 
 
 def run_stages(
@@ -159,7 +154,7 @@ def run_stages(
     for stage in stages:
         if len(runs) > 1 and IDENTITY in stage.free:
             runs = [_better(runs, stage, prepared, observation, config)]
-        runs = [_advanced(run, stage, prepared, observation, config) for run in runs]
+        runs = [advanced(run, stage, prepared, observation, config) for run in runs]
     return runs[0]
 
 
@@ -174,13 +169,25 @@ class Run:
     """Of the last stage, from where it began."""
 
 
-def _advanced(
+@dataclass(frozen=True)
+class Ending:
+    """What is seen where a fit ended, for all who judge it."""
+
+    context: Context
+    problem: Problem
+    at: Evaluation
+    products: Mapping[str, TermProduct]
+    """Of the terms there."""
+
+
+def advanced(
     run: Run,
     stage: Stage,
     prepared: PreparedModel,
     observation: Observation,
     config: FitConfig,
 ) -> Run:
+    """Run one stage, from where a fit has come."""
     began = time.perf_counter()
     before = None if run.last is None else run.last[0]
     context = context_at(prepared, observation, stage, run.values, before)
@@ -234,40 +241,54 @@ def _report(stage: Stage, solution: Solution, seconds: float) -> StageReport:
     return StageReport(stage.name, solution.reason, solution.energies, solution.history, seconds)
 
 
+def ending_of(
+    prepared: PreparedModel, observation: Observation, config: FitConfig, run: Run
+) -> Ending:
+    """The end as it is judged: by the last stage of the settings, with what is seen there.
+
+    Args:
+        prepared: the model.
+        observation: of the face.
+        config: settings.
+        run: what the stages found.
+    """
+    assert run.last is not None
+    (context, problem), stage = run.last, config.stages[-1]
+    moved = any(not torch.equal(run.values[name], before) for name, before in problem.start.items())
+    # A last stage that moved nothing saw what is judged.
+    if moved or context.stage != stage:
+        context = context_at(prepared, observation, stage, run.values, context)
+        problem = stage_problem(context, config)
+    at = problem.evaluate(problem.flat_start())
+    return Ending(context, problem, at, term_products(problem, at))
+
+
 def result_of(
-    context: Context,
-    config: FitConfig,
-    run: Run,
-    uncertainty: Uncertainty | None = None,
-    problem: Problem | None = None,
+    ending: Ending, config: FitConfig, run: Run, uncertainty: Uncertainty | None = None
 ) -> FitResult:
     """Judge where the stages of the settings ended.
 
     Args:
-        context: of the last stage, at its end.
+        ending: what is seen there.
         config: settings.
         run: what the stages found.
         uncertainty: of it, where more is known than this photo says.
-        problem: that the context stands for, where it is there already.
     """
-    values, reports, prepared = run.values, run.reports, context.prepared
-    # The end is judged with what is seen there, which the last stage decided at its start.
-    problem = stage_problem(context, config) if problem is None else problem
-    at = problem.evaluate(problem.flat_start())
-    own, by_energy = posterior(problem, at)
+    values, reports, context = run.values, run.reports, ending.context
+    by_energy = laplace(ending.problem, ending.products)
     depth_mm = float(values[TRANSLATION][..., 2])
     # The weights of the verdict were chosen with the doubt that the energy itself has.
     distance_log_sigma = abs(float(by_energy.sigma(TRANSLATION)[-1]) / depth_mm)
     return FitResult(
         scene=scene_of(values, context.intrinsics),
         observation=context.observation,
-        model=prepared.model.info,
-        level=prepared.model.surface.level,
+        model=context.prepared.model.info,
+        level=context.prepared.model.surface.level,
         config=config,
-        energies=at.energies(),
+        energies=ending.at.energies(),
         stages=reports,
-        quality=judge(context, config, at, reports[-1].reason, distance_log_sigma),
-        uncertainty=uncertainty or own,
+        quality=judge(context, config, ending.at, reports[-1].reason, distance_log_sigma),
+        uncertainty=uncertainty or posterior(ending.problem, ending.products),
         versions=package_versions(),
         start=run.start,
     )

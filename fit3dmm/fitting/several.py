@@ -17,13 +17,22 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm._parallel import Progress
-from fit3dmm._settings import Settings
+from fit3dmm._settings import Settings, ranged
 from fit3dmm._tensors import TensorRecord
 from fit3dmm._threads import torch_threads
 from fit3dmm.fitting.config import FitConfig
-from fit3dmm.fitting.context import context_at
-from fit3dmm.fitting.pipeline import Run, result_of, run_stages, stage_problem
+from fit3dmm.fitting.context import Context, context_at
+from fit3dmm.fitting.pipeline import (
+    Ending,
+    Run,
+    advanced,
+    ending_of,
+    result_of,
+    run_stages,
+    stage_problem,
+)
 from fit3dmm.fitting.prepared import PreparedModel
+from fit3dmm.fitting.recognition import Recognition, pair_log_odds
 from fit3dmm.fitting.result import FitResult, StageReport
 from fit3dmm.fitting.shape_evidence import (
     PersonEvidence,
@@ -39,6 +48,8 @@ from fit3dmm.model.morphable import Coefficients
 from fit3dmm.observe.observation import Observation
 from fit3dmm.scene import Scene
 from fit3dmm.solve.join import join, member
+from fit3dmm.solve.levenberg_marquardt import LevenbergMarquardt
+from fit3dmm.solve.noise import summed_products
 from fit3dmm.solve.problem import Problem, Values
 from fit3dmm.solve.solvers import solve
 from fit3dmm.unknowns import ALBEDO, DETAIL, IDENTITY, LOG_FOCAL, bounds_of, coefficients_of
@@ -57,8 +68,14 @@ class Together(Settings):
     same_camera: bool = False
     """Whether all photos of one size are of one camera whose focal length did not change; else
     those are whose EXIF tells the same focal length."""
+    alone_decrease: float = ranged(1e-2, 0.0)
+    """Share of its energy by which a step must lower it for another to follow, in the last stage
+    that each photo runs alone: all photos go on together from there, and what each tells of the
+    person is told by its slope, too."""
     strangers: Strangers = field(default_factory=Strangers)
     """When a photo counts as one of somebody else."""
+    recognition: Recognition | None = field(default_factory=Recognition)
+    """What the recognition network says of that, too; None asks the shapes alone."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +136,9 @@ def fit_together(
         config: settings of each photo's fit; the default ones if left out. The last stage that
             moves the shape, and what follows it, all photos take together.
         together: how the photos are brought together.
-        recognised: what another witness says, such as a network that recognises people: for each
-            pair of photos the natural logarithm of how much more likely they are of one person than
-            of two.
+        recognised: what another witness says in the place of the recognition network: for each pair
+            of photos the natural logarithm of how much more likely they are of one person than of
+            two.
         progress: called with what is being done, how much of it is done, and of how much.
 
     Raises:
@@ -141,18 +158,25 @@ def fit_together(
         raise InputError(f"Expected what is recognised for {n} x {n} pairs of photos.")
     began = time.perf_counter()
     with torch.no_grad(), torch_threads(config.threads):
-        alone, jointly = _schedule(config)
+        alone, jointly = _schedule(config, together)
         like = prepared.model.mean_mm
         seen = [one.to(device=like.device, dtype=like.dtype) for one in observations]
-        runs = []
+        sitting = _Sitting(prepared, seen, config, together)
+        runs, models, priors = [], [], []
         for k, one in enumerate(seen):
             progress("each alone", k, n)
-            runs.append(run_stages(prepared, one, config, alone))
-        sitting = _Sitting(prepared, seen, config, together)
-        models = sitting.models(runs, alone[-1])
-        prior, n_shape = sitting.prior(runs[0], alone[-1])
+            run = run_stages(prepared, one, config, alone)
+            assert run.last is not None
+            problem = replace(run.last[1], start=run.values)
+            models.append(sitting.model(problem))
+            priors = priors or [sitting.prior(problem)]
+            # Of many photos the problems are large, and the next stage has its own.
+            runs.append(replace(run, last=None))
+        ((prior, n_shape),) = priors
         shape_prior = prior[:n_shape, :n_shape]
         shapes = [one.of_person.of_first(n_shape, prior) for one in models]
+        if recognised is None and together.recognition is not None:
+            recognised = pair_log_odds(seen, together.recognition)
         who = verify(shapes, shape_prior, together.strangers, recognised)
         counting = [k for k in range(n) if k not in who.strangers]
         progress("together", n, n)
@@ -164,7 +188,7 @@ def fit_together(
         for stage in jointly:
             if stage.solver.max_steps:
                 runs = sitting.solved(runs, counting, stage)
-        fits, at_end = sitting.judged(runs, counting, jointly[-1])
+        fits, at_end = sitting.judged(runs, counting)
         shares = dict(
             zip(
                 counting,
@@ -184,7 +208,7 @@ def fit_together(
     )
 
 
-def _schedule(config: FitConfig) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
+def _schedule(config: FitConfig, together: Together) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
     """The stages that each photo runs alone, and those which all run together.
 
     Raises:
@@ -202,8 +226,12 @@ def _schedule(config: FitConfig) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
         )
     last = moving[-1]
     # Where one stage alone moves the shape it is run twice.
-    alone = config.stages[: last if len(moving) > 1 else last + 1]
-    return alone, config.stages[last:]
+    *alone, before = config.stages[: last if len(moving) > 1 else last + 1]
+    solver = before.solver
+    if isinstance(solver, LevenbergMarquardt):
+        least = max(solver.relative_decrease, together.alone_decrease)
+        before = replace(before, solver=replace(solver, relative_decrease=least))
+    return (*alone, before), config.stages[last:]
 
 
 @dataclass(frozen=True)
@@ -215,23 +243,23 @@ class _Sitting:
     config: FitConfig
     together: Together
 
-    def problem(self, k: int, run: Run, stage: Stage) -> Problem:
-        """Of one photo."""
-        context = context_at(self.prepared, self.observations[k], stage, run.values)
-        return stage_problem(context, self.config)
+    def begun(self, k: int, run: Run, stage: Stage) -> tuple[Context, Problem]:
+        """A stage on one photo, as it begins."""
+        before = None if run.last is None else run.last[0]
+        seen = self.observations[k]
+        context = context_at(self.prepared, seen, stage, run.values, before)
+        return context, stage_problem(context, self.config)
 
-    def models(self, runs: Sequence[Run], stage: Stage) -> list[PhotoModel]:
-        """What each photo tells of the person, at the end of a stage."""
-        return [self._model(self.problem(k, run, stage)) for k, run in enumerate(runs)]
-
-    def _model(self, problem: Problem) -> PhotoModel:
+    def model(self, problem: Problem) -> PhotoModel:
+        """What a photo tells of the person, at the start of its problem."""
         shared = self.config.of_person()
         terms = {name: term for name, term in problem.terms.items() if name not in shared}
-        return photo_model(replace(problem, terms=terms), _of_person(problem.free))
+        own = replace(problem, terms=terms)
+        curvature, gradient = own.normal_equations(own.evaluate(own.flat_start()))
+        return photo_model(own, _of_person(own.free), curvature.dense(), gradient)
 
-    def prior(self, run: Run, stage: Stage) -> tuple[Float[Tensor, "n n"], int]:
+    def prior(self, problem: Problem) -> tuple[Float[Tensor, "n n"], int]:
         """Precision of what is known of people, and how many of the unknowns are of shape."""
-        problem = self.problem(0, run, stage)
         shared = self.config.of_person()
         names = _of_person(problem.free)
         terms = {name: term for name, term in problem.terms.items() if name in shared}
@@ -255,43 +283,48 @@ class _Sitting:
         """Those that count together, the others by themselves."""
         began = time.perf_counter()
         found = list(runs)
-        problems = [self.problem(k, runs[k], stage) for k in counting]
+        lasts = {k: self.begun(k, runs[k], stage) for k in counting}
+        problems = [problem for _, problem in lasts.values()]
         solution = solve(self._joined(problems, counting), stage.solver)
         seconds = (time.perf_counter() - began) / len(counting)
         for place, k in enumerate(counting):
             values = member(solution.values, place)
             energies = member(solution.energies, place)
             report = StageReport(stage.name, solution.reason, energies, solution.history, seconds)
-            found[k] = replace(runs[k], values=values, reports=(*runs[k].reports, report))
+            reports = (*runs[k].reports, report)
+            found[k] = replace(runs[k], values=values, reports=reports, last=lasts[k])
         for k in range(len(runs)):
             if k not in counting:
-                began = time.perf_counter()
-                own = solve(self.problem(k, runs[k], stage), stage.solver)
-                seconds = time.perf_counter() - began
-                report = StageReport(stage.name, own.reason, own.energies, own.history, seconds)
-                found[k] = replace(runs[k], values=own.values, reports=(*runs[k].reports, report))
+                seen = self.observations[k]
+                found[k] = advanced(runs[k], stage, self.prepared, seen, self.config)
         return found
 
     def judged(
         self,
         runs: Sequence[Run],
         counting: Sequence[int],
-        stage: Stage,
     ) -> tuple[list[FitResult], list[PersonEvidence]]:
         """The results, and what each photo that counts tells of the person in the end."""
-        contexts = [
-            context_at(self.prepared, one, stage, run.values)
+        endings = [
+            ending_of(self.prepared, one, self.config, run)
             for one, run in zip(self.observations, runs, strict=True)
         ]
-        problems = [stage_problem(contexts[k], self.config) for k in counting]
-        joined = self._joined(problems, counting)
-        end = joined.evaluate(joined.flat_start())
-        told = dict(zip(counting, posteriors(joined, end, problems), strict=True))
+        problems = [endings[k].problem for k in counting]
+        products = [endings[k].products for k in counting]
+        found = posteriors(self._joined(problems, counting), problems, products)
+        told = dict(zip(counting, found, strict=True))
         fits = [
-            result_of(context, self.config, run, told.get(k))
-            for k, (context, run) in enumerate(zip(contexts, runs, strict=True))
+            result_of(ending, self.config, run, told.get(k))
+            for k, (ending, run) in enumerate(zip(endings, runs, strict=True))
         ]
-        return fits, [self._model(problem).of_person for problem in problems]
+        return fits, [self._evidence(endings[k]) for k in counting]
+
+    def _evidence(self, ending: Ending) -> PersonEvidence:
+        shared = self.config.of_person()
+        own = {name: one for name, one in ending.products.items() if name not in shared}
+        sums = summed_products(ending.problem, own)
+        person = _of_person(ending.problem.free)
+        return photo_model(ending.problem, person, sums.curvature.dense(), sums.gradient).of_person
 
     def _joined(self, problems: Sequence[Problem], counting: Sequence[int]) -> Problem:
         groups = _same_cameras([self.observations[k] for k in counting], self.together.same_camera)

@@ -51,9 +51,11 @@ class PersonEvidence(TensorRecord):
 
     def log_evidence(self, prior: Float[Tensor, "n n"]) -> float:
         """Natural logarithm of the mean of the likelihood over the prior."""
-        after = prior + self.precision
-        quadratic = float(self.pull @ torch.linalg.solve(after, self.pull))
-        return 0.5 * (quadratic + float(torch.logdet(prior) - torch.logdet(after)))
+        before, after = (torch.linalg.cholesky(one) for one in (prior, prior + self.precision))
+        white = torch.linalg.solve_triangular(after, self.pull[:, None], upper=False)
+        # Half of a logarithm of a determinant is the sum of its factor's.
+        shrunk = (before.diagonal().log() - after.diagonal().log()).sum()
+        return float(0.5 * white.square().sum() + shrunk)
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,21 @@ class PhotoModel(TensorRecord):
         return {name: part.to(like[name]).reshape(like[name].shape) for name, part in parts}
 
 
-def photo_model(problem: Problem, shared: Sequence[str]) -> PhotoModel:
+def photo_model(
+    problem: Problem,
+    shared: Sequence[str],
+    curvature: Float[Tensor, "free free"],
+    gradient: Float[Tensor, "free"],
+) -> PhotoModel:
     """The quadratic model at the start of a photo's problem.
 
     Args:
-        problem: of the photo, without terms about the shared unknowns alone.
+        problem: of the photo.
         shared: the person's unknowns that are free, in the order that is wanted.
+        curvature: Gauss-Newton's, without terms about the shared unknowns alone.
+        gradient: without them, too.
     """
-    at = problem.evaluate(problem.flat_start())
-    arrow, gradient = problem.normal_equations(at)
-    curvature, places = arrow.dense(), problem.slices()
+    places = problem.slices()
     own_names = tuple(name for name in problem.free if name not in shared)
 
     def rows(names: Sequence[str]) -> Tensor:
@@ -98,7 +105,7 @@ def photo_model(problem: Problem, shared: Sequence[str]) -> PhotoModel:
         return torch.cat([every[places[name]] for name in names])
 
     w, y = rows(shared), rows(own_names)
-    x = at.x.double()
+    x = problem.flat_start().double()
     # What no term says anything of stays where it is.
     of_own = curvature[y][:, y]
     of_own = of_own + torch.diag(1e-9 * of_own.diagonal() + 1e-12)

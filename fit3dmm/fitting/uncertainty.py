@@ -9,8 +9,8 @@ from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.solve.join import member
-from fit3dmm.solve.noise import curvature_and_noise, sandwich
-from fit3dmm.solve.problem import Evaluation, Problem
+from fit3dmm.solve.noise import Sums, TermProduct, joined_products, sandwich, summed_products
+from fit3dmm.solve.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -64,37 +64,54 @@ class Uncertainty(TensorRecord):
         return slice(start, start + self.sizes[k])
 
 
-def posterior(problem: Problem, at: Evaluation) -> tuple[Uncertainty, Uncertainty]:
-    """The covariance where a solver ended.
+def posterior(problem: Problem, products: Mapping[str, TermProduct]) -> Uncertainty:
+    """The covariance where a solver ended, with the noises as they are known to be.
 
-    Returns:
-        With the noises as they are known to be, and as the energy takes them (Laplace): the inverse
-        of its curvature.
+    Args:
+        problem: of one photo.
+        products: of its terms there (`solve.noise`).
     """
-    curvature, noise = curvature_and_noise(problem, at)
-    if curvature.tips:
+    sums = _of_one(problem, products)
+    return _uncertainty(problem, sandwich(sums.curvature, sums.noise).head)
+
+
+def laplace(problem: Problem, products: Mapping[str, TermProduct]) -> Uncertainty:
+    """The same with the noises as the energy takes them: the inverse of its curvature.
+
+    Args:
+        problem: of one photo.
+        products: of its terms there.
+    """
+    sums = _of_one(problem, products)
+    return _uncertainty(problem, sandwich(sums.curvature, sums.curvature).head)
+
+
+def _of_one(problem: Problem, products: Mapping[str, TermProduct]) -> Sums:
+    if problem.groups:
         raise ValueError("Expected the problem of one photo: use posteriors() for several.")
-    known, taken = (
-        Uncertainty(problem.free, problem.sizes, sandwich(curvature, one).head.to(at.x.dtype))
-        for one in (noise, curvature)
-    )
-    return known, taken
+    return summed_products(problem, products)
+
+
+def _uncertainty(problem: Problem, covariance: Float[Tensor, "free free"]) -> Uncertainty:
+    like = problem.start[problem.free[0]]
+    return Uncertainty(problem.free, problem.sizes, covariance.to(like.dtype))
 
 
 def posteriors(
-    joined: Problem, at: Evaluation, problems: Sequence[Problem]
+    joined: Problem, problems: Sequence[Problem], products: Sequence[Mapping[str, TermProduct]]
 ) -> tuple[Uncertainty, ...]:
     """The same for several photos of one person, in time in proportion to their number.
 
     Args:
         joined: the photos' problems as one (`solve.join`).
-        at: where a solver ended.
         problems: of each photo by itself.
+        products: of each photo's terms where a solver ended.
 
     Returns:
         Of each photo, over its own unknowns by their own names.
     """
-    found = sandwich(*curvature_and_noise(joined, at))
+    sums = joined_products(joined, problems, products)
+    found, like = sandwich(sums.curvature, sums.noise), joined.start[joined.free[0]]
     n_head = len(found.head)
     columns = {name: torch.arange(p.start, p.stop) for name, p in joined.slices().items()}
     each, start = [], n_head
@@ -105,7 +122,7 @@ def posteriors(
         chosen = torch.cat([of_member[name] for name in problem.free])
         # Behind the head, its own unknowns stand where those of the first photo do.
         chosen = torch.where(chosen < n_head, chosen, chosen - start + n_head).to(whole.device)
-        covariance = whole[chosen][:, chosen].to(at.x.dtype)
+        covariance = whole[chosen][:, chosen].to(like.dtype)
         each.append(Uncertainty(problem.free, problem.sizes, covariance))
         start += len(tip)
     return tuple(each)

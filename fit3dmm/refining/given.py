@@ -10,9 +10,13 @@ from fit3dmm._settings import ranged
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence import Evidence
+from fit3dmm.fitting.stage import Stage
 from fit3dmm.model.morphable import Coefficients
 from fit3dmm.solve import Residuals, Term, Values, sum_of_squares
 from fit3dmm.unknowns import DETAIL, IDENTITY
+
+_PRIORS = {IDENTITY: "identity", DETAIL: "detail"}
+"""Evidence of what is known of people, by what it is about."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ class RefineConfig(FitConfig):
 def told(config: FitConfig, coefficients: Coefficients, sigma: float | None) -> FitConfig:
     """The settings with an identity as evidence wherever a stage finds the identity.
 
+    It takes the place of what is known of people: whoever said it knew that, too, and what the
+    photo does not say stays as it was said.
+
     Args:
         config: of the fit.
         coefficients: what was given; where all of a kind is zero, nothing was said.
@@ -72,10 +79,15 @@ def told(config: FitConfig, coefficients: Coefficients, sigma: float | None) -> 
         )
         return replace(config, stages=still)
     said = {name: _said(getattr(coefficients, name)) for name in (IDENTITY, DETAIL)}
-    stages = tuple(
-        replace(one, terms=(*one.terms, "given")) if IDENTITY in one.free else one
-        for one in config.stages
-    )
+    of_people = {_PRIORS[name] for name, values in said.items() if values}
+
+    def with_it(stage: Stage) -> Stage:
+        if IDENTITY not in stage.free or not of_people:
+            return stage
+        kept = tuple(name for name in stage.terms if name not in of_people)
+        return replace(stage, terms=(*kept, "given"))
+
+    stages = tuple(map(with_it, config.stages))
     settings = {one.name: getattr(config, one.name) for one in fields(FitConfig)}
     given = GivenIdentity(**said, sigma=sigma)
     return RefineConfig(**{**settings, "stages": stages}, given=given)

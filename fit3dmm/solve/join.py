@@ -87,6 +87,12 @@ def member(values: Mapping[str, Value], k: int) -> dict[str, Value]:
     return own
 
 
+def first_of(name: str) -> tuple[str, int]:
+    """A name of joined problems as the first of them that has it knows it, and which that is."""
+    inner, joined, of = name.rpartition("@")
+    return (inner, int(of.split("+")[0])) if joined else (name, 0)
+
+
 def scaled(term: Term, variance: float) -> Term:
     """The same term with so many times the variance of its noise, its robust loss alike."""
 

@@ -141,4 +141,4 @@ def _is_flat(
 
 def _solution(at: Evaluation, reason: Reason, history: list[Step]) -> Solution:
     values = {name: value.detach() for name, value in at.values.items()}
-    return Solution(values, float(at.energy), at.energies(), reason, tuple(history))
+    return Solution(values, float(at.energy), at.energies(), reason, tuple(history), at)

@@ -9,33 +9,109 @@ estimation", 1960). Priors count as observations of what they say, so that the s
 estimate that is most likely with them.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from fit3dmm._tensors import TensorRecord
 from fit3dmm.solve.block_arrow import BlockArrow
+from fit3dmm.solve.join import first_of, member
 from fit3dmm.solve.problem import Evaluation, Problem, Residuals
 from fit3dmm.solve.symmetric_product import symmetric_product
 
 
+@dataclass(frozen=True)
+class TermProduct(TensorRecord):
+    """What a term says of the unknowns that it touches, to second order."""
+
+    columns: Int[Tensor, "touched"]
+    """Elements of the flat vector."""
+    gradient: Float[Tensor, "touched"]
+    """`J^T W r`."""
+    curvature: Float[Tensor, "touched touched"]
+    """`J^T W J`."""
+    noise: Float[Tensor, "touched touched"]
+    """Covariance of the gradient by what the term knows of its noise (`Residuals.together`,
+    `Residuals.variance`)."""
+
+
+@dataclass(frozen=True)
+class Sums(TensorRecord):
+    """Products of several terms, summed over the flat vector; in float64."""
+
+    gradient: Float[Tensor, "free"]
+    curvature: BlockArrow
+    """Gauss-Newton's H of the energy."""
+    noise: BlockArrow
+    """The covariance S of its gradient."""
+
+
+def term_products(problem: Problem, at: Evaluation) -> dict[str, TermProduct]:
+    """Of each term of a problem by its name, at a point: most of the time that a covariance takes,
+    so it is done once for all who ask."""
+    found = {}
+    for name, term in at.terms.items():
+        columns, jacobian = problem.touched(at, name)
+        weighted = jacobian if term.weight is None else term.weight[:, None] * jacobian
+        product = symmetric_product(jacobian, weighted)
+        noise = product if term.together == 1 else _noise_of_gradient(term, jacobian)
+        gradient = weighted.mT @ term.residual
+        found[name] = TermProduct(columns, gradient, product, term.variance * noise)
+    return found
+
+
+def summed_products(problem: Problem, products: Mapping[str, TermProduct]) -> Sums:
+    """The sum of some of a problem's terms."""
+    return _sums(problem, [(name, one, one.columns) for name, one in products.items()])
+
+
+def joined_products(
+    joined: Problem, problems: Sequence[Problem], products: Sequence[Mapping[str, TermProduct]]
+) -> Sums:
+    """The sum of all terms of several problems that were joined (`solve.join`), by the products of
+    each problem by itself.
+
+    Args:
+        joined: all as one.
+        problems: what was joined.
+        products: of each of them, at the same values.
+    """
+    columns = {name: torch.arange(p.start, p.stop) for name, p in joined.slices().items()}
+    where = []
+    for k, problem in enumerate(problems):
+        of_member = member(columns, k)
+        where.append(torch.cat([of_member[name] for name in problem.free]))
+    every = []
+    for name in joined.terms:
+        inner, k = first_of(name)
+        one = products[k][inner]
+        every.append((name, one, where[k].to(one.columns.device)[one.columns]))
+    return _sums(joined, every)
+
+
 def curvature_and_noise(problem: Problem, at: Evaluation) -> tuple[BlockArrow, BlockArrow]:
-    """Gauss-Newton's curvature H of the energy, and the covariance S of its gradient by what the
-    terms know of their noise (`Residuals.together`, `Residuals.variance`); in float64.
+    """Gauss-Newton's curvature H of the energy, and the covariance S of its gradient.
 
     Args:
         problem: one, or several that were joined.
         at: where a solver ended.
     """
-    curvature, noise = problem.empty_sum(at.x), problem.empty_sum(at.x)
-    for name, term in at.terms.items():
-        columns, jacobian = problem.touched(at, name)
-        weighted = jacobian if term.weight is None else term.weight[:, None] * jacobian
-        product = symmetric_product(jacobian, weighted)
-        curvature.add(name, columns, product)
-        if term.together > 1:
-            product = _noise_of_gradient(term, jacobian)
-        noise.add(name, columns, term.variance * product)
-    return curvature.arrow(), noise.arrow()
+    sums = summed_products(problem, term_products(problem, at))
+    return sums.curvature, sums.noise
+
+
+def _sums(problem: Problem, every: Sequence[tuple[str, TermProduct, Tensor]]) -> Sums:
+    like = problem.start[problem.free[0]]
+    curvature, noise = problem.empty_sum(like), problem.empty_sum(like)
+    gradient = like.new_zeros(sum(problem.sizes), dtype=torch.float64)
+    for name, one, columns in every:
+        gradient[columns] += one.gradient.double()
+        curvature.add(name, columns, one.curvature)
+        noise.add(name, columns, one.noise)
+    return Sums(gradient, curvature.arrow(), noise.arrow())
 
 
 def in_common(term: Residuals) -> Float[Tensor, "together together"]:

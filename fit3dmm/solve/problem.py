@@ -339,3 +339,5 @@ class Solution:
     reason: Reason
     history: tuple[Step, ...]
     """The start first, then each accepted step."""
+    at: Evaluation | None = field(default=None, compare=False, repr=False)
+    """All terms there, from solvers that have them."""

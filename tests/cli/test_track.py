@@ -1,6 +1,10 @@
 """`fit3dmm track`, from a video file to a folder."""
 
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +21,8 @@ from fit3dmm.fitting.tracking import KeyFrames, TrackConfig, without_network
 from fit3dmm.fitting.tracking import segments as segments_module
 
 pytest.importorskip("av", reason="needs PyAV, an extra")
-EXAMPLE = Path(__file__).parents[2] / "data/examples/astronaut.png"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "data/examples/astronaut.png"
 N, EMPTY, SIDE_PX = 6, 3, 320
 QUICK = without_network(
     TrackConfig(
@@ -39,13 +44,28 @@ def clip(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def few_at_a_time():
+    """Segments of two frames."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments_module, "N_FRAMES", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(clip, few_at_a_time, tmp_path_factory):
+    """The folder of a run that nobody stopped."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    track_module.track(clip, out, config=QUICK, write=("csv",))
+    return out
+
+
 def leftovers(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
 
 
-def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(segments_module, "N_FRAMES", 2)
-    whole = track_module.track(clip, config=QUICK)
+def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been(clip, whole, tmp_path):
+    whole = load_track(whole / "track.h5")
     assert whole.gaps() == ((EMPTY, EMPTY),)
     # The camera stands still, and the face moves by 4 px a frame.
     x_mm = whole.pose.translation_mm[whole.found, 0]
@@ -82,6 +102,46 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(clip, tmp_path, mon
     other = shutil.copy(clip, tmp_path / "other.mp4")
     with pytest.raises(InputError, match="holds the result of"):
         track_module.track(other, out, config=QUICK)
+
+
+_WAITS_TO_BE_KILLED = """
+import sys, time
+from pathlib import Path
+from tests.cli.test_track import QUICK, segments_module, track_module
+
+def show(doing, done, total):
+    if doing == track_module.FOLLOWING and done == 5:
+        Path(sys.argv[3]).touch()
+        time.sleep(600)
+
+segments_module.N_FRAMES = 2
+track_module.track(sys.argv[1], sys.argv[2], config=QUICK, write=("csv",), progress=show)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_nothing_that_a_run_had_done_is_lost_or_changed_by_sigkill(clip, whole, tmp_path):
+    out, there = tmp_path / "out", tmp_path / "there"
+    words = (sys.executable, "-c", _WAITS_TO_BE_KILLED, str(clip), str(out), str(there))
+    with subprocess.Popen(words, cwd=ROOT) as run:
+        while not there.exists():
+            assert run.poll() is None, "the run ended by itself"
+            time.sleep(0.05)
+        run.kill()
+    assert run.returncode == -signal.SIGKILL
+    # It could tidy up nothing; there is no result, and all that was finished.
+    assert not out.exists()
+    kept = {path.name for path in (tmp_path / ".fit3dmm-track-out").iterdir()}
+    assert {"key", "learned.h5", "part-0000000.h5"} <= kept
+    begun = []
+    track_module.track(
+        clip, out, config=QUICK, write=("csv",), progress=lambda *what: begun.append(what)
+    )
+    assert begun[0][0] == track_module.FOLLOWING
+    assert begun[0][1] in (2, 4)
+    for name in ("track.h5", "blendshapes.csv", "livelink.csv"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "there"]
 
 
 def test_a_video_without_a_face_is_said_in_a_sentence(tmp_path, capsys):

@@ -9,13 +9,14 @@ import torch
 from fit3dmm._errors import InputError
 from fit3dmm.fitting import FitConfig, Iris, Photometric, Stage, fit_observation, prepare, preset
 from fit3dmm.fitting.initialise import solve_weak_perspective
-from fit3dmm.fitting.uncertainty import posterior
+from fit3dmm.fitting.uncertainty import laplace, posterior
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.observe.detection import MEDIAPIPE
 from fit3dmm.observe.detector_errors import exact_detector
 from fit3dmm.scene import Scene
 from fit3dmm.solve import LBFGS, Adam, LevenbergMarquardt, Problem, sum_of_squares
+from fit3dmm.solve.noise import term_products
 from tests.fitting.synthetic import observe_scene
 from tests.toy import toy_model
 
@@ -43,7 +44,8 @@ def test_covariance_of_a_linear_problem():
         "y": lambda v: sum_of_squares(v["y"] / 3),
     }
     problem = Problem(start, ("x", "y"), terms)
-    found, by_energy = posterior(problem, problem.evaluate(problem.flat_start()))
+    products = term_products(problem, problem.evaluate(problem.flat_start()))
+    found, by_energy = posterior(problem, products), laplace(problem, products)
     assert torch.allclose(found.covariance, by_energy.covariance)
     wanted = torch.linalg.inv(matrix.T @ matrix)
     assert torch.allclose(found.covariance[:2, :2], wanted, atol=1e-6)

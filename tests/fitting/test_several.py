@@ -28,6 +28,8 @@ from tests.toy import toy_model
 # The toy's irises are painted anywhere: their size says nothing about its scale.
 WHOLE = FitConfig(photometric=Photometric(n_samples=400), iris=Iris(noise_mm=1e3), size_px=112)
 CONFIG = replace(WHOLE, stages=preset("landmarks").stages)
+# What is painted on the toy is no face to a network that recognises people.
+ALONE = Together(recognition=None)
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +57,11 @@ def seen(prepared, truths) -> list[Observation]:
 
 @pytest.fixture(scope="module")
 def three(prepared, seen):
-    return fit_together(prepared, seen[:3], CONFIG)
+    return fit_together(prepared, seen[:3], CONFIG, ALONE)
 
 
 def test_two_photos_tell_more_than_each(prepared, truths, seen):
-    both = fit_together(prepared, seen[:2], WHOLE)
+    both = fit_together(prepared, seen[:2], WHOLE, ALONE)
     truth = truths[0].coefficients
     alone = [fit_observation(one, prepared, WHOLE) for one in seen[:2]]
     off = [aligned_error_mm(prepared.model, one.scene.coefficients.neutral(), truth.neutral())
@@ -82,7 +84,7 @@ def test_two_photos_tell_more_than_each(prepared, truths, seen):
 
 def test_the_order_does_not_matter(prepared, seen, three):
     order = (2, 0, 1)
-    other = fit_together(prepared, [seen[k] for k in order], CONFIG)
+    other = fit_together(prepared, [seen[k] for k in order], CONFIG, ALONE)
     # Nothing differs but the rounding of float32, which the steps magnify.
     assert torch.allclose(other.identity.identity, three.identity.identity, atol=0.02)
     for place, k in enumerate(order):
@@ -93,7 +95,7 @@ def test_the_order_does_not_matter(prepared, seen, three):
 
 
 def test_copies_share_alike_and_agree(prepared, seen):
-    copies = fit_together(prepared, [seen[0]] * 3, CONFIG)
+    copies = fit_together(prepared, [seen[0]] * 3, CONFIG, ALONE)
     assert copies.outliers == ()
     assert copies.information_share == pytest.approx((1 / 3,) * 3, abs=1e-3)
     assert sum(copies.information_share) == pytest.approx(1)
@@ -105,7 +107,7 @@ def test_copies_share_alike_and_agree(prepared, seen):
 
 
 def test_a_stranger_is_found_and_changes_nothing(prepared, truths, seen, three):
-    settings = Together(strangers=Strangers(spread=1.0))
+    settings = Together(strangers=Strangers(spread=1.0), recognition=None)
     with_one = fit_together(prepared, [seen[0], seen[3], *seen[1:3]], CONFIG, settings)
     assert with_one.outliers == (1,)
     assert with_one.information_share[1] == 0
@@ -118,7 +120,7 @@ def test_a_stranger_is_found_and_changes_nothing(prepared, truths, seen, three):
 
 
 def test_two_that_contradict_are_said_to(prepared, seen):
-    settings = Together(strangers=Strangers(spread=1.0))
+    settings = Together(strangers=Strangers(spread=1.0), recognition=None)
     apart = fit_together(prepared, [seen[0], seen[3]], CONFIG, settings)
     assert apart.contradict
     assert apart.outliers == ()
@@ -136,9 +138,9 @@ def test_photos_of_one_camera_share_its_focal_length(prepared, seen):
         one.replace(exif_focal_px=focal)
         for one, focal in zip(seen, (900.0, 900.0, 1200.0), strict=False)
     ]
-    found = [fit.focal_px for fit in fit_together(prepared, by_exif, CONFIG).fits]
+    found = [fit.focal_px for fit in fit_together(prepared, by_exif, CONFIG, ALONE).fits]
     assert found[0] == found[1] != found[2]
-    told = fit_together(prepared, seen[:3], CONFIG, Together(same_camera=True))
+    told = fit_together(prepared, seen[:3], CONFIG, Together(same_camera=True, recognition=None))
     assert len({fit.focal_px for fit in told.fits}) == 1
     assert told.fits[0].focal_sigma_px > 0
 

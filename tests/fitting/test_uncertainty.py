@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fit3dmm.energy.model_points import base_points
-from fit3dmm.fitting.uncertainty import Uncertainty, posterior, posteriors
+from fit3dmm.fitting.uncertainty import Uncertainty, laplace, posterior, posteriors
 from fit3dmm.fitting.vertex_sigma import (
     MISFIT_MM,
     distance_log_variance,
@@ -20,6 +20,7 @@ from fit3dmm.fitting.vertex_sigma import (
 )
 from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.solve import Problem, join, sum_of_squares
+from fit3dmm.solve.noise import TermProduct, term_products
 from fit3dmm.unknowns import PhotoIntrinsics, scene_of, values_of
 from tests.export.faces import fitted, known_face
 
@@ -133,9 +134,14 @@ def test_the_distance_that_the_network_saw_is_as_sure_as_it_says(model):
         "place": lambda v: sum_of_squares(v["translation_mm"][:2], None),
     }
     problem = Problem(start, ("translation_mm",), terms)
-    known, taken = posterior(problem, problem.evaluate(problem.flat_start()))
+    products = _products(problem)
+    known, taken = posterior(problem, products), laplace(problem, products)
     assert known.sigma("translation_mm")[2] == pytest.approx(0.3 * 800, rel=1e-3)
     assert taken.sigma("translation_mm")[2] == pytest.approx(0.1 * 800, rel=1e-3)
+
+
+def _products(problem: Problem) -> dict[str, TermProduct]:
+    return term_products(problem, problem.evaluate(problem.flat_start()))
 
 
 def _photo(scale: float) -> Problem:
@@ -153,16 +159,16 @@ def _photo(scale: float) -> Problem:
 
 def test_several_photos_tell_of_each_by_its_own_names():
     alone = _photo(2.0)
-    one, _ = posterior(alone, alone.evaluate(alone.flat_start()))
+    one = posterior(alone, _products(alone))
     joined = join([alone], ("person",))
-    (same,) = posteriors(joined, joined.evaluate(joined.flat_start()), [alone])
+    (same,) = posteriors(joined, [alone], [_products(alone)])
     assert same.names == alone.free
     assert torch.allclose(same.covariance, one.covariance)
 
     photos = [_photo(2.0), _photo(1.0), _photo(5.0)]
     joined = join(photos, ("person",))
     at = joined.evaluate(joined.flat_start())
-    found = posteriors(joined, at, photos)
+    found = posteriors(joined, photos, [_products(one) for one in photos])
     whole, _ = joined.normal_equations(at)
     inverse = torch.linalg.inv(whole.dense())
     for k, each in enumerate(found):
@@ -171,4 +177,4 @@ def test_several_photos_tell_of_each_by_its_own_names():
         assert torch.allclose(each.covariance[:2, :2], inverse[own, own])
         assert torch.allclose(each.covariance[:2, 2], inverse[own, 0])
     with pytest.raises(ValueError, match="posteriors"):
-        posterior(joined, at)
+        posterior(joined, term_products(joined, at))

@@ -160,11 +160,13 @@ class _ColourResiduals:
             robust_scale: see `Photometric`.
         """
         observation = context.observation
-        within = _counts(weight)[seen.rows]
+        (within,) = torch.nonzero(_counts(weight)[seen.rows], as_tuple=True)
         self.rows = seen.rows[within]
         self._context = context
         self._weight = weight[self.rows]
-        self._samples = seen.samples if within.all() else seen.samples.select(within)
+        self._samples = (
+            seen.samples if len(within) == len(seen.rows) else seen.samples.select(within)
+        )
         blur_px = context.stage.blur_px * observation.size_px / _REFERENCE_SIZE_PX
         self._image = SmoothImage(blurred(observation.image_linear.to(weight), blur_px))
         self._T_crop_photo = observation.T_crop_photo.to(dtype=weight.dtype)

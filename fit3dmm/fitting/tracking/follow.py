@@ -129,8 +129,11 @@ class Follower:
             if before is not None:
                 motion = belief_term(before.of(rows), own.free, own.flat_start())
                 whole = replace(own, terms={**own.terms, _MOTION: motion})
-            values = solve(whole, stage.solver).values
-            at = own.evaluate(replace(own, start=values).flat_start())
+            solution = solve(whole, stage.solver)
+            values = solution.values
+            at = solution.at or whole.evaluate(replace(whole, start=values).flat_start())
+            # What is believed from elsewhere is no evidence of the frame's own.
+            at = replace(at, terms={name: at.terms[name] for name in own.terms})
             known, slope = own.normal_equations(at)
             curvature[rows[:, None], rows], gradient[rows] = known.head, slope
             x[rows] = at.x.double()

@@ -1,6 +1,6 @@
 """Whose face it is, and through which camera: what all frames of a video share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,18 +34,13 @@ class Learned(TensorRecord):
     camera: Camera
     irradiance_sh: Float[Tensor, "9 3"]
     """Light of the key frame that says most; where a face is found anew it starts from this."""
-    best: FitResult
-    """The fit of that key frame, in the axes of the video."""
+    fits: Mapping[str, FitResult]
+    """Of the key frames that count, by their numbers and in the order of the video."""
     key_frames: tuple[int, ...]
     doubtful: tuple[int, ...]
     """Key frames that did not fit the others."""
     times_s: Float[Tensor, "frames"]
     """Of all frames of the video; in float64."""
-
-    @property
-    def best_frame(self) -> int:
-        """Index of the key frame that says most."""
-        return int(self.best.observation.name.rpartition(" ")[2])
 
 
 def learn(
@@ -90,7 +85,7 @@ def learn(
         fits[best].scene.coefficients.neutral(),
         fits[best].scene.camera.replace(focal_px=log_focal.exp()),
         fits[best].scene.lighting.irradiance_sh,
-        fits[best],
+        {str(indices[k]): fits[k] for k in counting},
         indices,
         tuple(indices[k] for k in doubtful),
         torch.tensor(scanned.times_s, dtype=torch.float64),

@@ -59,7 +59,7 @@ class Lookout:
         config: TrackConfig,
         gaze: Gaze | None = None,
     ) -> None:
-        self._detector, self._prepared, self._config = detector, prepared, config
+        self._detector, self.prepared, self._config = detector, prepared, config
         self.gaze = gaze or Gaze()
 
     def looks(self, frames: Iterator[Frame]) -> Iterator[tuple[Seen, Gaze]]:
@@ -101,7 +101,7 @@ class Lookout:
         config = self._config.frame
         seen = observe_face(photo, face, config.size_px, skin_by=looked_up_skin_probability)
         # MediaPipe's points are near enough to the network's own for one look to do.
-        return seen_by_network(seen, photo, self._prepared, config, passes=1)
+        return seen_by_network(seen, photo, self.prepared, config, passes=1)
 
 
 def _jump(points_px: Float[Tensor, "478 2"], before_px: Float[Tensor, "478 2"]) -> float:

@@ -1,7 +1,7 @@
 """A video gone through from some frame on, and the track that its segments make."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from fit3dmm.fitting.tracking.segments import Resumption, Segment, segments
 from fit3dmm.fitting.tracking.track import Track
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detect import FaceDetector
+from fit3dmm.regress.laid_out import laid_out
 from fit3dmm.scene import Lighting, Pose
 
 FOLLOWING = "following the face"
@@ -48,12 +49,23 @@ class Tracker:
             begin: `Resumption.start()`, or what came with the last segment of an earlier run.
             advance: called after each frame with how many have been followed.
         """
-        lookout = Lookout(self.detector, self.prepared, self.config, begin.gaze)
-        looks = worked_ahead(self._looks(lookout, begin.next), _AHEAD)
+        looks = worked_ahead(self._looks(self.lookout(begin.gaze), begin.next), _AHEAD)
         try:
             yield from segments(_counted(looks, advance), self.follower(), begin)
         finally:
             looks.close()
+
+    def lookout(self, gaze: Gaze | None = None) -> Lookout:
+        """What looks at frames, with the network laid out for many of them.
+
+        Args:
+            gaze: where an earlier run was.
+        """
+        prepared, regressor = self.prepared, self.prepared.regressor
+        if regressor is not None and self.config.frame.uses_network:
+            network = laid_out(regressor.network, regressor.info.size_px)
+            prepared = prepared.replace(regressor=replace(regressor, network=network))
+        return Lookout(self.detector, prepared, self.config, gaze)
 
     def follower(self) -> Follower:
         """What frames are fitted with."""
