@@ -27,8 +27,7 @@ def times(repeats: int) -> Iterator[Metric]:
     photo = read_photo(EXAMPLE)
     prepared = prepared_model("commons", FitConfig().photometric.n_samples)
     assert prepared.regressor is not None
-    network, looks = prepared.regressor.network, prepared.regressor.looks
-    size_px = prepared.regressor.info.size_px
+    network, size_px = prepared.regressor.network, prepared.regressor.info.size_px
     with FaceDetector() as detector:
         points_px = observe(photo, face="largest", detector=detector)[0].face_points_px
 
@@ -43,13 +42,13 @@ def times(repeats: int) -> Iterator[Metric]:
     crops = torch.rand(_MANY, 3, size_px, size_px, generator=generator)
 
     def look_at(n: int) -> Callable[[], object]:
-        return lambda: predict_batch(network, [photo] * n, places_px[:n], size_px, last=looks)
+        return lambda: predict_batch(network, [photo] * n, places_px[:n], size_px)
 
     def network_on(n: int) -> Callable[[], object]:
         return lambda: network(crops[:n])
 
     with torch.no_grad():
-        predicted = _in_turn({f"predict, {n} photos": look_at(n) for n in _BATCHES}, repeats)
+        looks = _in_turn({f"predict, {n} photos": look_at(n) for n in _BATCHES}, repeats)
         alone = _in_turn({f"network, {n} at once": network_on(n) for n in _BATCHES}, repeats)
     ratio = ratio_metric("fit with the network / without", with_it, without)
     found = [
@@ -57,7 +56,7 @@ def times(repeats: int) -> Iterator[Metric]:
         replace(without, name="fit, without the network"),
         # Between rivals more of the other's time is better; this is our own.
         replace(ratio, lower_is_better=True),
-        *(_each(one, n) for one, n in zip([*predicted, *alone], _BATCHES * 2, strict=True)),
+        *(_each(one, n) for one, n in zip([*looks, *alone], _BATCHES * 2, strict=True)),
     ]
     for metric in found:
         yield replace(metric, group=_GROUP)
