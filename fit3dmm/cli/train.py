@@ -19,7 +19,7 @@ from fit3dmm._memory import keep_freed_memory
 from fit3dmm._parallel import available_cores
 from fit3dmm._version import __version__
 from fit3dmm.cli.inputs import find_photos
-from fit3dmm.fitting.network_errors import FEWEST_PICTURES, learn_network_errors, other_sides
+from fit3dmm.fitting.network_errors import FEWEST_PICTURES, learn_network_errors
 from fit3dmm.fitting.unlabelled import PhotoEnergies
 from fit3dmm.model.files import load_model
 from fit3dmm.model.landmarks import NETWORK_POINTS
@@ -265,13 +265,10 @@ def _batches(pool: PicturePool, size_px: int) -> Iterator[Batch]:
 
 def with_errors(regressor: Regressor, pool: PicturePool, model: MorphableModel) -> Regressor:
     """The regressor with the table of how its points err on all pictures of a pool."""
-    info = regressor.info
-    seeing = replace(regressor, mirror=other_sides(model, info.point_sets))
+    network, info = regressor.network, regressor.info
     examples = (pool.take([number])[0] for number in range(pool.capacity))
-    errors = learn_network_errors(
-        seeing.network, examples, model, info.point_sets, info.size_px, seeing.looks
-    )
-    return replace(seeing, errors=errors)
+    errors = learn_network_errors(network, examples, model, info.point_sets, info.size_px)
+    return replace(regressor, errors=errors)
 
 
 def point_sets_of(model: MorphableModel) -> tuple[str, ...]:

@@ -98,8 +98,6 @@ def seen_by_network(
         regressor.info.size_px,
         config.focal_px or observation.exif_focal_px,
         passes,
-        # A single look is for those in haste.
-        last=regressor.looks if passes > 1 else None,
     )
     if not observation.detections.keys() - {GIVEN_BOX[0]} and face_doubt(prediction) > MOST_DOUBT:
         raise NoFaceError(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._errors import InputError
@@ -13,7 +13,7 @@ from fit3dmm.fitting.learn_errors import Seen, learn_errors, mirror_of
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detector_errors import DetectorErrors
 from fit3dmm.regress.batch import Batch, batch_of, resized, rolled
-from fit3dmm.regress.network import AT_ONCE, FaceNetwork, Network, Outputs
+from fit3dmm.regress.network import AT_ONCE, FaceNetwork, Outputs
 from fit3dmm.regress.prediction import CROP_MARGIN, FACE_POINTS
 from fit3dmm.synthetic.fast.example import Example
 
@@ -28,7 +28,6 @@ def learn_network_errors(
     model: MorphableModel,
     point_sets: Sequence[str],
     size_px: int,
-    last: Network | None = None,
 ) -> DetectorErrors:
     """Learn the table of a network's errors, in the sigmas that it tells.
 
@@ -38,13 +37,11 @@ def learn_network_errors(
         model: whose points they are.
         point_sets: of the model, that the network sees.
         size_px: side of the crops that it looks at.
-        last: what looks the last time (`regress.files.Regressor.looks`); the network itself if left
-            out.
 
     Raises:
         InputError: there are too few pictures.
     """
-    parts = list(looks(network, examples, size_px, last))
+    parts = list(looks(network, examples, size_px))
     n_pictures = sum(len(part.distance_mm) for part in parts)
     if n_pictures < FEWEST_PICTURES:
         raise InputError(
@@ -52,36 +49,18 @@ def learn_network_errors(
             f"{n_pictures}."
         )
     seen = joined(parts)
-    mean_mm = _mean_points_mm(model, point_sets)
+    zeros = model.zeros()
+    mean_mm = np.concatenate(
+        [model.landmarks_mm(name, zeros).double().numpy() for name in point_sets]
+    )
     errors, _ = learn_errors(
         seen, mean_mm, mirror_of(mean_mm), "+".join(point_sets), NETWORK_VIEWS_DEG
     )
     return errors
 
 
-def other_sides(model: MorphableModel, point_sets: Sequence[str]) -> Int[Tensor, "points"]:
-    """For each of a network's points the one on the other side of the face.
-
-    Raises:
-        ValueError: the mean face is not symmetric.
-    """
-    return torch.from_numpy(mirror_of(_mean_points_mm(model, point_sets)))
-
-
-def _mean_points_mm(
-    model: MorphableModel, point_sets: Sequence[str]
-) -> Float[np.ndarray, "points 3"]:
-    zeros = model.zeros()
-    return np.concatenate([model.landmarks_mm(name, zeros).double().numpy() for name in point_sets])
-
-
 @torch.no_grad()
-def looks(
-    network: FaceNetwork,
-    examples: Iterable[Example],
-    size_px: int,
-    last: Network | None = None,
-) -> Iterator[Seen]:
+def looks(network: FaceNetwork, examples: Iterable[Example], size_px: int) -> Iterator[Seen]:
     """What the network sees of pictures beside what is true, some pictures at a time.
 
     It looks twice, as `regress.prediction.predict` does: at the picture, then around what it saw.
@@ -90,10 +69,10 @@ def looks(
     for example in examples:
         chunk.append(example)
         if len(chunk) == AT_ONCE:
-            yield _look(network, last or network, chunk, size_px)
+            yield _look(network, chunk, size_px)
             chunk = []
     if chunk:
-        yield _look(network, last or network, chunk, size_px)
+        yield _look(network, chunk, size_px)
 
 
 def joined(parts: Sequence[Seen]) -> Seen:
@@ -106,11 +85,11 @@ def joined(parts: Sequence[Seen]) -> Seen:
     return Seen(*(together(name) for name in names))
 
 
-def _look(first: Network, last: Network, examples: list[Example], size_px: int) -> Seen:
+def _look(network: FaceNetwork, examples: list[Example], size_px: int) -> Seen:
     batch = resized(batch_of(examples), size_px)
-    centred = around(batch, first(batch.image_srgb).points)
+    centred = around(batch, network(batch.image_srgb).points)
     points_mm = torch.from_numpy(np.stack([example.points_mm for example in examples]))
-    return compare(last(centred.image_srgb), centred, points_mm)
+    return compare(network(centred.image_srgb), centred, points_mm)
 
 
 def around(batch: Batch, points: Float[Tensor, "batch points 2"]) -> Batch:

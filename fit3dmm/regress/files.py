@@ -9,15 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm._hdf5 import FileFormat
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detector_errors import DetectorErrors, errors_in, put_errors
-from fit3dmm.regress.both_sides import BothSides
-from fit3dmm.regress.network import FaceNetwork, Network, NetworkSettings
+from fit3dmm.regress.network import FaceNetwork, NetworkSettings
 
 FORMAT = FileFormat(
     "fit3dmm regressor", 1, "regressor", "get it again, or make one with `fit3dmm train`"
@@ -51,15 +48,6 @@ class Regressor:
     info: RegressorInfo
     errors: DetectorErrors | None = None
     """How its points lie off the true ones, where that was learned: a fit takes them by it."""
-    mirror: Int[Tensor, "points"] | None = None
-    """For each point the one on the other side of the face. With it a look is one at the mirror
-    image, too: the errors are of such looks."""
-
-    @property
-    def looks(self) -> Network:
-        """What says of crops all that is known of them: the network, or the network on both
-        sides."""
-        return self.network if self.mirror is None else BothSides(self.network, self.mirror)
 
 
 def model_key(model: MorphableModel) -> str:
@@ -87,8 +75,6 @@ def write_regressor(regressor: Regressor, path: str | Path) -> None:
             value = tensor.detach().cpu()
             value = value.half() if value.is_floating_point() else value
             weights.create_dataset(name, data=value.numpy())
-        if regressor.mirror is not None:
-            file["mirror"] = regressor.mirror.numpy()
         if regressor.errors is not None:
             put_errors(regressor.errors, file.create_group("errors"))
 
@@ -124,9 +110,7 @@ def _read(file: Any) -> Regressor:
     network.load_state_dict(
         {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True
     )
-    errors = errors_in(file["errors"]) if "errors" in file else None
-    mirror = torch.from_numpy(file["mirror"][()]) if "mirror" in file else None
-    return Regressor(network.eval(), info, errors, mirror)
+    return Regressor(network.eval(), info, errors_in(file["errors"]) if "errors" in file else None)
 
 
 def _leaves(group: Any) -> list[tuple[str, Any]]:

@@ -2,7 +2,6 @@
 with how sure it is. Everything that is said starts at the mean face: last layers start at zero."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -96,9 +95,6 @@ class Outputs(TensorRecord):
         """Light as a scene has it."""
         return self.light_asinh.sinh()
 
-
-Network = Callable[[Float[Tensor, "batch 3 size size"]], Outputs]
-"""What says something of crops: sRGB, 0..1."""
 
 SIGMAS = (*BLOCKS, "turned", "centre", "log_size", "log_distance", "light", "tone")
 

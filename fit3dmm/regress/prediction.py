@@ -1,6 +1,6 @@
 """What a regressor says of a face in a photo, in the photo's own frames."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import Coefficients
 from fit3dmm.observe.crop import Crop, crop_around, extract_crop
 from fit3dmm.observe.photo import Photo
-from fit3dmm.regress.network import AT_ONCE, Network, Outputs
+from fit3dmm.regress.network import AT_ONCE, Outputs
 from fit3dmm.regress.targets import distance_mm_of, focal_px_of, pose_in_camera
 from fit3dmm.scene import Lighting, Pose, Scene
 
@@ -24,6 +24,8 @@ FACE_POINTS = 468
 CROP_MARGIN = 1.6
 """Side of the crop in units of the box's longer side: the middle of what training shows."""
 _PASSES = 2
+
+Network = Callable[[Float[Tensor, "batch 3 size size"]], Outputs]
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,6 @@ def predict(
     size_px: int,
     focal_px: float | None = None,
     passes: int = _PASSES,
-    last: Network | None = None,
 ) -> Prediction:
     """Look at a face twice: at the place that is told, then around the points that were seen there.
 
@@ -69,12 +70,8 @@ def predict(
         size_px: side of the crop.
         focal_px: of the photo, if it is known; else the network's distance and size say it.
         passes: looks; one will do where the points told are nearly the network's own.
-        last: what looks the last time, such as the network on both sides
-            (`regress.files.Regressor.looks`); the network itself if left out.
     """
-    found = predict_batch(
-        network, [photo], [around_px], size_px, [focal_px], passes=passes, last=last
-    )
+    found = predict_batch(network, [photo], [around_px], size_px, [focal_px], passes=passes)
     return found[0]
 
 
@@ -86,7 +83,6 @@ def predict_batch(
     focals_px: Sequence[float | None] | None = None,
     at_once: int = AT_ONCE,
     passes: int = _PASSES,
-    last: Network | None = None,
 ) -> tuple[Prediction, ...]:
     """Look at several faces, at each as `predict` does.
 
@@ -99,33 +95,32 @@ def predict_batch(
         at_once: how many crops the network gets at a time. On a processor few are quickest: to fill
             memory for many takes longer than it saves (docs/regressor.md).
         passes: as for `predict`.
-        last: as for `predict`.
     """
-    looks = [*(network for _ in range(passes - 1)), last or network]
     focals_px = focals_px or [None] * len(photos)
     found: list[Prediction] = []
     for first in range(0, len(photos), at_once):
         some = slice(first, first + at_once)
-        found += _look(looks, photos[some], around_px[some], size_px, focals_px[some])
+        found += _look(network, photos[some], around_px[some], size_px, focals_px[some], passes)
     return tuple(found)
 
 
 @torch.no_grad()
 def _look(
-    looks: Sequence[Network],
+    network: Network,
     photos: Sequence[Photo],
     around_px: Sequence[Float[Tensor, "around 2"]],
     size_px: int,
     focals_px: Sequence[float | None],
+    passes: int,
 ) -> list[Prediction]:
     places_px = [points.float() for points in around_px]
-    for look in looks:
+    for _ in range(passes):
         crops = [
             extract_crop(photo, crop_around(place, size_px, CROP_MARGIN), size_px)
             for photo, place in zip(photos, places_px, strict=True)
         ]
         pictures = [linear_to_srgb(crop.image_linear).permute(2, 0, 1) for crop in crops]
-        outputs = look(torch.stack(pictures))
+        outputs = network(torch.stack(pictures))
         places_px = [
             (crop.T_crop_photo.inverse() @ (points * size_px))[:FACE_POINTS]
             for crop, points in zip(crops, outputs.points, strict=True)

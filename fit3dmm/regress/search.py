@@ -10,8 +10,7 @@ from fit3dmm.observe.box import Box, middle_lies_in
 from fit3dmm.observe.detection import doubt
 from fit3dmm.observe.photo import Photo, photo_from_array
 from fit3dmm.observe.window import reduced, squares
-from fit3dmm.regress.network import Network
-from fit3dmm.regress.prediction import FACE_POINTS, Prediction, predict_batch
+from fit3dmm.regress.prediction import FACE_POINTS, Network, Prediction, predict_batch
 
 MOST_DOUBT = 0.04
 """Sigma of a point, as a share of the face, beyond which there is no face."""

@@ -6,7 +6,6 @@ import torch
 
 from fit3dmm._errors import InputError
 from fit3dmm.model.files import load_model
-from fit3dmm.regress.both_sides import BothSides
 from fit3dmm.regress.files import (
     Regressor,
     RegressorInfo,
@@ -41,18 +40,6 @@ def test_a_regressor_comes_back(path, model):
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(one.network(image).points, other.network(image).points)
-
-
-def test_a_regressor_that_looks_at_both_sides_does_so_when_read(path, model, tmp_path):
-    one = read_regressor(path, model)
-    assert one.looks is one.network
-    mirror = torch.arange(N_POINTS).flip(0)
-    write_regressor(dataclasses.replace(one, mirror=mirror), tmp_path / "both.h5")
-    both = read_regressor(tmp_path / "both.h5", model)
-    assert isinstance(both.looks, BothSides)
-    assert torch.equal(both.looks.mirror, mirror)
-    with torch.no_grad():
-        assert both.looks(torch.rand(2, 3, 64, 64)).points.shape == (2, N_POINTS, 2)
 
 
 def test_the_key_of_a_model_does_not_depend_on_its_level(model):

@@ -72,21 +72,6 @@ def test_what_is_seen_in_the_crop_is_told_in_the_photo(seen, focal_px):
     assert float(said.tone) == pytest.approx(0.3)
 
 
-def test_the_last_look_may_be_anothers(seen):
-    photo, network = seen
-    network.looked.clear()
-    looked = []
-
-    def last(image):
-        looked.append(image)
-        return network(image)
-
-    said = predict(network, photo, network.around_px, SIZE, FOCAL_PX, last=last)
-    assert len(looked) == 1
-    assert looked[0] is network.looked[1]
-    torch.testing.assert_close(said.points_px, network.points_px, atol=0.01, rtol=0)
-
-
 def test_covariances_are_in_pixels_of_the_photo(seen):
     photo, network = seen
     network.looked.clear()
