@@ -353,7 +353,7 @@ def test_interrupted_half_way(quick, monkeypatch, tmp_path, capfd):
 def test_signals_leave_nothing_half_written(quick, tmp_path):
     code = "import sys, time; from fit3dmm.cli.main import main; from fit3dmm.export import folder;"
     # Long enough for a signal to come half way.
-    code += "folder.face_glb = lambda *_: time.sleep(60); sys.exit(main(sys.argv[1:]))"
+    code += "folder.face_glb = lambda *_, **__: time.sleep(60); sys.exit(main(sys.argv[1:]))"
     runs = {}
     for number in (signal.SIGINT, signal.SIGTERM):
         (tmp_path / number.name).mkdir()
