@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fit3dmm._kept import kept
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.export.smoothing import averaged, ramp
 from fit3dmm.model.morphable import MorphableModel
@@ -116,6 +117,7 @@ def _beard(model: MorphableModel, settings: CoverSettings) -> Float[Tensor, "ver
     return below_nose(model) * (1 - ramp(away_mm, (0.85 * width, width)))
 
 
+@kept(most=1)
 def below_nose(model: MorphableModel) -> Float[Tensor, "vertices"]:
     """1 below the foot of the nose; 0 where a model does not say where that is."""
     points = model.shape_mm(model.zeros())

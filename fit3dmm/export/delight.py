@@ -13,8 +13,7 @@ from torch import Tensor
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import LUMINANCE, luminance
 from fit3dmm.export.covered import below_nose
-from fit3dmm.export.smoothing import averaged, ramp
-from fit3dmm.geometry.subdivision import unique_edges
+from fit3dmm.export.smoothing import averaged, base_edges, ramp
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.scene import Scene
 
@@ -101,14 +100,12 @@ def creases(
     folded = folded * (1 - torch.stack(own).amax(0)) * skin * (1 - beard)
     if not folded.any():
         return torch.zeros_like(log_ratio), none
-    base_edges = torch.from_numpy(unique_edges(model.surface.base_faces.cpu().numpy())[0])
-    base_edges = base_edges.to(edges)
 
     def broad(weight: Tensor) -> Float[Tensor, "vertices 3"]:
         # Means of what is seen: beside the lips' edge lies no skin.
         weighted = torch.cat([log_ratio * weight[:, None], weight[:, None]], 1)
         fine = averaged(weighted, edges, settings.fine_rounds)[: model.surface.n_base]
-        sums = model.surface.lift(averaged(fine, base_edges, settings.broad_rounds))
+        sums = model.surface.lift(averaged(fine, base_edges(model), settings.broad_rounds))
         return sums[:, :3] / sums[:, 3:].clamp_min(1e-3)
 
     to_light = log_ratio.new_tensor(LUMINANCE)

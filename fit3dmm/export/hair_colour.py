@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fit3dmm._kept import kept
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import luminance
-from fit3dmm.export.smoothing import averaged, ramp
-from fit3dmm.geometry.subdivision import unique_edges
+from fit3dmm.export.smoothing import averaged, base_edges, ramp
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.crop import extract_crop
@@ -174,12 +174,12 @@ def with_hair(
     return albedo
 
 
+@kept(most=2)
 def grown(model: MorphableModel, settings: HairSettings) -> Float[Tensor, "vertices"]:
     """Where hair grows, 0..1: the scalp, whose border fades over a finger's width."""
     scalp = model.regions.get("scalp", torch.zeros_like(model.regions["face"]))
     base = scalp[: model.surface.n_base, None]
-    edges = torch.from_numpy(unique_edges(model.surface.base_faces.cpu().numpy())[0])
-    wide = averaged(base, edges.to(base.device), settings.hairline_rounds)
+    wide = averaged(base, base_edges(model), settings.hairline_rounds)
     return model.surface.lift(wide)[:, 0]
 
 

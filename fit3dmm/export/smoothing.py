@@ -7,6 +7,8 @@ from torch import Tensor
 from fit3dmm._kept import kept
 from fit3dmm.geometry.smoothstep import smoothstep
 from fit3dmm.geometry.sparse import apply_sparse, sparse_matrix
+from fit3dmm.geometry.subdivision import unique_edges
+from fit3dmm.model.morphable import MorphableModel
 
 
 def ramp(values: Tensor, ends: tuple[float, float]) -> Tensor:
@@ -22,6 +24,13 @@ def averaged(
     for _ in range(rounds):
         values = apply_sparse(sums, values) / count
     return values
+
+
+@kept(most=1)
+def base_edges(model: MorphableModel) -> Int[Tensor, "edges 2"]:
+    """Those of a model's base mesh: the same tensor each time, which `averaged` knows again."""
+    edges = torch.from_numpy(unique_edges(model.surface.base_faces.cpu().numpy())[0])
+    return edges.to(model.mean_mm.device)
 
 
 @kept(most=2)
