@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from accuracy_tables import (
+    ablation_sets_table,
     ablation_table,
     accuracy_groups_table,
     accuracy_numbers_table,
@@ -139,6 +140,7 @@ def silhouette_table() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "ablation": lambda: ablation_table(_result("ablation")),
+    "ablation-sets": lambda: ablation_sets_table(_result("ablation")),
     "accuracy": lambda: accuracy_table(_result("accuracy")),
     "accuracy-groups": lambda: accuracy_groups_table(_result("accuracy")),
     "accuracy-numbers": lambda: accuracy_numbers_table(_result("accuracy")),
