@@ -133,7 +133,7 @@ def measure_case(seed: int, source: str) -> Case | None:
         result = chosen(judge, start, tried)
         errors = [errors_mm(one.result.scene, truth, person.neutral_mm) for one in tried]
         looked = {
-            step: look(judge, *tried[k - 1 : k + 1], errors[k - 1][measure] - errors[k][measure])
+            step: look(judge, tried[k - 1], tried[k], errors[k - 1][measure] - errors[k][measure])
             for step, (k, measure) in LOOKED_AT.items()
         }
     refinement = result.refinement

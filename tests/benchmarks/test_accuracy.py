@@ -94,7 +94,9 @@ def trial(ablation, folder):
     """One face from its landmarks alone, so that every solver is quick."""
     protocol = Synthetic(2, split="validation", kind="in-model", photo_px=PHOTO_PX)
     (data,) = (folder / "set" / "in-model").glob("set-*")
-    return replace(ablation_sets.load_trial(protocol.list_cases(data)[0]), config=LANDMARKS)
+    found = ablation_sets.load_trial(protocol.list_cases(data)[0])
+    assert found is not None
+    return replace(found, config=LANDMARKS)
 
 
 @pytest.fixture(scope="module")

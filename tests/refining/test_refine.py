@@ -234,7 +234,7 @@ def test_a_face_that_is_right_is_put_in_its_place(prepared, photographed):
 
 
 def held(points, colours, seen, modes=0.0) -> HeldOut:
-    return HeldOut(*map(torch.tensor, (points,)), modes, 12, *map(torch.tensor, (colours, seen)))
+    return HeldOut(torch.tensor(points), modes, 12, torch.tensor(colours), torch.tensor(seen))
 
 
 def test_gain_and_its_noise_by_hand():
