@@ -68,7 +68,7 @@ def ablation_sets_table(report: Report) -> str:
     groups = report.groups()
     sets = [name for name in _SETS if name in groups]
     if not sets:
-        return "The committed report has none of these sets."
+        return "The committed report has none of these sets.\n"
     by_name = {name: {metric.name: metric for metric in groups[name]} for name in sets}
     columns = [
         (name, number)

@@ -33,7 +33,7 @@ def refine_signs_table(report: Report) -> str:
     groups = report.groups()
     name = next((name for name in groups if name.startswith(SIGNS_GROUP)), None)
     if name is None:
-        return "The committed report has none of these."
+        return "The committed report has none of these.\n"
     n = round(groups[name.removeprefix(SIGNS_GROUP)][0].value)
     rows: dict[str, dict[str, float]] = {}
     for metric in groups[name]:
