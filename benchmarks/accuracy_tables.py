@@ -55,7 +55,7 @@ def ablation_table(report: Report) -> str:
     rows = []
     for metric in report.metrics:
         name, _, number = metric.name.partition(": ")
-        if number == "cases" and metric.value:
+        if number == "cases" and metric.value and metric.group not in _SETS:
             cells = [_change(report[f"{name}: {each}"]) for each in numbers]
             seconds = number_text(report[f"{name}: seconds"].value, 2)
             rows.append([name, *cells, seconds, number_text(metric.value)])
@@ -63,6 +63,44 @@ def ablation_table(report: Report) -> str:
     return markdown(["", *titles, "seconds", "faces"], rows)
 
 
+def ablation_sets_table(report: Report) -> str:
+    """The same on other people, a few numbers of each set."""
+    groups = report.groups()
+    sets = [name for name in _SETS if name in groups]
+    if not sets:
+        return "The committed report has none of these sets.\n"
+    by_name = {name: {metric.name: metric for metric in groups[name]} for name in sets}
+    columns = [
+        (name, number)
+        for name in sets
+        for number in _SET_NUMBERS
+        if any(metric.name.endswith(f": {number}") for metric in groups[name])
+    ]
+    variants = dict.fromkeys(
+        metric.name.partition(": ")[0]
+        for name in sets
+        for metric in groups[name]
+        if metric.name.endswith(": cases") and metric.value
+    )
+    cells = [
+        [
+            variant,
+            *(_change_of(by_name[name].get(f"{variant}: {number}")) for name, number in columns),
+        ]
+        for variant in variants
+    ]
+    titles = [f"{_SETS[name]}, {_SET_NUMBERS[number]}" for name, number in columns]
+    counted = [f"{_SETS[name]}: {number_text(groups[name][0].value)}" for name in sets]
+    return markdown([f"faces of {', '.join(counted)}", *titles], cells)
+
+
+_SETS = {"ict": "ICT's people", "lee-perry-smith": "Lee Perry-Smith", "jon": "jon"}
+_SET_NUMBERS = {
+    "now_median_mm": "NoW median (mm)",
+    "nme_percent": "landmarks (%)",
+    "distance_percent": "distance (%)",
+    "focal_percent": "focal length (%)",
+}
 _METHODS = {
     "default": "our fit",
     "landmarks": "landmarks only",
@@ -89,6 +127,10 @@ def _with_error(metric: Metric) -> str:
     if "standard error" not in metric.details:
         return number_text(metric.value)
     return with_error(metric.value, metric.details["standard error"])
+
+
+def _change_of(metric: Metric | None) -> str:
+    return "" if metric is None else _change(metric)
 
 
 def _change(metric: Metric) -> str:

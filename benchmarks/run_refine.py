@@ -5,13 +5,14 @@
 Rendered people of Commons, whose coefficients are known. Given are those with the noise of a
 regressor: half-way to the mean, an expression, a turn and a place that are a little wrong, so that
 its points lie 4 px off in a crop of 224, as those of Deep3DFaceRecon do; and what our own network
-says of the same pictures. --choose takes people by whom settings may be chosen.
+says of the same pictures. --choose takes people by whom settings may be chosen. Beside what came of
+it stands what each sign that is seen without the truth tells of a step (refine_signs.py).
 """
 
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -29,13 +30,14 @@ from fit3dmm.model.morphable import Coefficients, MorphableModel
 from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.photo import photo_from_array
 from fit3dmm.refining.read import own_start
-from fit3dmm.refining.refine import refine_observation
+from fit3dmm.refining.refine import Judge, attempts, chosen
 from fit3dmm.scene import Lighting, Pose, Scene
 from fit3dmm.synthetic.fast.example import Example
 from fit3dmm.unknowns import PhotoIntrinsics, scene_of
 from harness import Metric, run
 from paired import case_metric
-from refine_tables import MEASURES
+from refine_signs import LOOKED_AT, Looked, look, sign_metrics
+from refine_tables import MEASURES, SIGNS_GROUP
 from regressor_subjects import FIRST_SEED, studio
 
 REGRESSOR, NETWORK = "a regressor's noise", "our network"
@@ -56,6 +58,9 @@ class Case:
     after: Mapping[str, float]
     kept: bool
     trust: float | None
+    moment_trust: float | None
+    looked: Mapping[str, Looked] = field(default_factory=dict)
+    """By the step."""
 
 
 def measure(options: Namespace) -> Iterator[Metric]:
@@ -67,6 +72,9 @@ def measure(options: Namespace) -> Iterator[Metric]:
         cases = _first_with_a_face(source, n, _FIRST[options.choose], jobs)
         yield Metric("pictures with a face", len(cases), "pictures", None, 0.0, source)
         yield from _statistics(source, cases)
+        for step in LOOKED_AT:
+            looked = {case: one.looked[step] for case, one in cases.items()}
+            yield from sign_metrics(step, looked, f"{SIGNS_GROUP}{source}")
 
 
 def _first_with_a_face(source: str, n: int, first: int, jobs: int) -> dict[str, Case]:
@@ -88,8 +96,12 @@ def _statistics(source: str, cases: Mapping[str, Case]) -> Iterator[Metric]:
     n = max(len(cases), 1)
     kept = sum(one.kept for one in cases.values())
     yield Metric("input kept", kept / n, "share", None, 0.0, source)
-    left = sum(not one.kept and one.trust != 0 for one in cases.values())
-    yield Metric("identity left", left / n, "share", None, 0.0, source)
+    for what, trusts in (
+        ("expression left", {case: one.moment_trust for case, one in cases.items()}),
+        ("identity left", {case: one.trust for case, one in cases.items()}),
+    ):
+        left = sum(not cases[case].kept and trust != 0 for case, trust in trusts.items())
+        yield Metric(what, left / n, "share", None, 0.0, source)
     for name in MEASURES:
         before = {case: one.before[name] for case, one in cases.items()}
         after = {case: one.after[name] for case, one in cases.items()}
@@ -114,15 +126,25 @@ def measure_case(seed: int, source: str) -> Case | None:
         given = regressor_like(example, seen, seed)
     else:
         given = fit_observation(seen, prepared, preset("regressor")).scene
-    result = refine_observation(seen, prepared, own_start(given), config)
+    truth = true_scene(example)
+    with torch.no_grad():
+        judge, start = Judge(seen, prepared, config), own_start(given)
+        tried = list(attempts(judge, start))
+        result = chosen(judge, start, tried)
+        errors = [errors_mm(one.result.scene, truth, person.neutral_mm) for one in tried]
+        looked = {
+            step: look(judge, tried[k - 1], tried[k], errors[k - 1][measure] - errors[k][measure])
+            for step, (k, measure) in LOOKED_AT.items()
+        }
     refinement = result.refinement
     assert refinement is not None
-    truth = true_scene(example)
     return Case(
         errors_mm(given, truth, person.neutral_mm),
         errors_mm(result.scene, truth, person.neutral_mm),
         refinement.kept,
         refinement.trust,
+        refinement.moment_trust,
+        looked,
     )
 
 

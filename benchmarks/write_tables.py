@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from accuracy_tables import (
+    ablation_sets_table,
     ablation_table,
     accuracy_groups_table,
     accuracy_numbers_table,
@@ -22,7 +23,7 @@ from accuracy_tables import (
 from distance_tables import distance_table, perspective_table
 from markdown_cells import markdown, metric_text, number_text
 from real_tables import real_heads_table, real_people_table, real_views_table
-from refine_tables import refine_table
+from refine_tables import refine_signs_table, refine_table
 from regressor_tables import (
     regressor_groups_table,
     regressor_numbers_table,
@@ -139,6 +140,7 @@ def silhouette_table() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "ablation": lambda: ablation_table(_result("ablation")),
+    "ablation-sets": lambda: ablation_sets_table(_result("ablation")),
     "accuracy": lambda: accuracy_table(_result("accuracy")),
     "accuracy-groups": lambda: accuracy_groups_table(_result("accuracy")),
     "accuracy-numbers": lambda: accuracy_numbers_table(_result("accuracy")),
@@ -155,6 +157,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "real-people": lambda: real_people_table(_result("real")),
     "real-views": lambda: real_views_table(_result("real")),
     "refine": lambda: refine_table(_result("refine")),
+    "refine-signs": lambda: refine_signs_table(_result("refine")),
     "regressor": lambda: regressor_table(_result("regressor")),
     "regressor-groups": lambda: regressor_groups_table(_result("regressor")),
     "regressor-numbers": lambda: regressor_numbers_table(_result("regressor")),

@@ -14,8 +14,8 @@ from fit3dmm.cli.fit import Fit
 class Refine:
     """Refine what any system made of photos, or keep it where that is no better.
 
-    Pose, expression, camera and light are found from there, and the identity where the photo
-    clearly says so; a fifth of the photo is kept back and decides. DIR/<the photo's name>/ holds
+    Place, camera and light are found from there, expression and identity where the photo clearly
+    says so; a fifth of the photo is kept back and decides. DIR/<the photo's name>/ holds
     what a fit gives (`fit3dmm fit --help`), and fit.json says under `refinement` what became of the
     input.
     """

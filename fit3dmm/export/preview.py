@@ -1,5 +1,7 @@
 """One picture to judge a fit at a glance: photo, overlay, geometry, rendering, residual, sigma."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -45,22 +47,54 @@ def preview(
         panel_px: side of a panel.
         sure: how sure the fit is of each vertex, where that is known already.
     """
+    seen = _seen(result, model, photo, panel_px)
+    sure = vertex_sigma(result, model) if sure is None else sure
+    pictures = [*_panels(seen).values(), _sigma(model, seen.scene, sure, seen.face)]
+    return _sheet(pictures, _caption(result))
+
+
+def panels(
+    result: FitResult, model: MorphableModel, photo: Photo, panel_px: int = 400
+) -> dict[str, UInt8[np.ndarray, "height width 3"]]:
+    """The panels of the sheet by themselves, by name, but for the last.
+
+    Args:
+        result: of a fit.
+        model: the one that was fitted.
+        photo: the one that was fitted.
+        panel_px: side of a panel.
+    """
+    return _panels(_seen(result, model, photo, panel_px))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The face in the square that is shown."""
+
+    crop: Crop
+    scene: Scene
+    drawn: Rendering
+    clay: Rendering
+    face: Float[Tensor, "height width 1"]
+    """Where it is: only the face is compared with the photo; hair covers the rest of the head."""
+
+
+def _seen(result: FitResult, model: MorphableModel, photo: Photo, panel_px: int) -> _Seen:
     crop = _crop(result, photo, panel_px)
     scene = result.scene.replace(
         camera=result.scene.camera.cropped(crop.T_crop_photo, panel_px, panel_px)
     )
     drawn = synthesise(model, scene, background_linear=crop.image_linear)
-    clay = _clay(model, scene)
-    # Only the face is compared with the photo; hair covers the rest of the head.
-    face = _face_weight(model, drawn)
-    overlay = crop.image_linear + _OVERLAY_SHARE * face * (clay.rgb_linear - crop.image_linear)
-    reconstruction = crop.image_linear + face * (drawn.rgb_linear - crop.image_linear)
-    panels = [crop.image_linear, overlay, clay.rgb_linear, reconstruction]
-    pictures = [srgb_bytes(panel) for panel in panels]
-    pictures.append(_residual(crop, drawn, face))
-    sure = vertex_sigma(result, model) if sure is None else sure
-    pictures.append(_sigma(model, scene, sure, face))
-    return _sheet(pictures, _caption(result))
+    return _Seen(crop, scene, drawn, _clay(model, scene), _face_weight(model, drawn))
+
+
+def _panels(seen: _Seen) -> dict[str, UInt8[np.ndarray, "height width 3"]]:
+    behind, face, clay = seen.crop.image_linear, seen.face, seen.clay.rgb_linear
+    overlay = behind + _OVERLAY_SHARE * face * (clay - behind)
+    reconstruction = behind + face * (seen.drawn.rgb_linear - behind)
+    pictures = [srgb_bytes(panel) for panel in (behind, overlay, clay, reconstruction)]
+    pictures.append(_residual(seen.crop, seen.drawn, face))
+    return dict(zip(LABELS, pictures, strict=False))
 
 
 def _crop(result: FitResult, photo: Photo, panel_px: int) -> Crop:

@@ -56,7 +56,7 @@ class Refinement:
     source: str
     """Whose numbers they were."""
     kept: bool
-    """The input was kept: nothing that was tried explains what was kept back better."""
+    """The input was kept: nothing that was tried explains what was kept back clearly better."""
     trust: float | None
     """How far the given identity could be left, in the model's sigmas; 0: it is as it was given;
     None: it was only where the fit began."""
@@ -71,6 +71,11 @@ class Refinement:
     """The same of a colour; None where colours were not compared."""
     remarks: tuple[str, ...] = ()
     """What of the input could not be taken over, in sentences."""
+    moment_trust: float | None = None
+    """How far the given expression could be left, in those of the model's spread; 0 and None as for
+    the identity."""
+    gain_noise: float = 0.0
+    """Standard error of the gain, from how patches differ."""
 
     def sentence(self) -> str:
         """What a person wants to know."""
@@ -82,7 +87,17 @@ class Refinement:
             return (
                 "The input was kept: no refinement explains better what was held out of the photo."
             )
-        return f"Refined: what was held out of the photo is explained better ({points}{pixels})."
+        return (
+            f"Refined{self._but()}: what was held out of the photo is explained better "
+            f"({points}{pixels})."
+        )
+
+    def _but(self) -> str:
+        """What is as it was given."""
+        if self.trust != 0:
+            return ""
+        what = "identity and expression" if self.moment_trust == 0 else "the identity"
+        return f" ({what} as given)"
 
 
 @dataclass(frozen=True)

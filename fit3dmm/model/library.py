@@ -10,6 +10,9 @@ from fit3dmm._errors import InputError
 from fit3dmm._files import data_path
 
 SHIPPED = "commons"
+_FREE = ("ict", "gnm")
+_OF_OWN_FILES = ("bfm2009", "bfm2017", "bfm2019", "flame")
+"""Names that models have which are not there yet."""
 
 
 def user_folder() -> Path:
@@ -91,7 +94,9 @@ def find_model(source: str | Path) -> Path:
         return known[str(source)]
     near = difflib.get_close_matches(str(source), known, n=1)
     hint = f"did you mean {near[0]!r}" if near else f"known are {', '.join(known)}"
-    raise InputError(
-        f"There is no model file or model called {str(source)!r}: {hint}; "
-        "`fit3dmm model download` and `fit3dmm model convert` add more."
-    )
+    more = "`fit3dmm model download` and `fit3dmm model convert` add more"
+    if str(source) in _FREE:
+        more = f"`fit3dmm model download {source}` gets it"
+    elif str(source) in _OF_OWN_FILES:
+        more = f"`fit3dmm model convert FILES` makes {source} of the files that its makers gave you"
+    raise InputError(f"There is no model file or model called {str(source)!r}: {hint}; {more}.")

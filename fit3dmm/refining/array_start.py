@@ -75,7 +75,8 @@ def _in_a_row(
     if len(numbers) != whole:
         raise InputError(
             f"{len(numbers)} numbers without a name are no coefficients of {model.info.name}: "
-            f"expected {sizes['identity']} of the identity, or {whole} in a row ({lengths})."
+            f"expected {sizes['identity']} of the identity, or {whole} in a row ({lengths}). Give "
+            "fewer by name (`numpy.savez(path, identity=...)`), another model's with --model."
         )
     parts = np.split(numbers, np.cumsum(list(sizes.values()))[:-1])
     return dict(zip(sizes, parts, strict=True))

@@ -1,5 +1,6 @@
 """The fit that starts from given coefficients, and what decides whether it may replace them."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,9 +21,11 @@ from fit3dmm.fitting.stage import Stage
 from fit3dmm.observe.observation import Observation
 from fit3dmm.refining.given import told
 from fit3dmm.refining.held_out import (
+    Gain,
     HeldOut,
     colour_sigma,
     compares_colours,
+    gain,
     held_out,
     partial_config,
 )
@@ -31,21 +34,32 @@ from fit3dmm.refining.start import Start
 from fit3dmm.solve import LevenbergMarquardt
 from fit3dmm.unknowns import IRRADIANCE
 
-TRUSTS: tuple[float | None, ...] = (0.0, 0.3, None)
-"""How far the given identity may be left, in the model's sigmas: each is tried, from not at all to
-as far as the photo says. Published regressors err by six tenths of people's spread or more; half of
-that leaves room for what a photo's evidence errs itself."""
-_MARGINS = (0.0, 0.0, 20.0)
-"""By how much the energy of what was kept back must fall for each of them to be taken.
 
-What a detector errs on many points alike is in the points that are kept back, too, and a face that
-is free follows it: on rendered people, chosen for this, the last gained 0.4 to 6 over the one
-before and came out worse nine times of twelve."""
-_WELL_EXPLAINED = 0.065
-"""Energy of a point that was kept back, above which the identity is not left a little: photos
-whose points lie further off the given face, put in its place, are those on which detectors err
-most. Of eleven rendered people, chosen for this, that were above, the shape of four would have come
-out worse, and of seven below none."""
+@dataclass(frozen=True)
+class Step:
+    """One refinement: what of the given face may be left, and how far."""
+
+    trust: float | None
+    """Sigma of the given identity, in the model's; 0 leaves it as it is, None where it was no more
+    than a start."""
+    moment_trust: float | None
+    """The same of the expression, in those of the model's spread."""
+    margin: float
+    """By how much what was kept back must be better explained, in units of energy; and by no less
+    than its own noise."""
+
+
+STEPS = (
+    Step(0.0, 0.0, 0.0),
+    Step(0.0, 0.8, 4.0),
+    Step(0.2, 0.8, 1.5),
+    Step(None, None, 20.0),
+)
+"""From where the face is to what it is. A regressor that is good errs by half of people's spread in
+the identity, and by most of it in the expression; a third of that leaves room for what a photo's
+evidence errs itself. The margins were chosen on rendered people (docs/refine.md). What a detector
+errs on many points alike is in the points that are kept back, too, and a face that is free follows
+it: so the last one, for identities that are somebody else's, must gain far more."""
 
 
 def refine_observation(
@@ -58,9 +72,9 @@ def refine_observation(
 
     A fifth of the detectors' points and of the face's colours is kept back. The input, put in its
     place in the photo and lit, and what each refinement makes of the rest are compared by what they
-    say of that fifth. The first finds pose, expression, camera and light; the others may leave the
-    identity, too: a little where the face already explains the points well, or altogether where it
-    then explains far more. Where none is better, the result is the input itself.
+    say of that fifth, step by step: where the face is; its expression, too; its identity a little;
+    all of it. A step is taken where it explains that fifth better by more than the noise of that
+    difference, and the last one that was taken is the result. Where none was, it is the input.
 
     Args:
         observation: one face of a photo (`fitting.look`).
@@ -73,27 +87,86 @@ def refine_observation(
     """
     config = config or FitConfig()
     with torch.no_grad(), torch_threads(config.threads):
-        like = prepared.model.mean_mm
-        observation = observation.to(device=like.device, dtype=like.dtype)
-        scene = placed(start, observation, prepared, config)
-        part = partial_config(config)
-        stages = _stages_of_input(start, prepared, config)
-        tried = [
-            _Tried(
-                None, fit_observation(observation, prepared, replace(part, stages=stages), scene)
-            )
-        ]
-        given = tried[0].result.scene
-        for trust in TRUSTS:
-            settings = told(part, given.coefficients, trust)
-            tried.append(_Tried(trust, fit_observation(observation, prepared, settings, given)))
-        return _best(observation, prepared, config, start, tried)
+        observation = observation.to(
+            device=prepared.model.mean_mm.device, dtype=prepared.model.mean_mm.dtype
+        )
+        judge = Judge(observation, prepared, config)
+        return chosen(judge, start, attempts(judge, start))
 
 
 @dataclass(frozen=True)
-class _Tried:
-    trust: float | None
+class Tried:
+    """A fit that saw four fifths of a photo."""
+
+    step: Step | None
+    """None for the input, in its place and lit."""
     result: FitResult
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Looks at what was kept back of a photo."""
+
+    observation: Observation
+    prepared: PreparedModel
+    config: FitConfig
+
+    def prefers(self, found: Tried, best: Tried) -> bool:
+        """Whether a step is taken."""
+        if found.step is None or found.result.quality.verdict == "failed":
+            return False
+        difference = gain(*self.scores(best, found))
+        # Every comparison with what is no number is false, so such a fit is not chosen.
+        return difference.value > max(found.step.margin, difference.noise)
+
+    def scores(self, *tried: Tried) -> list[HeldOut]:
+        """Of some fits, with one noise of colours for all: that of whichever explains most."""
+        seen = (self.observation, self.prepared, self.config)
+        scenes = [one.result.scene for one in tried]
+        sigma = None
+        if compares_colours(self.config):
+            sigma = min(colour_sigma(*seen, scene) for scene in scenes)
+        return [held_out(*seen, scene, sigma) for scene in scenes]
+
+
+def attempts(judge: Judge, start: Start) -> Iterator[Tried]:
+    """The input, then what each step makes of it; each is fitted when it is asked for.
+
+    Args:
+        judge: of the photo.
+        start: what was given.
+
+    Raises:
+        InputError: the coefficients are of another photo or model, or nothing was seen.
+    """
+    observation, prepared, config = judge.observation, judge.prepared, judge.config
+    scene = placed(start, observation, prepared, config)
+    part = partial_config(config)
+    stages = _stages_of_input(start, prepared, config)
+    result = fit_observation(observation, prepared, replace(part, stages=stages), scene)
+    yield Tried(None, result)
+    begin = result.scene
+    for step in STEPS:
+        settings = told(part, begin.coefficients, step.trust, step.moment_trust)
+        yield Tried(step, fit_observation(observation, prepared, settings, begin))
+
+
+def chosen(judge: Judge, start: Start, tried: Iterable[Tried]) -> FitResult:
+    """The last step that was taken, with what decided.
+
+    Args:
+        judge: of the photo.
+        start: what was given.
+        tried: what `attempts` gives, of which no more is asked for than decides.
+    """
+    steps = iter(tried)
+    best = given = next(steps)
+    for found in steps:
+        if judge.prefers(found, best):
+            best = found
+        elif best is not given:
+            break
+    return _with_reasons(judge, start, given, best)
 
 
 def _stages_of_input(start: Start, prepared: PreparedModel, config: FitConfig) -> tuple[Stage, ...]:
@@ -123,60 +196,22 @@ def _stages_of_input(start: Start, prepared: PreparedModel, config: FitConfig) -
     return *place, light, REGRESSOR_STAGES[-1]
 
 
-def _best(
-    observation: Observation,
-    prepared: PreparedModel,
-    config: FitConfig,
-    start: Start,
-    tried: list[_Tried],
-) -> FitResult:
-    sigma = None
-    scenes = [one.result.scene for one in tried]
-    if compares_colours(config):
-        # One noise for all, that of whichever explains most.
-        sigma = min(colour_sigma(observation, prepared, config, scene) for scene in scenes)
-    scores = [held_out(observation, prepared, config, scene, sigma) for scene in scenes]
-    n_pixels = min(score.n_pixels for score in scores)
-    energies = [_energy(score, n_pixels) for score in scores]
-    still = next(k for k, one in enumerate(tried) if one.trust == 0)
-    well = scores[still].points <= _WELL_EXPLAINED * scores[still].n_points
-    best = _chosen(tried, energies, well)
-    before, after = scores[0], scores[best]
+def _with_reasons(judge: Judge, start: Start, given: Tried, best: Tried) -> FitResult:
+    """The result with what decided."""
+    kept = best.step is None
+    before, after = judge.scores(given, best)
+    won = Gain(0.0, 0.0) if kept else gain(before, after)
     refinement = Refinement(
         source=start.source,
-        kept=best == 0,
-        trust=tried[best].trust,
-        gain=energies[0] - energies[best],
-        points_before=before.points / max(before.n_points, 1),
-        points_after=after.points / max(after.n_points, 1),
-        pixels_before=before.pixel,
-        pixels_after=after.pixel,
+        kept=kept,
+        trust=None if best.step is None else best.step.trust,
+        moment_trust=None if best.step is None else best.step.moment_trust,
+        gain=won.value,
+        gain_noise=won.noise,
+        points_before=before.point,
+        points_after=after.point,
+        pixels_before=before.colour,
+        pixels_after=after.colour,
         remarks=start.remarks,
     )
-    return tried[best].result.replace(refinement=refinement)
-
-
-def _energy(score: HeldOut, n_pixels: float) -> float:
-    return score.points + (0.0 if score.pixel is None else n_pixels * score.pixel)
-
-
-def _chosen(tried: list[_Tried], energies: list[float], well: bool) -> int:
-    """The input is left for the first refinement that is better, and that for one that leaves the
-    identity further only if it is clearly better, step by step.
-
-    Args:
-        tried: the input first, then from the nearest to the farthest.
-        energies: of what was kept back, by each of them.
-        well: whether the given face, in its place, explains the points of the photo well enough for
-            them to tell a little more of it.
-    """
-    best = 0
-    for k, (one, margin) in enumerate(zip(tried[1:], _MARGINS, strict=True), start=1):
-        if one.result.quality.verdict == "failed" or (one.trust and not well):
-            continue
-        # Every comparison with what is no number is false, so such a fit is not chosen.
-        if energies[k] < energies[best] - margin:
-            best = k
-        elif best:
-            break
-    return best
+    return best.result.replace(refinement=refinement)

@@ -1,10 +1,12 @@
 """Both benchmarks on the truth, on a set of two small photos a split."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import ablation_sets
 import run_ablation
 import run_accuracy
 import write_tables
@@ -14,6 +16,8 @@ from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.observe.detection import MEDIAPIPE
 from harness import read_report, run
 from paired import ITS_ERROR, with_error
+from real_heads import View
+from tests.shared_data import shared
 from variants import DEFAULT, VARIANTS
 
 LANDMARKS = preset("landmarks")
@@ -42,7 +46,8 @@ def accuracy(folder):
 
 @pytest.fixture(scope="module")
 def ablation(folder):
-    options = ["--kind", "in-model", "--split", "validation", "--variants", "no photometric"]
+    options = ["--on", "generated", "--kind", "in-model", "--split", "validation"]
+    options += ["--variants", "no photometric"]
     path = folder / "ablation.json"
     assert run_script(run_ablation, "ablation", folder, *options, "--json", str(path)) == 0
     return path
@@ -89,7 +94,9 @@ def trial(ablation, folder):
     """One face from its landmarks alone, so that every solver is quick."""
     protocol = Synthetic(2, split="validation", kind="in-model", photo_px=PHOTO_PX)
     (data,) = (folder / "set" / "in-model").glob("set-*")
-    return replace(run_ablation.load_trial(protocol.list_cases(data)[0]), config=LANDMARKS)
+    found = ablation_sets.load_trial(protocol.list_cases(data)[0])
+    assert found is not None
+    return replace(found, config=LANDMARKS)
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +177,42 @@ def test_every_term_of_the_default_has_its_variant():
     for term in {term for stage in FitConfig().stages for term in stage.terms}:
         assert any(term in name for name in VARIANTS), term
     assert next(iter(VARIANTS)) == DEFAULT
+
+
+def test_sets_that_are_not_there_are_left_out_with_a_sentence(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("FIT3DMM_SHARED", str(tmp_path))
+    monkeypatch.setenv("FIT3DMM_HOME", str(tmp_path))
+    monkeypatch.delenv(ablation_sets.OTHERS, raising=False)
+    sets = ["--on", "ict", "lee-perry-smith", "jon"]
+    assert run_script(run_ablation, "ablation", tmp_path, *sets) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "FIT3DMM_SHARED does not lead to data/jon/" in printed
+    assert "FIT3DMM_SHARED does not lead to data/lee_perry_smith/" in printed
+    assert "fit3dmm model download ict" in printed
+
+
+def test_scanned_heads_are_fitted_by_the_same_variants(folder, monkeypatch):
+    shared("jon/scan.npz")
+    path = folder / "heads.json"
+    variants = ["--variants", "landmarks only", "true points", "--cases", "1"]
+    options = ["--on", "jon", *variants, "--json", str(path)]
+    assert run_script(run_ablation, "ablation", folder, *options) == 0
+    report = read_report(path)
+    assert {metric.group for metric in report.metrics} == {"jon"}
+    assert report["true points: cases"].value == 0  # nobody knows them of a real photo
+    fitted, mean = report["default: now_median_mm"].value, 1.2
+    assert 0 < fitted < mean
+    assert report["landmarks only: focal_percent"].value > 0
+    monkeypatch.setattr(write_tables, "RESULTS", folder)
+    path.replace(folder / "ablation.json")
+    first, _, default, other = write_tables.TABLES["ablation-sets"]().splitlines()
+    assert first.startswith("| faces of jon: 1 | jon, NoW median (mm) | jon, distance (%) |")
+    assert default.startswith("| default | ")
+    assert other.startswith("| landmarks only | ")
+
+
+def test_views_are_spread_over_the_list():
+    views = [View(Path(f"{k}.png"), 0.0, 1.0, None) for k in range(15)]
+    names = [view.name for view in ablation_sets._spread(views, 8)]
+    assert names == ["0", "2", "4", "6", "8", "10", "12", "14"]
+    assert len(ablation_sets._spread(views, 99)) == 15

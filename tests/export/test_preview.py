@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fit3dmm.export.preview import LABELS, preview
+from fit3dmm.export.preview import LABELS, panels, preview
 from tests.export.faces import fitted, known_face
 
 PANEL_PX = 120
@@ -19,7 +19,7 @@ def result(known):
     return fitted(known)
 
 
-def panels(sheet: np.ndarray) -> dict[str, np.ndarray]:
+def cut(sheet: np.ndarray) -> dict[str, np.ndarray]:
     top = (sheet.shape[0] - PANEL_PX) // 2
     rows = sheet[top : top + PANEL_PX].astype(int)
     return dict(zip(LABELS, np.split(rows, len(LABELS), axis=1), strict=True))
@@ -28,7 +28,9 @@ def panels(sheet: np.ndarray) -> dict[str, np.ndarray]:
 def test_the_panels(known, result):
     sheet = preview(result, known.model, known.photo, PANEL_PX)
     assert sheet.shape[1] == len(LABELS) * PANEL_PX
-    seen = panels(sheet)
+    seen = cut(sheet)
+    for name, picture in panels(result, known.model, known.photo, PANEL_PX).items():
+        np.testing.assert_array_equal(picture, seen[name])
     middle = (slice(50, 70), slice(50, 70))
     # A good fit reconstructs the photo: within a few bytes on average.
     assert np.abs(seen["photo"] - seen["reconstruction"]).mean() < 4
@@ -47,8 +49,8 @@ def test_a_wrong_fit_shows(known, result):
         + result.scene.pose.translation_mm.new_tensor([15.0, 0, 0])
     )
     wrong = result.replace(scene=result.scene.replace(pose=shifted))
-    good = panels(preview(result, known.model, known.photo, PANEL_PX))["residual x 3"]
-    bad = panels(preview(wrong, known.model, known.photo, PANEL_PX))["residual x 3"]
+    good = cut(preview(result, known.model, known.photo, PANEL_PX))["residual x 3"]
+    bad = cut(preview(wrong, known.model, known.photo, PANEL_PX))["residual x 3"]
     assert np.abs(bad - 128).mean() > 2 * np.abs(good - 128).mean()
 
 

@@ -29,6 +29,20 @@ def test_a_user_without_a_home_has_the_shipped_model(homeless, capsys):
     assert "commons" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("bfm2009", "`fit3dmm model convert FILES` makes bfm2009"),
+        ("ict", "`fit3dmm model download ict`"),
+        ("mine", "`fit3dmm model convert` add more"),
+    ],
+)
+def test_a_model_that_is_not_there_yet_says_how_to_get_it(name, remedy, monkeypatch, tmp_path):
+    monkeypatch.setenv("FIT3DMM_HOME", str(tmp_path))
+    with pytest.raises(InputError, match=remedy):
+        find_model(name)
+
+
 def test_where_to_keep_models_is_asked_for(homeless, monkeypatch, tmp_path):
     with pytest.raises(InputError, match="set FIT3DMM_HOME"):
         models_folder()

@@ -9,13 +9,16 @@ from fit3dmm._errors import InputError
 from fit3dmm.export.record import load_result, save_result
 from fit3dmm.fitting import FitConfig, Iris, Photometric, fit_observation, prepare, preset
 from fit3dmm.fitting.config import LANDMARK_STAGES, PHOTO_STAGES
+from fit3dmm.fitting.context import context_at
+from fit3dmm.fitting.initialise import values_at
 from fit3dmm.fitting.result import FitResult, Refinement
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.transform import Similarity
 from fit3dmm.observe.detection import MEDIAPIPE
 from fit3dmm.observe.detector_errors import exact_detector
 from fit3dmm.refining import refine_observation
-from fit3dmm.refining.held_out import is_kept_back, partial_config
+from fit3dmm.refining.given import told
+from fit3dmm.refining.held_out import HeldOut, gain, is_kept_back, partial_config
 from fit3dmm.refining.place import placed
 from fit3dmm.refining.read import own_start, read_start
 from fit3dmm.refining.start import Start
@@ -211,3 +214,68 @@ def test_a_face_with_joints_is_fitted_from_its_photo():
     assert off_mm(model, found, calm) < 0.6 * off_mm(model, still, calm)
     assert result.quality.verdict == "good", result.quality
     assert bool((result.uncertainty.sigma("joints_rad") > 0).all())
+
+
+def test_a_face_that_is_right_is_put_in_its_place(prepared, photographed):
+    """Where identity and expression are right, nothing but the place is left."""
+    truth, seen = photographed
+    aside = truth.pose.translation_mm + torch.tensor([6.0, -5.0, 0.0])
+    given = truth.replace(pose=truth.pose.replace(translation_mm=aside))
+    result = refine_observation(seen, prepared, own_start(given), POINTS_ALONE)
+    assert not became(result).kept
+    assert became(result).gain > became(result).gain_noise > 0
+    assert became(result).trust == became(result).moment_trust == 0
+    assert "identity and expression as given" in became(result).sentence()
+    for kind in ("identity", "detail", "expression"):
+        same = getattr(result.scene.coefficients, kind), getattr(truth.coefficients, kind)
+        torch.testing.assert_close(*same)
+    off_mm = (result.scene.pose.translation_mm - truth.pose.translation_mm)[:2].norm()
+    assert float(off_mm) < 1.5
+
+
+def held(points, colours, seen, modes=0.0) -> HeldOut:
+    return HeldOut(torch.tensor(points), modes, 12, torch.tensor(colours), torch.tensor(seen))
+
+
+def test_gain_and_its_noise_by_hand():
+    before = held([4.0, 2.0, 6.0, 0.0], [3.0, 0.0, 0.0, 0.0], [3.0, 0.0, 0.0, 2.0], modes=1.0)
+    after = held([1.0, 2.5, 5.0, 0.0], [1.0, 0.0, 0.0, 0.0], [2.0, 9.0, 0.0, 0.0], modes=0.5)
+    # Of colours where both see the face: 2 observations with 1 before and 0.5 after. The last patch
+    # is seen by the first alone, and says nothing.
+    found = gain(before, after)
+    of_patch = torch.tensor([3.0 + 1.0, -0.5, 1.0])
+    assert found.value == pytest.approx(float(of_patch.sum()) + 0.5)
+    assert found.noise == pytest.approx(float(of_patch.std()) * 3**0.5)
+    assert gain(after, before).value == pytest.approx(-found.value)
+    nothing = held([0.0], [0.0], [0.0])
+    assert gain(nothing, nothing).noise == float("inf")
+
+
+def test_what_was_given_takes_the_place_of_what_is_known_of_people(prepared, photographed):
+    truth, seen = photographed
+    face = truth.coefficients.replace(detail=torch.zeros_like(truth.coefficients.detail))
+    settings = told(CONFIG, face, 0.2, 0.8)
+    (stage,) = settings.stages[:1]
+    assert {"given", "detail"} <= set(stage.terms)  # nothing was said of the detail
+    assert not {"identity", "expression"} & set(stage.terms)
+    still = told(CONFIG, face, 0.0, 0.0).stages[0]
+    assert not {"identity", "detail", "expression"} & set(still.free)
+    assert still.terms == CONFIG.stages[0].terms
+    assert told(CONFIG, face, None, None) == CONFIG
+    # Its derivatives, against differences in float64.
+    model = prepared.model.to(dtype=torch.float64)
+    values = {name: one.double() for name, one in values_at(truth, prepared).items()}
+    context = context_at(prepared.replace(model=model), seen, stage, values)
+    term = settings.evidence()["given"].term(context)
+    assert term is not None
+    at = term(values)
+    assert float(at.energy) == pytest.approx(0.0, abs=1e-9)
+    assert at.jacobian is not None
+    rows = at.jacobian(("expression",))
+    assert rows.keys() == {"expression"}
+    step = torch.linspace(0.01, 0.02, model.n_expression, dtype=torch.float64)
+    moved = term({**values, "expression": values["expression"] + step})
+    torch.testing.assert_close(moved.residual - at.residual, rows["expression"] @ step)
+    assert float(moved.energy) == pytest.approx(
+        0.5 * float((step / (0.8 * model.expression_sigma.clamp_min(0.05))).square().sum())
+    )

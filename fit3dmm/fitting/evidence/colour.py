@@ -97,6 +97,23 @@ class Photometric(Evidence):
 
         return context.surface.once(self, make)
 
+    def energies(
+        self, context: Context, sigma: float
+    ) -> tuple[Float[Tensor, "points"], Float[Tensor, "points"]]:
+        """Of each of the samples, and how many observations it stands for: 0 where it is unseen.
+
+        Args:
+            context: what is looked at, with nothing masked.
+            sigma: of a colour, as a share of the face's mean light.
+        """
+        seen = self._seen(context)
+        residuals = _ColourResiduals(context, seen, seen.weight, self.robust_scale)
+        rows, energy = residuals.rows, torch.zeros_like(seen.weight)
+        energy[rows] = seen.weight[rows] * residuals.energies(sigma)
+        counted = torch.zeros_like(energy)
+        counted[rows] = seen.weight[rows]
+        return energy, counted
+
     def weights(self, context: Context) -> Float[Tensor, "points"]:
         """How many independent observations each of the samples stands for, 0 where unseen."""
         samples = context.prepared.samples
@@ -183,6 +200,10 @@ class _ColourResiduals:
             sigma * self._light,
             self._loss,
         )
+
+    def energies(self, sigma: float) -> Float[Tensor, "seen"]:
+        """Of each point, were it one observation."""
+        return self._loss((self.distance() / (sigma * self._light)).square())[0]
 
     def distance(self) -> Float[Tensor, "seen"]:
         """Length of each point's colour difference."""
