@@ -32,8 +32,8 @@ RUN useradd --create-home --uid 1000 person \
 USER person
 # The kernels are compiled once, here, and the installation is shown to work.
 COPY --chown=person data/examples/astronaut.png /tmp/example/
-RUN fit3dmm fit /tmp/example/astronaut.png --out /tmp/example/out \
-    && rm -r /tmp/example/out \
+RUN fit3dmm fit /tmp/example/astronaut.png --out /tmp/out \
+    && rm -r /tmp/out \
     && chmod -R a+rwX /var/cache/fit3dmm
 WORKDIR /photos
 ENTRYPOINT ["fit3dmm"]

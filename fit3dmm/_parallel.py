@@ -11,6 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
+from fit3dmm import _collector
+
 Result = TypeVar("Result")
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and how many there are."""
@@ -51,10 +53,12 @@ def run_in_parallel(
         pool = ProcessPoolExecutor(
             min(jobs, len(tasks)),
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=end_with_the_parent,
+            initializer=_begin_worker,
         )
         try:
-            places = {pool.submit(function, *task): place for place, task in enumerate(tasks)}
+            places = {
+                pool.submit(_call, function, *task): place for place, task in enumerate(tasks)
+            }
             for future in as_completed(places):
                 yield places[future], future.result()
         except BrokenProcessPool as error:
@@ -124,6 +128,17 @@ def worked_ahead(items: Iterator[Result], n: int) -> Generator[Result, None, Non
     finally:
         closed.set()
         thread.join()
+
+
+def _begin_worker() -> None:
+    end_with_the_parent()
+    # The first task imports what it needs when it arrives.
+    _collector.rest()
+
+
+def _call(function: Callable[..., Result], *task: Any) -> Result:
+    _collector.work()
+    return function(*task)
 
 
 def end_with_the_parent() -> None:

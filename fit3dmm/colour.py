@@ -6,7 +6,7 @@ Everything here takes tensors and NumPy's arrays alike: it is written with what 
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 Array = TypeVar("Array", np.ndarray, Tensor)
@@ -20,6 +20,12 @@ def srgb_to_linear(srgb: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     values: Any = srgb
     dark = values <= 0.04045
     return dark * (values / 12.92) + ~dark * ((values.clip(0.04045) + 0.055) / 1.055) ** 2.4
+
+
+def linear_of_bytes(srgb: UInt8[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Light of sRGB bytes, looked up among the 256 that there are: powers take several times as
+    long."""
+    return srgb_to_linear(np.arange(256, dtype=np.float32) / 255)[srgb]
 
 
 def linear_to_srgb(linear: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

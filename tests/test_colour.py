@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fit3dmm.colour import linear_to_srgb, luminance, srgb_to_linear
+from fit3dmm.colour import linear_of_bytes, linear_to_srgb, luminance, srgb_to_linear
 from fit3dmm.geometry.smoothstep import smoothstep
 
 VALUES = np.linspace(0, 1, 1001)
@@ -46,3 +46,9 @@ def test_luminance_weighs_the_channels() -> None:
 def test_a_soft_step_is_level_at_its_ends() -> None:
     np.testing.assert_allclose(smoothstep(np.array([-1, 0, 1, 2, 9.0]), 0, 2), [0, 0, 0.5, 1, 1])
     np.testing.assert_allclose(smoothstep(np.array([-1.0, 0.5, 9]), 2, -1), [1, 0.5, 0])
+
+
+def test_light_of_bytes_is_that_of_their_shares() -> None:
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    plain = srgb_to_linear(pixels.astype(np.float32) / 255)
+    assert np.array_equal(linear_of_bytes(pixels), plain)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from fit3dmm import _collector
 from fit3dmm._errors import InputError
 from fit3dmm.cli.console import say
 from fit3dmm.cli.inputs import Inputs, find_photos
@@ -107,11 +108,12 @@ class Fit:
             refine: coefficients, or a folder of them.
             basis: of 3DDFA_V2, for its numbers.
         """
-        from fit3dmm.cli.fit_job import Job, read_start
-        from fit3dmm.cli.fit_person import PersonRun
-        from fit3dmm.cli.fit_run import Run
-        from fit3dmm.export.outputs import parse_outputs
-        from fit3dmm.export.texture import check_texture_size
+        with _collector.resting():
+            from fit3dmm.cli.fit_job import Job, read_start
+            from fit3dmm.cli.fit_person import PersonRun
+            from fit3dmm.cli.fit_run import Run
+            from fit3dmm.export.outputs import parse_outputs
+            from fit3dmm.export.texture import check_texture_size
 
         config, start, write = self._config(), self._start(), parse_outputs(self.write)
         if self.explain:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
+from fit3dmm import _collector
 from fit3dmm._errors import InputError
 from fit3dmm._version import __version__
 from fit3dmm.cli.console import say, silence, working_streams
@@ -113,10 +114,11 @@ def _parse(arguments: list[str]) -> Command:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(COMMANDS)}."
         raise InputError(f"There is no command {name!r}: {hint}")
-    # tyro takes a fifth of a second to load: only a command pays for it.
-    import tyro
+    with _collector.resting():
+        # tyro takes a while to load: only a command pays for it.
+        import tyro
 
-    module = importlib.import_module(f"fit3dmm.cli.{name}")
+        module = importlib.import_module(f"fit3dmm.cli.{name}")
     command, rest = module.COMMAND, getattr(module, "in_current_words", list)(rest)
     program = f"fit3dmm {name}"
     if isinstance(command, dict):

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from fit3dmm.colour import srgb_to_linear
+from fit3dmm.colour import linear_of_bytes
 from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
@@ -93,7 +93,8 @@ def draw(
     if texture is None:
         albedo = torch.full_like(seen.normals, _CLAY_LINEAR)
     else:
-        albedo = _sampled(srgb_to_linear(_tensor(texture)), seen.uv) * _openness(model, seen.uv)
+        colours = torch.from_numpy(linear_of_bytes(texture))
+        albedo = _sampled(colours, seen.uv) * _openness(model, seen.uv)
     lit = shade(albedo, seen.normals, scene.lighting.irradiance_sh)
     samples = lit.new_zeros(*seen.covered.shape, 5)
     samples[seen.covered] = torch.cat([lit, torch.ones_like(seen.face), seen.face], 1)
@@ -137,7 +138,7 @@ def photo_linear(photo: Photo, camera: Camera) -> Float[Tensor, "height width 3"
     size = (camera.width_px, camera.height_px)
     # `reducing_gap` first drops pixels in whole blocks, which spares large photos most of the time.
     scaled = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return srgb_to_linear(_tensor(np.asarray(scaled)))
+    return torch.from_numpy(linear_of_bytes(np.asarray(scaled)))
 
 
 def _scaled(camera: Camera, scale: float) -> Camera:

@@ -3,16 +3,17 @@
 Blendshapes move a part of the face only, so each lists the vertices that it moves.
 """
 
-import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fit3dmm._kept import kept
+from fit3dmm.geometry.mesh import Topology
 from fit3dmm.model.morphable import Coefficients, MorphableModel
 from fit3dmm.render.backend import choose_backend
 
@@ -66,18 +67,87 @@ def movements(
     normals = vertex_normals(model, neutral_mm)
     # A vector of coefficients that is shorter than the basis uses its first blendshapes.
     weights = coefficients.expression.tolist() + [0.0] * model.n_expression
-    lifted = zip(model.expression_names, weights, _lifted(model), strict=False)
-    for name, weight, moved_mm in itertools.chain(lifted, _turns(model, coefficients, neutral_mm)):
-        turned = vertex_normals(model, neutral_mm + moved_mm) - normals
-        shift_mm, turn = (values[:n_drawn].cpu().numpy() for values in (moved_mm, turned))
-        moves = (_length(shift_mm) > _STILL_MM) | (_length(turn) > _STILL_NORMAL)
-        yield Movement(name, weight, shift_mm, turn, moves)
+    parts = zip(_lifted(model), _bent_parts(model, n_drawn), strict=True)
+    lifted = zip(model.expression_names, weights, parts, strict=False)
+    for name, weight, (moved_mm, bent) in lifted:
+        yield _movement(name, weight, moved_mm, neutral_mm, normals, bent, n_drawn)
+    for name, weight, moved_mm in _turns(model, coefficients, neutral_mm):
+        whole = _bent_part(torch.ones_like(moved_mm[:, 0], dtype=torch.bool), model, n_drawn)
+        yield _movement(name, weight, moved_mm, neutral_mm, normals, whole, n_drawn)
+
+
+def _movement(
+    name: str,
+    weight: float,
+    moved_mm: Float[Tensor, "vertices 3"],
+    neutral_mm: Float[Tensor, "vertices 3"],
+    normals: Float[Tensor, "vertices 3"],
+    bent: "_BentPart",
+    n_drawn: int,
+) -> Movement:
+    around, rows = bent.around, bent.rows.cpu().numpy()
+    backend = choose_backend("auto", moved_mm.device)
+    found = backend.vertex_normals((neutral_mm + moved_mm)[around], bent.topology)
+    turn = np.zeros((n_drawn, 3), np.float32)
+    turn[rows] = (found[bent.place] - normals[bent.rows]).cpu().numpy()
+    shift_mm = moved_mm[:n_drawn].cpu().numpy()
+    moves = np.zeros(n_drawn, bool)
+    moves[rows] = (_length(shift_mm[rows]) > _STILL_MM) | (_length(turn[rows]) > _STILL_NORMAL)
+    return Movement(name, weight, shift_mm, turn, moves)
+
+
+@dataclass(frozen=True)
+class _BentPart:
+    """The part of a surface that a blendshape bends: a quarter, on average."""
+
+    rows: Int[Tensor, "rows"]
+    """Vertices that are drawn and that it moves, or that have a neighbour which it moves."""
+    around: Int[Tensor, "around"]
+    """Vertices on which the normals of these depend, themselves among them."""
+    place: Int[Tensor, "rows"]
+    """Where in `around` each of the rows is."""
+    topology: Topology
+    """The triangles between those around, without their edges."""
 
 
 @kept(most=1)
 def _lifted(model: MorphableModel) -> Float[Tensor, "expression vertices 3"]:
     """The blendshapes on the fine surface, the same for all people."""
     return model.surface.lift(model.expression_basis_mm)
+
+
+@kept(most=1)
+def _bent_parts(model: MorphableModel, n_drawn: int) -> tuple[_BentPart, ...]:
+    """Of each blendshape, the same for all people."""
+    return tuple(_bent_part((one != 0).any(1), model, n_drawn) for one in _lifted(model))
+
+
+def _bent_part(moved: Bool[Tensor, "vertices"], model: MorphableModel, n_drawn: int) -> _BentPart:
+    triangles = model.surface.topology.triangles
+    turned = moved | _touched_by(_with_corner(triangles, moved), moved)
+    near = _with_corner(triangles, turned)
+    around = turned | _touched_by(near, moved)
+    number = around.cumsum(0, dtype=torch.int32) - 1
+    (rows,) = torch.nonzero(turned[:n_drawn], as_tuple=True)
+    (among,) = torch.nonzero(around, as_tuple=True)
+    no_edges = near.new_zeros(0, 2)
+    topology = Topology(len(among), number[near.long()], no_edges, no_edges)
+    return _BentPart(rows, among, number.long()[rows], topology)
+
+
+def _with_corner(
+    triangles: Int[Tensor, "triangles 3"], chosen: Bool[Tensor, "vertices"]
+) -> Int[Tensor, "some 3"]:
+    """The triangles of which a corner is chosen."""
+    a, b, c = (chosen.index_select(0, corner) for corner in triangles.unbind(1))
+    return triangles[a | b | c]
+
+
+def _touched_by(
+    triangles: Int[Tensor, "triangles 3"], like: Bool[Tensor, "vertices"]
+) -> Bool[Tensor, "vertices"]:
+    """Which vertices are corners of the triangles."""
+    return torch.zeros_like(like).index_fill(0, triangles.flatten().long(), True)
 
 
 def _turns(

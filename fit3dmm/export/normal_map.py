@@ -5,12 +5,14 @@ discrimination from shading under diffuse lighting", Perception 2000). The map i
 space of the texture, as glTF has it: red along u, green along v, blue out of the surface.
 """
 
+import math
+
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from scipy.ndimage import gaussian_filter, sobel
 
-from fit3dmm.colour import luminance, srgb_to_linear
+from fit3dmm.colour import linear_of_bytes, luminance
 from fit3dmm.export.picture import png_bytes
 from fit3dmm.export.texels import in_texels, texel_fragments
 from fit3dmm.model.morphable import Coefficients, MorphableModel
@@ -25,6 +27,9 @@ _DEPTH_MM = 0.5
 _STEEPEST = 0.6
 # Below, a logarithm is mostly noise.
 _BLACK_LINEAR = 0.01
+# Sigmas after which a blur ends.
+_TRUNCATE = 4.0
+_FLAT = (128, 128, 255)
 
 
 def relief_png(
@@ -53,17 +58,33 @@ def normal_map(
     fragments = texel_fragments(model.surface, size)
     weight = in_texels(skin[:, None], model.surface, fragments)[..., 0].numpy()
     texel_mm = face_texel_mm(model, shape_mm, size)
-    shade = np.log(np.maximum(luminance(_linear(texture)), _BLACK_LINEAR))
-    relief = gaussian_filter(shade, _FINE_MM / texel_mm) - gaussian_filter(
-        shade, _BROAD_MM / texel_mm
-    )
-    relief *= _DEPTH_MM * weight
+    whole = np.full_like(texture, _FLAT)
+    # Half of the texture is the back of the head.
+    box = _around(weight > 0, math.ceil(_TRUNCATE * _BROAD_MM / texel_mm) + 1)
+    shade = np.log(np.maximum(luminance(linear_of_bytes(texture[box])), _BLACK_LINEAR))
+    relief = _blurred(shade, _FINE_MM / texel_mm) - _blurred(shade, _BROAD_MM / texel_mm)
+    relief *= _DEPTH_MM * weight[box]
     # Rows run down, against v; Sobel's sums are of eight texels' worth.
     slope_u, slope_v = sobel(relief, 1) / (8 * texel_mm), -sobel(relief, 0) / (8 * texel_mm)
     steep = np.maximum(np.hypot(slope_u, slope_v) / _STEEPEST, 1)
     normal = np.stack([-slope_u / steep, -slope_v / steep, np.ones_like(relief)], -1)
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-    return np.round(255 * (0.5 + 0.5 * normal)).astype(np.uint8)
+    whole[box] = np.round(255 * (0.5 + 0.5 * normal)).astype(np.uint8)
+    return whole
+
+
+def _around(inside: Bool[np.ndarray, "rows columns"], border: int) -> tuple[slice, slice]:
+    """The smallest box that holds what is inside, and a border where there is room for it."""
+    found = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    ends = ((some[0], some[-1] + 1) if len(some) else (0, 0) for some in found)
+    rows, columns = (slice(max(first - border, 0), last + border) for first, last in ends)
+    return rows, columns
+
+
+def _blurred(
+    shade: Float[np.ndarray, "rows columns"], sigma: float
+) -> Float[np.ndarray, "rows columns"]:
+    return gaussian_filter(shade, sigma, truncate=_TRUNCATE)
 
 
 def face_texel_mm(
@@ -84,8 +105,3 @@ def face_texel_mm(
     e, f = q - p, r - p
     area_uv = float((e[:, 0] * f[:, 1] - e[:, 1] * f[:, 0]).abs().sum()) / 2
     return (area_mm2 / max(area_uv, 1e-9)) ** 0.5 / size_px
-
-
-def _linear(texture: UInt8[np.ndarray, "size size 3"]) -> Float[np.ndarray, "size size 3"]:
-    # A byte has 256 values: looking them up is quicker than the power for each texel.
-    return srgb_to_linear(np.arange(256, dtype=np.float32) / 255)[texture]

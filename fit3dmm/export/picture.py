@@ -19,14 +19,17 @@ def srgb_bytes(
     return nearest_bytes(rgb_linear.detach().cpu().numpy())
 
 
-# Half the time of Pillow's own choice, and 5 % larger.
-_PNG_EFFORT = 4
+# Of Pillow's own choice a third of the time, and 10 % more bytes.
+_PNG_EFFORT = 2
+# zlib's Z_RLE. What PNG's filters leave of skin never comes again, and who does not look for it
+# takes a quarter of the time of Pillow's own choice, for as many bytes.
+_RUNS_ALONE = 3
 
 
-def png_bytes(picture: UInt8[np.ndarray, "height width ..."]) -> bytes:
-    """Grey or RGB bytes as a PNG in memory."""
+def png_bytes(texture: UInt8[np.ndarray, "height width ..."]) -> bytes:
+    """Grey or RGB bytes of a texture as a PNG in memory."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, format="PNG", compress_level=_PNG_EFFORT)
+    Image.fromarray(texture).save(file, format="PNG", compress_type=_RUNS_ALONE)
     return file.getvalue()
 
 
@@ -41,7 +44,7 @@ def write_bytes(content: bytes, path: Path) -> None:
 
 
 def write_png(picture: UInt8[np.ndarray, "height width ..."], path: Path) -> None:
-    """Write grey or RGB bytes.
+    """Write grey or RGB bytes of a drawing.
 
     Raises:
         InputError: the folder can't be written to.

@@ -17,9 +17,8 @@ from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.crop import Crop, extract_crop
 from fit3dmm.observe.photo import Photo
-from fit3dmm.render.depth import posed
 from fit3dmm.render.lights import named_lights
-from fit3dmm.render.synthesise import Rendering, render_mesh, synthesise
+from fit3dmm.render.synthesise import Rendering, repainted, synthesise
 from fit3dmm.scene import Lighting, Scene
 
 LABELS = ("photo", "overlay", "geometry", "reconstruction", "residual x 3", "sigma (mm)")
@@ -49,7 +48,7 @@ def preview(
     """
     seen = _seen(result, model, photo, panel_px)
     sure = vertex_sigma(result, model) if sure is None else sure
-    pictures = [*_panels(seen).values(), _sigma(model, seen.scene, sure, seen.face)]
+    pictures = [*_panels(seen).values(), _sigma(model, seen.scene, seen.drawn, sure, seen.face)]
     return _sheet(pictures, _caption(result))
 
 
@@ -85,7 +84,7 @@ def _seen(result: FitResult, model: MorphableModel, photo: Photo, panel_px: int)
         camera=result.scene.camera.cropped(crop.T_crop_photo, panel_px, panel_px)
     )
     drawn = synthesise(model, scene, background_linear=crop.image_linear)
-    return _Seen(crop, scene, drawn, _clay(model, scene), _face_weight(model, drawn))
+    return _Seen(crop, scene, drawn, _clay(model, scene, drawn), _face_weight(model, drawn))
 
 
 def _panels(seen: _Seen) -> dict[str, UInt8[np.ndarray, "height width 3"]]:
@@ -107,14 +106,14 @@ def _crop(result: FitResult, photo: Photo, panel_px: int) -> Crop:
     return extract_crop(photo, T_panel_photo, panel_px)
 
 
-def _clay(model: MorphableModel, scene: Scene) -> Rendering:
+def _clay(model: MorphableModel, scene: Scene, drawn: Rendering) -> Rendering:
     """The shape alone, in grey under studio light."""
-    points = posed(model, scene)
-    topology = model.surface.topology
+    points = drawn.points_cam_mm
     grey = torch.full_like(points, _CLAY_LINEAR)
     light = named_lights()["studio"].to(points.device, points.dtype)
     ground = points.new_full((3,), _BACKGROUND_LINEAR)
-    return render_mesh(points, grey, topology, scene.camera, light, background_linear=ground)
+    topology = model.surface.topology
+    return repainted(drawn, grey, topology, scene.camera, light, background_linear=ground)
 
 
 def _face_weight(model: MorphableModel, drawn: Rendering) -> Float[Tensor, "height width 1"]:
@@ -138,30 +137,29 @@ def _residual(
 def _sigma(
     model: MorphableModel,
     scene: Scene,
+    drawn: Rendering,
     found: VertexSigma,
     face: Float[Tensor, "height width 1"],
 ) -> UInt8[np.ndarray, "height width 3"]:
     """How sure the neutral face is, on the face as it is seen: bright where it is, with the two
     ends of the colours below."""
     colours = srgb_to_linear(torch.from_numpy(found.colours_srgb()).to(face))
-    points, light = posed(model, scene), Lighting.ambient_white()
-    drawn = render_mesh(
-        points, colours, model.surface.topology, scene.camera, light.to(face.device, face.dtype)
-    )
-    ground = _BACKGROUND_LINEAR * torch.ones_like(drawn.rgb_linear)
-    picture = srgb_bytes(ground + face * (drawn.rgb_linear - ground))
+    light = Lighting.ambient_white().to(face.device, face.dtype)
+    shown = repainted(drawn, colours, model.surface.topology, scene.camera, light)
+    ground = _BACKGROUND_LINEAR * torch.ones_like(shown.rgb_linear)
+    picture = srgb_bytes(ground + face * (shown.rgb_linear - ground))
     side = picture.shape[0]
     bar = np.linspace(0, 1, side // 2)[None].repeat(max(side // 30, 2), 0)
     left, top = side // 4, side - 2 * len(bar)
     place = (slice(top, top + len(bar)), slice(left, left + bar.shape[1]))
     picture[place] = np.round(255 * ramp_srgb(bar))
-    shown = Image.fromarray(picture)
-    draw, middle = ImageDraw.Draw(shown), top + len(bar) / 2
+    sheet = Image.fromarray(picture)
+    draw, middle = ImageDraw.Draw(sheet), top + len(bar) / 2
     font = ImageFont.load_default(size=max(1.2 * len(bar), 8))
     ends = ((left, found.low_mm, "rm"), (left + bar.shape[1], found.high_mm, "lm"))
     for (x, value_mm, anchor), gap in zip(ends, (-4, 4), strict=True):
         draw.text((x + gap, middle), f"{value_mm:.1f}", fill=_LETTERS, font=font, anchor=anchor)
-    return np.asarray(shown)
+    return np.asarray(sheet)
 
 
 def _caption(result: FitResult) -> str:

@@ -155,19 +155,20 @@ class _Side:
         hue_kept: Float[Tensor, "rows columns 1"],
     ) -> Float[Tensor, "rows columns 3"]:
         """The texture with what is seen in its place."""
-        weight = flat(self.weight[:, None])
-        # Most texels show the back of the head.
-        seen = weight[..., 0] > 0
-        below, colour = texture[seen], torch.zeros(())
+        weight = flat(self.weight[:, None]).flatten(0, 1)
+        # Most texels show the back of the head; finding the others once is quicker than a mask.
+        seen = torch.nonzero(weight[:, 0] > 0, as_tuple=True)[0]
+        texels = texture.flatten(0, 1)
+        below, colour = texels[seen], torch.zeros(())
         for view, layer, share in zip(self.views, self.layers, self.shares, strict=True):
             # A photo's colour without its light, brought to the tint of all, times its share.
             factor = share[:, None] * (layer.log_factor + tint).exp()
-            texels = flat(torch.cat([layer.places_px, factor], 1))[seen]
-            places_px, factor = texels.split([2, 3], -1)
+            there = flat(torch.cat([layer.places_px, factor], 1)).flatten(0, 1)[seen]
+            places_px, factor = there.split([2, 3], -1)
             colour = colour + view.at(view.image_linear, places_px) * factor
-        colour = of_kept_hue(colour, below, hue_kept[seen])
-        texture[seen] = below + weight[seen] * (colour - below)
-        return texture
+        colour = of_kept_hue(colour, below, hue_kept.flatten(0, 1)[seen])
+        texels[seen] = below + weight[seen] * (colour - below)
+        return texels.reshape(texture.shape)
 
 
 def _shares(layers: Sequence[Layer], edges: Tensor) -> Float[Tensor, "photos vertices"]:

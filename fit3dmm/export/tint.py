@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from jaxtyping import Float
 from scipy.sparse.linalg import SuperLU, splu
 
+from fit3dmm._kept import kept
 from fit3dmm._settings import Settings
 from fit3dmm.geometry.edge_graph import edge_graph, laplacian
 from fit3dmm.geometry.subdivision import unique_edges
@@ -48,10 +49,8 @@ def smooth_tint(
     Returns:
         The field on the base mesh: `surface.lift` carries it to the surface.
     """
-    lift = _lift_matrix(surface)
+    lift, sink, stiffness = _matrices(surface)
     per_base = len(weight) / surface.n_base
-    edges = unique_edges(surface.base_faces.cpu().numpy())[0]
-    stiffness = laplacian(edge_graph(edges, surface.n_base))
     membrane = settings.reach_edges**2 * stiffness + settings.tether * sp.eye_array(surface.n_base)
     # From the median of all: hair over a whole forehead must not count as its tint.
     seen = log_ratio[weight > 0.5 * weight.max(initial=0)]
@@ -60,9 +59,11 @@ def smooth_tint(
     for _ in range(settings.rounds):
         distance = np.linalg.norm(log_ratio - lift @ field, axis=1) / settings.outlier
         robust = 1 / (1 + distance**2) ** 2
-        w = sp.diags_array(weight.astype(np.float64) * robust / per_base)
-        system = _factorised(sp.csc_matrix(lift.T @ w @ lift + membrane))
-        field = system.solve(lift.T @ (w @ log_ratio.astype(np.float64)))
+        w = weight.astype(np.float64) * robust / per_base
+        weighed = lift.copy()
+        weighed.data *= np.repeat(w, np.diff(lift.indptr))
+        system = _factorised(sp.csc_matrix(sink @ weighed + membrane))
+        field = system.solve(sink @ (w[:, None] * log_ratio.astype(np.float64)))
     return field.astype(np.float32)
 
 
@@ -75,6 +76,14 @@ def _factorised(matrix: sp.csc_matrix) -> SuperLU:
         diag_pivot_thresh=0.0,
         options={"SymmetricMode": True},
     )
+
+
+@kept(most=1)
+def _matrices(surface: Surface) -> tuple[sp.csr_matrix, sp.csr_matrix, sp.csr_array]:
+    """From base to surface, the transposed of that, and differences between neighbours."""
+    lift = _lift_matrix(surface)
+    edges = unique_edges(surface.base_faces.cpu().numpy())[0]
+    return lift, sp.csr_matrix(lift.T), laplacian(edge_graph(edges, surface.n_base))
 
 
 def _lift_matrix(surface: Surface) -> sp.csr_matrix:

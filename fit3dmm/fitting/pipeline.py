@@ -154,7 +154,8 @@ def run_stages(
     for stage in stages:
         if len(runs) > 1 and IDENTITY in stage.free:
             runs = [_better(runs, stage, prepared, observation, config)]
-        runs = [advanced(run, stage, prepared, observation, config) for run in runs]
+        else:
+            runs = [advanced(run, stage, prepared, observation, config) for run in runs]
     return runs[0]
 
 
@@ -189,11 +190,21 @@ def advanced(
 ) -> Run:
     """Run one stage, from where a fit has come."""
     began = time.perf_counter()
+    context, problem = _posed(run, stage, prepared, observation, config)
+    return _ended(run, context, problem, solve(problem, stage.solver), began)
+
+
+def _posed(
+    run: Run, stage: Stage, prepared: PreparedModel, observation: Observation, config: FitConfig
+) -> tuple[Context, Problem]:
+    """What a stage minimises from where a fit has come."""
     before = None if run.last is None else run.last[0]
     context = context_at(prepared, observation, stage, run.values, before)
-    problem = stage_problem(context, config)
-    solution = solve(problem, stage.solver)
-    report = _report(stage, solution, time.perf_counter() - began)
+    return context, stage_problem(context, config)
+
+
+def _ended(run: Run, context: Context, problem: Problem, solution: Solution, began_s: float) -> Run:
+    report = _report(context.stage, solution, time.perf_counter() - began_s)
     reports = (*run.reports, report)
     return replace(run, values=solution.values, reports=reports, last=(context, problem))
 
@@ -205,16 +216,20 @@ def _better(
     observation: Observation,
     config: FitConfig,
 ) -> Run:
-    """The start from which a few steps of a stage lead lower; the steps are not kept, so that a fit
-    that chose its start is the one that was told it."""
-    few = LevenbergMarquardt(max_steps=_STEPS_TO_COMPARE)
-    found = [
-        solve(stage_problem(context_at(prepared, observation, stage, run.values), config), few)
-        for run in runs
-    ]
+    """Run one stage from the start from which its first steps lead lower, as a fit does that was
+    told to begin there."""
+    began = time.perf_counter()
+    posed = [_posed(run, stage, prepared, observation, config) for run in runs]
+    goes_on = isinstance(stage.solver, LevenbergMarquardt)
+    solver = stage.solver if goes_on else LevenbergMarquardt()
+    few = replace(solver, max_steps=min(_STEPS_TO_COMPARE, solver.max_steps))
+    found = [solve(problem, few) for _, problem in posed]
     # Every comparison with what is no number is false.
     energies = [one.energy if math.isfinite(one.energy) else math.inf for one in found]
-    return runs[energies.index(min(energies))]
+    k = energies.index(min(energies))
+    context, problem = posed[k]
+    solution = solve(problem, stage.solver, found[k] if goes_on else None)
+    return _ended(runs[k], context, problem, solution, began)
 
 
 def stage_problem(context: Context, config: FitConfig) -> Problem:

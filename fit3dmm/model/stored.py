@@ -220,4 +220,5 @@ class StoredModel:
 
 
 def _tensor(values: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.array(values, dtype=np.float32, order="C"))
+    """Sharing the array's memory, where it can be: colours alone fill 50 MB."""
+    return torch.from_numpy(np.require(values, np.float32, ("C", "W")))

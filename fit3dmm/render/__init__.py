@@ -8,4 +8,5 @@ from fit3dmm.render.silhouette import SilhouettePairs as SilhouettePairs
 from fit3dmm.render.silhouette import blend_silhouettes as blend_silhouettes
 from fit3dmm.render.synthesise import Rendering as Rendering
 from fit3dmm.render.synthesise import render_mesh as render_mesh
+from fit3dmm.render.synthesise import repainted as repainted
 from fit3dmm.render.synthesise import synthesise as synthesise

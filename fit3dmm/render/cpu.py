@@ -5,6 +5,7 @@ batch as alone: what is added up is added in a fixed number of parts, in a fixed
 """
 
 import itertools
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ def vertex_normals(
     points: Float[Tensor, "*batch vertices 3"], topology: Topology
 ) -> Float[Tensor, "*batch vertices 3"]:
     """The same as `geometry.mesh.vertex_normals`."""
-    flat = points.reshape(-1, *points.shape[-2:])
+    *batch, n_vertices, _ = points.shape
+    flat = points.reshape(math.prod(batch), n_vertices, 3)
     return _VertexNormals.apply(flat, topology.triangles).reshape(points.shape)
 
 

@@ -1,6 +1,6 @@
 """The picture of a scene."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -107,7 +107,6 @@ def render_mesh(
     points = points_cam_mm.reshape(-1, *points_cam_mm.shape[-2:])
     clip = camera.to_clip(points_cam_mm).reshape(-1, topology.n_vertices, 4)
     albedo = albedo_linear.expand(*batch, -1, -1).reshape(points.shape)
-    irradiance = lighting.irradiance_sh.expand(*batch, 9, 3).reshape(-1, 9, 3)
 
     fragments = renderer.rasterise(clip, topology.triangles, height, width)
     normals = renderer.vertex_normals(points, topology)
@@ -115,7 +114,69 @@ def render_mesh(
     seen = renderer.interpolate(values, topology.triangles, fragments)
     seen_normals, seen_albedo, depth_mm = seen.split([3, 3, 1], -1)
     seen_normals = unit(seen_normals)
-    lit = shade(seen_albedo.flatten(1, 2), seen_normals.flatten(1, 2), irradiance)
+    pairs = renderer.find_silhouettes(clip, fragments, topology) if silhouettes else None
+
+    def images(flat: Tensor) -> Tensor:
+        return flat.reshape(*batch, *flat.shape[1:])
+
+    bare = Rendering(
+        rgb_linear=images(torch.zeros_like(seen_albedo)),
+        coverage=images(fragments.covered.to(points.dtype)),
+        depth_mm=images(depth_mm[..., 0]),
+        normals_cam=images(seen_normals),
+        albedo_linear=images(seen_albedo),
+        points_cam_mm=points_cam_mm,
+        vertices_px=camera.project(points_cam_mm),
+        fragments=fragments,
+        silhouettes=pairs,
+    )
+    return _painted(bare, camera, lighting, background_linear)
+
+
+def repainted(
+    drawn: Rendering,
+    albedo_linear: Float[Tensor, "*albedo_batch vertices 3"],
+    topology: Topology,
+    camera: Camera,
+    lighting: Lighting,
+    *,
+    background_linear: Float[Tensor, "..."] | None = None,
+    backend: BackendName = "auto",
+) -> Rendering:
+    """What `render_mesh` makes of the same vertices in other colours and another light, without
+    looking anew for what each pixel shows.
+
+    Args:
+        drawn: the mesh as it was drawn first.
+        albedo_linear: as for `render_mesh`, and so are the others.
+        topology: that was drawn.
+        camera: that it was drawn by.
+        lighting: irradiance as harmonics.
+        background_linear: what is behind.
+        backend: that drew it.
+    """
+    renderer = choose_backend(backend, drawn.points_cam_mm.device)
+    points = drawn.points_cam_mm
+    albedo = albedo_linear.expand(points.shape).reshape(-1, *points.shape[-2:])
+    seen_albedo = renderer.interpolate(albedo, topology.triangles, drawn.fragments)
+    seen_albedo = seen_albedo.reshape(drawn.normals_cam.shape)
+    return _painted(replace(drawn, albedo_linear=seen_albedo), camera, lighting, background_linear)
+
+
+def _painted(
+    seen: Rendering,
+    camera: Camera,
+    lighting: Lighting,
+    background_linear: Float[Tensor, "..."] | None,
+) -> Rendering:
+    """The rendering whose normals and albedo are given, with its colours and its coverage."""
+    batch, fragments, pairs = seen.points_cam_mm.shape[:-2], seen.fragments, seen.silhouettes
+    height, width = fragments.size
+    irradiance = lighting.irradiance_sh.expand(*batch, 9, 3).reshape(-1, 9, 3)
+    albedo, normals = (
+        values.reshape(-1, height * width, 3) for values in (seen.albedo_linear, seen.normals_cam)
+    )
+    lit = shade(albedo, normals, irradiance)
 
     covered = fragments.covered[..., None]
     if background_linear is None:
@@ -123,24 +184,13 @@ def render_mesh(
     behind = background_linear.expand(*batch, height, width, 3).reshape(-1, height, width, 3)
     picture = torch.where(covered, lit.reshape(behind.shape), behind)
     picture = torch.cat([picture, covered.to(picture.dtype)], -1)
-    pairs = None
-    if silhouettes:
-        pairs = renderer.find_silhouettes(clip, fragments, topology)
+    if pairs is not None:
+        clip = camera.to_clip(seen.points_cam_mm).reshape(-1, seen.points_cam_mm.shape[-2], 4)
         crossings = pairs.crossings(pixels_from_clip(pairs.ends(clip), height, width))
         picture = blend_silhouettes(picture, pairs, crossings)
     rgb_linear, coverage = picture.split([3, 1], -1)
-
-    def images(flat: Tensor) -> Tensor:
-        return flat.reshape(*batch, *flat.shape[1:])
-
-    return Rendering(
-        images(rgb_linear),
-        images(coverage[..., 0]),
-        images(depth_mm[..., 0]),
-        images(seen_normals),
-        images(seen_albedo),
-        points_cam_mm,
-        camera.project(points_cam_mm),
-        fragments,
-        pairs,
+    return replace(
+        seen,
+        rgb_linear=rgb_linear.reshape(*batch, height, width, 3),
+        coverage=coverage.reshape(*batch, height, width),
     )

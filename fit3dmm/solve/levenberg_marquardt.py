@@ -34,14 +34,26 @@ class LevenbergMarquardt(Settings):
     """At which no step that lowers the energy is looked for any more."""
 
 
-def solve_levenberg_marquardt(problem: Problem, settings: LevenbergMarquardt) -> Solution:
-    """Minimise. A failure is a reason in the solution and not an exception."""
+def solve_levenberg_marquardt(
+    problem: Problem, settings: LevenbergMarquardt, begun: Solution | None = None
+) -> Solution:
+    """Minimise. A failure is a reason in the solution and not an exception.
+
+    Args:
+        begun: what fewer steps of the same settings made of the same problem: then these are not
+            taken again, and the solution is that of all steps at once.
+    """
     bounds, tolerance = problem.flat_bounds(), settings.gradient_tolerance
-    with torch.no_grad():
-        at = problem.evaluate(problem.flat_start())
+    if begun is not None and begun.at is not None:
+        if begun.reason is not Reason.STEP_LIMIT:
+            return begun
+        at, history = begun.at, list(begun.history)
+    else:
+        with torch.no_grad():
+            at = problem.evaluate(problem.flat_start())
+        history = [Step(float(at.energy), settings.initial_damping, float("nan"), 1)]
     energy = float(at.energy)
-    evaluations, damping, growth = 1, settings.initial_damping, 2.0
-    history = [Step(energy, damping, float("nan"), evaluations)]
+    evaluations, damping, growth = history[-1].evaluations, history[-1].damping, 2.0
     if not torch.isfinite(at.energy):
         return _solution(at, Reason.NOT_FINITE, history)
 

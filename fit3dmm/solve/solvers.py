@@ -8,17 +8,21 @@ Solver = LevenbergMarquardt | LBFGS | Adam
 """The settings of a solver, which say also which one it is."""
 
 
-def solve(problem: Problem, solver: Solver | None = None) -> Solution:
+def solve(
+    problem: Problem, solver: Solver | None = None, begun: Solution | None = None
+) -> Solution:
     """Minimise a problem. A failure is a reason in the solution and not an exception.
 
     Args:
         solver: `LevenbergMarquardt()` if left out.
+        begun: what the first steps of this solver have made of it, where it can go on from there;
+            the others begin anew.
     """
     match solver:
         case None:
-            return solve_levenberg_marquardt(problem, LevenbergMarquardt())
+            return solve_levenberg_marquardt(problem, LevenbergMarquardt(), begun)
         case LevenbergMarquardt():
-            return solve_levenberg_marquardt(problem, solver)
+            return solve_levenberg_marquardt(problem, solver, begun)
         case LBFGS():
             return solve_lbfgs(problem, solver)
         case Adam():

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fit3dmm.colour import luminance
+from fit3dmm.export import normal_map as normal_maps
 from fit3dmm.export.alignment import AlignmentSettings, offsets_px
 from fit3dmm.export.covered import CoverSettings, beard_seen, covered
 from fit3dmm.export.delight import DelightSettings, creases, flattened, of_kept_hue
@@ -332,3 +333,11 @@ def test_a_dark_line_is_a_groove(model):
     assert above[1] < -0.05 < 0.05 < below[1]
     assert np.abs(normals[row + 100, column, :2]).max() < 0.02
     assert normals[..., 2].min() > 0
+
+
+def test_relief_is_worked_out_about_the_face_and_is_that_of_the_whole_texture(model, monkeypatch):
+    points = model.shape_mm(model.zeros())
+    texture = np.random.default_rng(0).integers(60, 200, (512, 512, 3)).astype(np.uint8)
+    found = normal_map(texture, model, points)
+    monkeypatch.setattr(normal_maps, "_around", lambda *_: (slice(None), slice(None)))
+    np.testing.assert_array_equal(found, normal_map(texture, model, points))

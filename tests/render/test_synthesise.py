@@ -6,7 +6,7 @@ import torch
 from fit3dmm._errors import InputError
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.transform import Similarity
-from fit3dmm.render import choose_backend, render_mesh, synthesise
+from fit3dmm.render import choose_backend, render_mesh, repainted, synthesise
 from fit3dmm.scene import Lighting, Pose, Scene
 from tests.render.meshes import toy_head
 from tests.toy import toy_model
@@ -178,3 +178,15 @@ def test_a_backend_for_another_device_is_refused() -> None:
         choose_backend("nvdiffrast", torch.device("cpu"))
     with pytest.raises(InputError, match=r"renders tensors on 'cpu', these are on 'cuda'"):
         choose_backend("cpu", torch.device("cuda"))
+
+
+def test_other_colours_and_another_light_are_those_of_a_picture_drawn_anew() -> None:
+    topology, camera = MODEL.surface.topology, SCENE.camera
+    drawn = synthesise(MODEL, lit(SCENE), background_linear=torch.tensor([0.1, 0.2, 0.3]))
+    colours = torch.rand(MODEL.n_vertices, 3, generator=torch.Generator().manual_seed(0))
+    light, ground = Lighting.ambient_white(), torch.tensor([0.7, 0.7, 0.7])
+    points = drawn.points_cam_mm
+    again = repainted(drawn, colours, topology, camera, light, background_linear=ground)
+    anew = render_mesh(points, colours, topology, camera, light, background_linear=ground)
+    for name in ("rgb_linear", "coverage", "albedo_linear"):
+        torch.testing.assert_close(getattr(again, name), getattr(anew, name), rtol=0, atol=0)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -175,3 +176,14 @@ def test_problem_is_checked():
         Problem({"x": _double(0.0)}, ("y",), {"t": _rosenbrock})
     with pytest.raises(ValueError, match="at least one"):
         Problem({"x": _double(0.0)}, (), {"t": _rosenbrock})
+
+
+@pytest.mark.parametrize("first", [0, 1, 3, 100])
+def test_steps_taken_in_two_goes_are_those_of_one(first):
+    problem = Problem({"x": _double(-1.2, 1.0)}, ("x",), {"rosenbrock": _rosenbrock})
+    begun = solve(problem, replace(TIGHT, max_steps=first))
+    whole, gone_on = solve(problem, TIGHT), solve(problem, TIGHT, begun)
+    assert len(begun.history) == min(first + 1, len(whole.history))
+    assert torch.equal(gone_on.values["x"], whole.values["x"])
+    assert gone_on.history[1:] == whole.history[1:]
+    assert gone_on.reason is whole.reason
