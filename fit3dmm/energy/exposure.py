@@ -13,8 +13,9 @@ from fit3dmm.unknowns import ALBEDO, IRRADIANCE
 # Least mean luminance of a face, and of the light on it, whose logarithm is taken as it is; below,
 # its tangent goes on, so that a step beyond zero finds its way back.
 _LEAST_LINEAR = 0.01
-# Tones below this share of the mean face's are as narrow as it.
-_LEAST_SHARE = 0.1
+# Tones below this share of the mean face's are as narrow as it: darker people differ by other hues
+# than the model's straight line of tones has, which a narrower prior would read as a lighter face.
+_LEAST_SHARE = 0.5
 
 
 def light_level(irradiance_sh: Float[Tensor, "*batch 9 3"]) -> Float[Tensor, "*batch"]:

@@ -60,6 +60,6 @@ def test_a_face_is_as_likely_at_every_tone():
     numbers = torch.tensor([0.0, 1.3])
     prior = colours_of_tone_prior(TONE, 1.0, 1e6)
     energies = [
-        float(prior({ALBEDO: TONE.drawn(numbers, tone)}).energy) for tone in (0.08, 0.25, 0.5)
+        float(prior({ALBEDO: TONE.drawn(numbers, tone)}).energy) for tone in (0.15, 0.25, 0.5)
     ]
     assert energies == pytest.approx([0.5 * 1.3**2] * 3)
