@@ -1,18 +1,23 @@
 """How near a fitted skin is to the person's own, from the darkest to the lightest.
 
-    python benchmarks/run_colour.py [--on renders person london] [--cases 24] [--people 12]
+    python benchmarks/run_colour.py [--on monk renders person london public] [--split validation]
+        [--monk-cases 200] [--cases 24] [--people 51]
 
-Lightness is L* of the albedo of both cheeks (CIE 1976). `renders` are the test split of the
-generated photos (docs/evaluation.md), whose cameras expose by themselves: slope of fitted against
-true lightness, and the errors by the nearest tone of Monk's scale. `person` is one of them in five
-places. `london` are real people under one light, whose true albedo nobody knows: there the slope is
-against the lightness of the photo. Settings are chosen by other photos (the validation split).
+Lightness is L* of the albedo of both cheeks (CIE 1976). `monk` are generated people of all ten
+tones of Monk's scale, as many of each (monk_people.py says what a tone is), in small photos whose
+cameras expose by themselves: slope of fitted against true lightness, and the errors by tone. Photos
+and what was fitted are kept in --out, so that a run that was stopped goes on. `renders` are photos
+of the generated set (docs/evaluation.md), by the nearest tone; `person` is one of them in five
+places. `london` are real people under one light, whose true albedo nobody knows: there the slope
+is against the lightness of the photo. `public` are two men in two and three photos. Settings are
+chosen by --split validation.
 """
 
+import json
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -20,30 +25,34 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from colour_metrics import PUBLIC, london_metrics, person_metrics, public_metrics, render_metrics
+from fit3dmm._content import content_key
+from fit3dmm._files import atomic_path
 from fit3dmm._parallel import available_cores, run_in_parallel
 from fit3dmm.colour import luminance, srgb_to_linear
-from fit3dmm.evaluate.preset_fitter import observe_largest, prepared_model
+from fit3dmm.evaluate.preset_fitter import PresetFitter, observe_largest, prepared_model
 from fit3dmm.evaluate.synthetic import Synthetic, make_set
 from fit3dmm.fitting import FitConfig, fit_observation
 from fit3dmm.fitting.prepared import PreparedModel
+from fit3dmm.model.library import find_model
 from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.photo import Photo, read_photo
-from fit3dmm.synthetic.generate import make_case
+from fit3dmm.synthetic.generate import generate_set, make_case
 from fit3dmm.synthetic.probes import probe_names
-from fit3dmm.synthetic.skin import MONK_LINEAR
-from fit3dmm.synthetic.specification import Specification, specify
+from fit3dmm.synthetic.specification import VERSIONS, Specification, specify
 from fit3dmm.synthetic.truth import read_truth
 from harness import Metric, run
-from paired import case_metric
-from real_heads import find_london
+from monk_people import lightness, monk_cases, monk_tone, tones_of
+from real_heads import find_london, shared_folder
 from run_accuracy import add_set_arguments
 
 Triple = tuple[str, float, float]
 """Name of a photo, lightness that is known, and fitted."""
-SETS = ("renders", "person", "london")
+SETS = ("monk", "renders", "person", "london", "public")
 # MediaPipe's points in the middle of the cheeks, and how far about them skin counts.
 _CHEEKS, _CHEEK_MM = (50, 280, 205, 425), 10.0
 _PHOTOS_OF_PERSON, _PERSON_PX = 5, 320
+_MONK_PX = 400
 # Of the tester, the camera and the place, and none of the person.
 _OF_PHOTO = ("exposure", "sensor", "background")
 
@@ -64,13 +73,22 @@ class OnePerson(Specification):
 def measure(options: Namespace) -> Iterator[Metric]:
     """Set by set."""
     jobs = options.jobs or available_cores()
+    if "monk" in options.on:
+        yield from _monk(options, jobs)
     if "renders" in options.on:
         protocol = Synthetic(
-            options.cases, options.seed, "test", "held-out", options.photo_px, options.edition
+            options.cases,
+            options.seed,
+            options.split,
+            "held-out",
+            options.photo_px,
+            options.edition,
         )
         cases = protocol.list_cases(make_set(protocol, options.out / "held-out", jobs=jobs))
         tasks = [(case.name, case.photo, case.truth[0]) for case in cases]
-        yield from render_metrics(_pairs(rendered_pair, tasks, jobs))
+        pairs = _pairs(rendered_pair, tasks, jobs)
+        tones = {name: monk_tone(true) for name, (true, _) in pairs.items()}
+        yield from render_metrics(pairs, tones, "renders")
     if "person" in options.on:
         tasks = [(k, options.seed) for k in range(_PHOTOS_OF_PERSON)]
         yield from person_metrics(_pairs(person_pair, tasks, jobs))
@@ -79,12 +97,35 @@ def measure(options: Namespace) -> Iterator[Metric]:
         tasks = [(f"{p.name}, {k}", getattr(p, k)) for p in people for k in ("neutral", "smiling")]
         if tasks:
             yield from london_metrics(_pairs(london_pair, tasks, jobs))
+    if "public" in options.on:
+        tasks = [(one.stem, one) for one in _public_photos()]
+        if tasks:
+            yield from public_metrics(_pairs(london_pair, tasks, jobs))
+
+
+def _monk(options: Namespace, jobs: int) -> Iterator[Metric]:
+    cases = monk_cases(options.monk_cases, options.split, options.seed, _MONK_PX)
+    made_by = content_key(VERSIONS[cases[0].edition], find_model("commons"))[:8]
+    folder = options.out / f"monk-{_MONK_PX}-{options.seed}-{made_by}"
+    folder.mkdir(parents=True, exist_ok=True)
+    generate_set(cases, "commons", folder, jobs)
+    fitted = folder / f"lightness-{content_key(PresetFitter().fingerprint)[:12]}"
+    fitted.mkdir(exist_ok=True)
+    tasks = [(case.name, folder, fitted) for case in cases]
+    yield from render_metrics(_pairs(kept_pair, tasks, jobs), tones_of(cases), "all tones")
+
+
+def _public_photos() -> list[Path]:
+    folder = shared_folder() / "photos"
+    return [one for name in PUBLIC for one in sorted(folder.glob(f"{name}*.jpg"))]
 
 
 def _options(parser: ArgumentParser) -> None:
     parser.add_argument("--on", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--split", choices=("validation", "test"), default="test")
+    parser.add_argument("--monk-cases", type=int, default=200, help="default: %(default)s")
     parser.add_argument("--cases", type=int, default=24, help="renders; default: %(default)s")
-    parser.add_argument("--people", type=int, default=12, help="of London; default: %(default)s")
+    parser.add_argument("--people", type=int, default=51, help="of London; default: %(default)s")
     add_set_arguments(parser)
 
 
@@ -102,6 +143,17 @@ def _pairs(
 def rendered_pair(name: str, photo: Path, truth_file: Path) -> Triple | None:
     """True and fitted lightness of a generated face."""
     return _triple(name, _lightness_of(read_truth(truth_file).albedo_linear), photo)
+
+
+def kept_pair(name: str, folder: Path, kept: Path) -> Triple | None:
+    """The same, kept in a folder of its own."""
+    file = kept / f"{name}.json"
+    if not file.is_file():
+        found = rendered_pair(name, folder / f"{name}.jpg", folder / f"{name}.h5")
+        with atomic_path(file) as temporary:
+            temporary.write_text(json.dumps(found), encoding="utf-8")
+    found = json.loads(file.read_text(encoding="utf-8"))
+    return None if found is None else (found[0], found[1], found[2])
 
 
 def person_pair(k: int, seed: int) -> Triple | None:
@@ -163,74 +215,6 @@ def _lightness_of(albedo_linear: Float[np.ndarray, "vertices 3"]) -> float:
     away_mm = torch.cdist(model.shape_mm(rest), middles).amin(1)
     weight = torch.exp(-0.5 * (away_mm / _CHEEK_MM) ** 2).numpy()[: len(albedo_linear)]
     return float(lightness(np.average(luminance(albedo_linear), weights=weight)))
-
-
-def lightness(y: float | np.ndarray) -> np.ndarray:
-    """L* of a relative luminance (CIE 15:2004, equation 8.1)."""
-    y = np.asarray(y, dtype=float)
-    return np.where(y > (6 / 29) ** 3, 116 * np.cbrt(y) - 16, (29 / 3) ** 3 * y)
-
-
-# --- statistics ---
-
-
-def slope(pairs: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
-    """Of the line through fitted over known lightness, and its standard error."""
-    x, y = np.array(list(pairs.values()), dtype=float).T
-    x, y = x - x.mean(), y - y.mean()
-    value = float(x @ y / (x @ x))
-    left = y - value * x
-    return value, float(np.sqrt(left @ left / max(len(x) - 2, 1) / (x @ x)))
-
-
-def monk_tone(l_star: float) -> int:
-    """The nearest tone of Monk's scale, 1 (the lightest) to 10."""
-    scale = lightness(luminance(MONK_LINEAR))[::-1]
-    return int(np.abs(scale - l_star).argmin()) + 1
-
-
-def render_metrics(pairs: Mapping[str, tuple[float, float]]) -> Iterator[Metric]:
-    """Of photos whose truth is known."""
-    yield Metric("faces", len(pairs), "faces", None, noise=0.0, group="renders")
-    yield _slope_metric(pairs, "slope of fitted over true lightness", "renders")
-    errors = {name: abs(fitted - true) for name, (true, fitted) in pairs.items()}
-    yield case_metric("error", "L*", errors, group="renders")
-    bias = {name: fitted - true for name, (true, fitted) in pairs.items()}
-    yield case_metric("too light by", "L*", bias, lower_is_better=None, group="renders")
-    by_tone: dict[int, dict[str, float]] = {}
-    for name, (true, _) in pairs.items():
-        by_tone.setdefault(monk_tone(true), {})[name] = errors[name]
-    for tone, cases in sorted(by_tone.items()):
-        yield case_metric(f"error, Monk {tone} ({len(cases)})", "L*", cases, group="renders")
-
-
-def person_metrics(pairs: Mapping[str, tuple[float, float]]) -> Iterator[Metric]:
-    """Of one person's photos."""
-    fitted = {name: pair[1] for name, pair in pairs.items()}
-    yield case_metric("fitted", "L*", fitted, lower_is_better=None, group="one person, five places")
-    middle = float(np.mean(list(fitted.values())))
-    away = {name: abs(value - middle) for name, value in fitted.items()}
-    yield case_metric("away from their mean", "L*", away, group="one person, five places")
-    most = max(fitted.values()) - min(fitted.values())
-    yield Metric("lightest less darkest", most, "L*", group="one person, five places")
-
-
-def london_metrics(pairs: Mapping[str, tuple[float, float]]) -> Iterator[Metric]:
-    """Of real people under one light."""
-    yield Metric("photos", len(pairs), "photos", None, noise=0.0, group="London")
-    yield _slope_metric(pairs, "slope of fitted over the photo's lightness", "London")
-    names = {name.partition(",")[0] for name in pairs}
-    both = {n: (f"{n}, neutral", f"{n}, smiling") for n in sorted(names)}
-    apart = {
-        n: abs(pairs[a][1] - pairs[b][1]) for n, (a, b) in both.items() if a in pairs and b in pairs
-    }
-    yield case_metric("two photos of one person apart", "L*", apart, group="London")
-
-
-def _slope_metric(pairs: Mapping[str, tuple[float, float]], name: str, group: str) -> Metric:
-    value, error = slope(pairs)
-    details = {"standard error": error}
-    return Metric(name, value, "", False, error / abs(value), group=group, details=details)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ def main() -> None:
     model = load_model(arguments.model)
     generator = torch.Generator().manual_seed(arguments.seed)
     page = Image.new("RGB", (COLUMNS * TILE_PX, ROWS * TILE_PX))
-    people = _with_even_tones(model.sample(COLUMNS * ROWS, generator=generator), generator)
+    people = model.sample(COLUMNS * ROWS, generator=generator, by_tone=False)
+    people = _with_even_tones(model, people, generator)
     for number in range(COLUMNS * ROWS):
         tile = _portrait(model, _person(model, people, number), generator)
         page.paste(tile, (number % COLUMNS * TILE_PX, number // COLUMNS * TILE_PX))
@@ -53,12 +54,14 @@ def main() -> None:
     print(f"{arguments.output}: {page.width} x {page.height} px")
 
 
-def _with_even_tones(people: Coefficients, generator: torch.Generator) -> Coefficients:
+def _with_even_tones(
+    model: MorphableModel, people: Coefficients, generator: torch.Generator
+) -> Coefficients:
     n = len(people.albedo)
     shares = (torch.randperm(n, generator=generator) + 0.5) / n
     albedo = people.albedo.clone()
     albedo[:, 0] = torch.special.ndtri(shares)
-    return people.replace(albedo=albedo)
+    return people.replace(albedo=model.tone.drawn(albedo))
 
 
 def _person(model: MorphableModel, people: Coefficients, number: int) -> Coefficients:

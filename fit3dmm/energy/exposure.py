@@ -1,37 +1,63 @@
 """Light and skin together: one photo shows their product alone, and a camera chose how bright."""
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm._tensors import TensorRecord
 from fit3dmm.colour import LUMINANCE
 from fit3dmm.energy.priors import mean_towards_camera
+from fit3dmm.model.tone import Tone
 from fit3dmm.solve.problem import Residuals, Term, Values, sum_of_squares
 from fit3dmm.unknowns import ALBEDO, IRRADIANCE
 
 # Least mean luminance of a face, and of the light on it, whose logarithm is taken as it is; below,
 # its tangent goes on, so that a step beyond zero finds its way back.
 _LEAST_LINEAR = 0.01
-
-
-@dataclass(frozen=True)
-class Tone(TensorRecord):
-    """Mean luminance of a face's albedo, linear: `mean + slope @ albedo`."""
-
-    mean: Float[Tensor, ""]
-    slope: Float[Tensor, "albedo"]
-
-    def at(self, albedo: Float[Tensor, "*batch albedo"]) -> Float[Tensor, "*batch"]:
-        """Of faces with these coefficients."""
-        return self.mean + albedo @ self.slope[: albedo.shape[-1]]
+# Tones below this share of the mean face's are as narrow as it: darker people differ by other hues
+# than the model's straight line of tones has, which a narrower prior would read as a lighter face.
+_LEAST_SHARE = 0.5
 
 
 def light_level(irradiance_sh: Float[Tensor, "*batch 9 3"]) -> Float[Tensor, "*batch"]:
     """Luminance that white reflects, on average over the normals that face the camera."""
     return (irradiance_sh @ irradiance_sh.new_tensor(LUMINANCE)) @ _towards(irradiance_sh)
+
+
+def colours_of_tone_prior(tone: Tone, sigma: float, tone_sigma: float) -> Term:
+    """Colours differ as people's do who are drawn (`Tone.drawn`): in proportion to the tone.
+
+    With one sigma at every tone a darker face in brighter light explains any photo with less:
+    what its cheeks differ by is then fewer sigmas. So the light on every face came out too bright.
+
+    Args:
+        tone: of the model's faces.
+        sigma: of all that does not change the tone, in the model's sigmas, at the mean tone.
+        tone_sigma: along the tone, the same at every tone.
+    """
+
+    def term(values: Values) -> Residuals:
+        albedo = values[ALBEDO]
+        slope = tone.slope[: albedo.shape[-1]]
+        along = torch.nn.functional.normalize(slope, dim=0)
+        share = tone.at(albedo) / tone.mean
+        free_share = share.clamp_min(_LEAST_SHARE)
+        others = albedo - (albedo @ along)[..., None] * along
+        scaled = others / (sigma * free_share[..., None])
+        residual = torch.cat([scaled, (albedo @ along)[..., None] / tone_sigma], -1)
+
+        def jacobian(free: tuple[str, ...]) -> dict[str, Tensor]:
+            if ALBEDO not in free:
+                return {}
+            eye = torch.eye(len(along), dtype=albedo.dtype, device=albedo.device)
+            across = (eye - torch.outer(along, along)) / (sigma * free_share[..., None, None])
+            follows = (share > _LEAST_SHARE) / (tone.mean * free_share)
+            rows = across - scaled[..., :, None] * (follows[..., None] * slope)[..., None, :]
+            last = (along / tone_sigma).expand(*albedo.shape[:-1], 1, -1)
+            return {ALBEDO: torch.cat([rows, last], -2)}
+
+        return sum_of_squares(residual, jacobian)
+
+    return term
 
 
 def exposure_term(

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -11,7 +10,6 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm._tensors import TensorRecord
-from fit3dmm.energy.exposure import Tone
 from fit3dmm.energy.model_points import model_points
 from fit3dmm.energy.points import LinearPoints, Points
 from fit3dmm.energy.skinned_points import SkinnedPoints
@@ -20,11 +18,11 @@ from fit3dmm.fitting.detector_errors import LandmarkErrorModel, landmark_error_m
 from fit3dmm.fitting.sample_cache import kept_samples
 from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.model.tone import Tone
 from fit3dmm.observe.detection import MEDIAPIPE, MEDIAPIPE_POINTS, NETWORK
 from fit3dmm.observe.detector_errors import DetectorErrors, detector_errors
 from fit3dmm.observe.face import FACE_OVAL
 from fit3dmm.regress.files import Regressor
-from fit3dmm.synthetic.heads import tone_of_albedo
 from fit3dmm.unknowns import starts
 
 CONTOUR_LINES = "oval36"
@@ -56,10 +54,10 @@ class PreparedModel(TensorRecord):
     regressor: Regressor | None = None
     """The network that looks at photos, too, where the model has one."""
 
-    @cached_property
+    @property
     def tone(self) -> Tone:
         """How light the model's faces are."""
-        return Tone(*tone_of_albedo(self.model))
+        return self.model.tone
 
 
 def prepare(

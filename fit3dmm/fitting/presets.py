@@ -80,7 +80,7 @@ def _deng2019(name: str, stage: Stage, w_albedo: float, sure_from: float) -> Fit
         perceptual=Perceptual(sigma=0.2**-0.5, n_directions=1, drawn="alone"),
         identity=IdentityPrior(_sigma(w_coefficients * 1.0)),
         expression=ExpressionPrior(_sigma(w_coefficients * 0.8), correlated=False),
-        albedo=AlbedoPrior(albedo_sigma, tone_sigma=albedo_sigma),
+        albedo=AlbedoPrior(albedo_sigma, tone_sigma=albedo_sigma, by_tone=False),
         flattening=Flattening(sigma_linear=_sigma(5.0)),
         tint=WhiteLight(_sigma(10.0)),
         crop="five points",

@@ -1,6 +1,7 @@
 """The morphable model: linear synthesis of shape and albedo from coefficients."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,6 +11,7 @@ from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.rig import Rig
 from fit3dmm.model.surface import Surface
+from fit3dmm.model.tone import Tone, outer_face, tone_of
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,16 @@ class MorphableModel(TensorRecord):
     def n_vertices(self) -> int:
         return self.surface.n_vertices
 
+    @cached_property
+    def tone(self) -> Tone:
+        """How light its faces are.
+
+        Raises:
+            KeyError: the model has no face region.
+        """
+        face = outer_face(self.regions).to(self.albedo_mean_linear)
+        return tone_of(self.albedo_mean_linear, self.albedo_basis_linear, face)
+
     def zeros(self, *batch: int) -> Coefficients:
         """The mean face at rest."""
 
@@ -167,11 +179,22 @@ class MorphableModel(TensorRecord):
         )
 
     def sample(
-        self, *batch: int, generator: torch.Generator, expression: bool = False
+        self,
+        *batch: int,
+        generator: torch.Generator,
+        expression: bool = False,
+        by_tone: bool = True,
     ) -> Coefficients:
-        """Draw people from the prior, at rest unless `expression` is asked for.
+        """Draw people from the prior.
 
         Expressions stay within their bounds: the size of a normal draw, on the admissible side.
+
+        Args:
+            batch: how many.
+            generator: of random numbers.
+            expression: whether they show any.
+            by_tone: whether colours differ as skins of their tone do (`Tone.drawn`), or by the
+                prior's own sigmas at every tone, which leaves blotches on very dark skin.
         """
 
         def normal(n: int) -> Tensor:
@@ -184,6 +207,8 @@ class MorphableModel(TensorRecord):
             normal(self.n_expression) @ self.expression_covariance_factor.mT,
             normal(self.n_albedo),
         )
+        if by_tone and self.n_albedo and "face" in self.regions:
+            drawn = drawn.replace(albedo=self.tone.drawn(drawn.albedo))
         if not expression:
             return drawn.replace(joints_rad=self.zeros(*batch).joints_rad).neutral()
         low, high = self.expression_bounds.unbind(-1)

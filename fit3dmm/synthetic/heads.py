@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from scipy.spatial import KDTree
-from torch import Tensor
 
-from fit3dmm.colour import LUMINANCE
-from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.model import tone
+from fit3dmm.model.morphable import Coefficients, MorphableModel
 from fit3dmm.synthetic.looks import LOOKS
 from fit3dmm.synthetic.noise import random_bumps, random_waves
+from fit3dmm.synthetic.skin import outside, skin_of_tone
 from fit3dmm.synthetic.specification import Specification
 
 _DEFORMATION_MM = (1.0, 2.0)
@@ -58,9 +58,8 @@ class Head:
 def draw_head(model: MorphableModel, case: Specification) -> Head:
     """The head of a case, which depends on nothing but the model and the case."""
     shape_seed = int(case.generator("identity").integers(2**62))
-    drawn = model.sample(generator=torch.Generator().manual_seed(shape_seed))
+    drawn = model.sample(generator=torch.Generator().manual_seed(shape_seed), by_tone=False)
     activations = expression_activations(model, case)
-    albedo = coloured_like(model, drawn.albedo, case.tone)
     size_mm = 0.0
     deformation = np.zeros((model.surface.n_base, 3))
     own_way = np.ones(model.surface.n_base)
@@ -77,10 +76,22 @@ def draw_head(model: MorphableModel, case: Specification) -> Head:
     return Head(
         neutral_mm=_lifted(model, base),
         expressive_mm=_lifted(model, base + movement),
-        albedo_linear=model.albedo_linear(drawn.replace(albedo=albedo)).double().numpy(),
+        albedo_linear=_colours(model, drawn, case),
         activations=activations,
         deformation_mm=size_mm,
     )
+
+
+def _colours(
+    model: MorphableModel, drawn: Coefficients, case: Specification
+) -> Float[np.ndarray, "vertices 3"]:
+    """Of a person of the case's tone."""
+    if LOOKS[case.edition].colours_by_tone and case.kind == "held-out":
+        regions = {name: weight.double().numpy() for name, weight in model.regions.items()}
+        return skin_of_tone(model, drawn.albedo.numpy(), case.tone, outside(regions))
+    by_tone = LOOKS[case.edition].colours_by_tone
+    albedo = (model.tone.drawn if by_tone else model.tone.moved)(drawn.albedo, case.tone)
+    return model.albedo_linear(drawn.replace(albedo=albedo)).double().numpy()
 
 
 def outside_deformation_mm(
@@ -138,8 +149,7 @@ def face_weights(model: MorphableModel) -> Float[np.ndarray, "base"]:
 
 def outer_face(model: MorphableModel) -> Float[np.ndarray, "vertices"]:
     """The face region without what lies behind lips and lids, which models count in or out."""
-    inner = [model.regions[name] for name in _INNER if name in model.regions]
-    return (model.regions["face"] * (1 - torch.stack(inner).amax(0))).double().numpy()
+    return tone.outer_face(model.regions).double().numpy()
 
 
 def carried_by_skin(
@@ -188,22 +198,6 @@ def expression_activations(
     low, high = model.expression_bounds.double().numpy().T
     known = np.isfinite(low) & np.isfinite(high)
     return np.where(known, np.clip(values, low, high), 0.0)
-
-
-def coloured_like(model: MorphableModel, albedo: torch.Tensor, tone: float) -> torch.Tensor:
-    """Colour coefficients moved, as likely as can be, until the face has a mean luminance."""
-    mean, slope = tone_of_albedo(model)
-    # For a normal prior the most likely change is along the slope.
-    return albedo + slope * (tone - mean - slope @ albedo) / (slope @ slope)
-
-
-def tone_of_albedo(model: MorphableModel) -> tuple[Float[Tensor, ""], Float[Tensor, "albedo"]]:
-    """Mean luminance of the mean face, and its derivative with respect to each coefficient."""
-    luminance = model.albedo_mean_linear.new_tensor(LUMINANCE)
-    weight = torch.from_numpy(outer_face(model)).to(luminance)
-    weight = weight / weight.sum()
-    mean = weight @ (model.albedo_mean_linear @ luminance)
-    return mean, (model.albedo_basis_linear @ luminance) @ weight
 
 
 def _base(model: MorphableModel) -> np.ndarray:

@@ -3,23 +3,26 @@
 The first edition tried a fit hard: harsh light from anywhere, dark faces, coarse noise, blotches on
 every skin and hair like a helmet. On such photos colours were worth less to a fit than on real
 people, so that settings chosen by them were chosen wrongly. The second edition looks like what
-people photograph; harsh light and the like are there as rarely as there.
+people photograph; harsh light and the like are there as rarely as there. The third is the second
+with dark people whose skin is as even as light people's (`model.tone.Tone.drawn`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Edition = Literal["v1", "v2"]
-LATEST: Edition = "v2"
+Edition = Literal["v1", "v2", "v3"]
+LATEST: Edition = "v3"
 
 
 @dataclass(frozen=True)
 class Look:
-    """What all photos of an edition have in common. The defaults are the second edition's."""
+    """What all photos of an edition have in common. The defaults are the third edition's."""
 
     strands: bool = True
     """Hair of locks, instead of a shell."""
+    colours_by_tone: bool = True
+    """Whether the model's colours differ in proportion to a person's tone."""
     blotches: tuple[float, float] = (0.018, 0.018)
     """Unevenness of the skin's colour over some 9 mm and 2.5 mm, relative."""
     stubble: tuple[float, float] = (0.1, 0.6)
@@ -45,6 +48,7 @@ class Look:
 LOOKS: Mapping[Edition, Look] = {
     "v1": Look(
         strands=False,
+        colours_by_tone=False,
         blotches=(0.05, 0.03),
         stubble=(0.3, 1.4),
         stubble_grain=0.25,
@@ -59,5 +63,6 @@ LOOKS: Mapping[Edition, Look] = {
         photons=(900.0, 12000.0),
         jpeg_quality=(70, 96),
     ),
-    "v2": Look(),
+    "v2": Look(colours_by_tone=False),
+    "v3": Look(),
 }

@@ -1,10 +1,12 @@
 """What skins have and the model's colours do not: moles, freckles, stubble, blood, make-up."""
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from fit3dmm.colour import luminance, srgb_to_linear
 from fit3dmm.geometry.smoothstep import smoothstep
+from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.synthetic.looks import Look
 from fit3dmm.synthetic.noise import random_waves
 
@@ -21,6 +23,32 @@ MONK_LINEAR = srgb_to_linear(_MONK_SRGB / 255)
 _TOWARDS_MONK = 0.6
 _LIGHT_SKIN = 0.15
 """Luminance above which freckles and a flush show."""
+_EVEN_TONE = 0.11
+"""Two of the model's sigmas: its skins are even and have skin's hue down to this."""
+
+
+def skin_of_tone(
+    model: MorphableModel,
+    normal: Float[np.ndarray, "albedo"],
+    tone: float,
+    skin: Float[np.ndarray, "vertices"],
+) -> Float[np.ndarray, "vertices 3"]:
+    """Colours of somebody who is drawn, from the lightest to the darkest.
+
+    The model's tone is a straight line through linear colours, which takes as much from each place
+    however dark it is already: at its end skin is red and blotched whatever else is drawn. So
+    people who are darker than the model's even skins have one of those, and less of it.
+
+    Args:
+        model: whose people they are.
+        normal: standard normal numbers (`model.tone.Tone.drawn`).
+        tone: mean luminance of the face.
+        skin: 1 on skin, 0 on eyes, teeth and in the mouth.
+    """
+    decoded = max(tone, _EVEN_TONE)
+    albedo = model.tone.drawn(torch.as_tensor(normal).to(model.mean_mm), decoded)
+    colours = model.albedo_linear(model.zeros().replace(albedo=albedo)).double().numpy()
+    return colours * (1 + (tone / decoded - 1) * skin)[:, None]
 
 
 def detailed_skin(
@@ -47,7 +75,7 @@ def detailed_skin(
     tint = towards_scale(albedo_linear, bare, tone, _TOWARDS_MONK) * generator.normal(
         1, look.tint_spread
     )
-    colour = albedo_linear * tint ** _outside(regions)[:, None]
+    colour = albedo_linear * tint ** outside(regions)[:, None]
     blotch = look.blotches[0] * random_waves(places_mm, 9.0, generator)
     blotch += look.blotches[1] * random_waves(places_mm, 2.5, generator)
     colour = colour * (1 + blotch[:, None] * [0.6, 1.0, 1.0])
@@ -72,7 +100,7 @@ def detailed_skin(
     return np.clip(colour, 0.004, 0.95)
 
 
-def _outside(regions: dict[str, np.ndarray]) -> np.ndarray:
+def outside(regions: dict[str, np.ndarray]) -> np.ndarray:
     """1 where skin is, 0 on eyes, teeth and in the mouth."""
     inner = [regions[name] for name in ("mouth_interior", "teeth", "eyes") if name in regions]
     return 1 - np.max(inner, axis=0)

@@ -16,7 +16,7 @@ from fit3dmm._errors import InputError
 from fit3dmm.synthetic.looks import LATEST, Edition
 from fit3dmm.synthetic.probes import probe_names, turns_by_light
 
-VERSIONS: Mapping[Edition, str] = {"v1": "1", "v2": "2"}
+VERSIONS: Mapping[Edition, str] = {"v1": "1", "v2": "2", "v3": "3"}
 """Of each edition of the set: raise it when a change of the code changes photos or truths."""
 
 MOST_PHOTOS = 12
@@ -34,13 +34,13 @@ TONES = (0.03, 0.55)
 """Mean luminance of the face's albedo, from the darkest to the lightest (linear, white is 1)."""
 
 FRONTAL_DEG, TURNED_DEG = 12.0, 50.0
-"""In the second edition half of the heads are turned by less than the first, none by more than the
-second."""
+"""From the second edition on half of the heads are turned by less than the first, none by more than
+the second."""
 DISTANCE_MM = (400.0, 2800.0)
-"""In the second edition: from a phone at arm's length to a long lens across a room. The focal
+"""From the second edition on: from a phone at arm's length to a long lens across a room. The focal
 length follows, with whatever was cut off around the head."""
 EVEN_TONES = (0.035, 0.52)
-"""In the second edition tones are even for the eye (by the cube root of luminance)."""
+"""From the second edition on tones are even for the eye (by the cube root of luminance)."""
 
 _DOZEN = 12
 _OF_PERSON = ("identity", "movement", "size", "deformation", "skin", "hair", "eyes", "torso")
@@ -141,7 +141,7 @@ def specify(
     order = np.random.default_rng([seed, is_test, k // len(probes), 3]).permutation(len(probes))
     probe = probes[order[k % len(probes)]]
     side = (-1) ** (place + dozen)
-    shown = _first_edition if edition == "v1" else _second_edition
+    shown = _first_edition if edition == "v1" else _later_editions
     fields = shown(even, draw, orders, place, side, probe, photo_px)
     if kind == "in-model":
         fields["occluder"] = ""
@@ -230,7 +230,7 @@ _DIAGONAL_35MM = float(np.hypot(36, 24))
 _HARD_LIGHT = 2 / 12
 
 
-def _second_edition(
+def _later_editions(
     even: Callable[[], float],
     draw: np.random.Generator,
     orders: np.random.Generator,

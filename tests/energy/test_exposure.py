@@ -2,10 +2,12 @@
 
 import math
 
+import pytest
 import torch
 
-from fit3dmm.energy.exposure import Tone, exposure_term, light_level
+from fit3dmm.energy.exposure import colours_of_tone_prior, exposure_term, light_level
 from fit3dmm.energy.priors import light_prior
+from fit3dmm.model.tone import Tone
 from fit3dmm.scene import Lighting
 from fit3dmm.unknowns import ALBEDO, IRRADIANCE
 
@@ -50,3 +52,14 @@ def test_contrast_of_dim_light_is_as_unlikely_as_that_of_bright_light():
     term = light_prior(1.0, 1e6, 0.5, 0.12)
     whole, half = (term({IRRADIANCE: (light * share).irradiance_sh}).energy for share in (1.0, 0.5))
     torch.testing.assert_close(whole, half)
+
+
+def test_a_face_is_as_likely_at_every_tone():
+    """Whoever is drawn lighter or darker with the same numbers has the same prior, so that the
+    tone alone costs nothing but its own."""
+    numbers = torch.tensor([0.0, 1.3])
+    prior = colours_of_tone_prior(TONE, 1.0, 1e6)
+    energies = [
+        float(prior({ALBEDO: TONE.drawn(numbers, tone)}).energy) for tone in (0.15, 0.25, 0.5)
+    ]
+    assert energies == pytest.approx([0.5 * 1.3**2] * 3)

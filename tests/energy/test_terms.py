@@ -30,7 +30,7 @@ from fit3dmm.energy import (
     standard_normal,
     surface_samples,
 )
-from fit3dmm.energy.exposure import Tone, exposure_term
+from fit3dmm.energy.exposure import colours_of_tone_prior, exposure_term
 from fit3dmm.energy.points import isotropic_whitening
 from fit3dmm.energy.robust import cauchy, charbonnier, geman_mcclure, squares
 from fit3dmm.geometry.camera import Camera
@@ -41,7 +41,6 @@ from fit3dmm.geometry.transform import Similarity
 from fit3dmm.observe.blur import blurred
 from fit3dmm.scene import Lighting, Pose
 from fit3dmm.solve import Problem
-from fit3dmm.synthetic.heads import tone_of_albedo
 from fit3dmm.unknowns import PhotoIntrinsics, coefficients_of, modes_of, starts
 from tests.toy import toy_model
 
@@ -162,9 +161,8 @@ def _terms(model, of_model=lambda points: points):
         "modes": standard_normal((MODES, FAKE_MODES)),
         "distance": distance_prior(900.0, 0.5),
         "focal": normal_prior("log_focal", 7.0, 0.3),
-        "exposure": exposure_term(
-            Tone(*(part.double() for part in tone_of_albedo(model))), -1.5, 0.6, (-0.2, -0.3), 0.2
-        ),
+        "exposure": exposure_term(model.tone.to(dtype=torch.float64), -1.5, 0.6, (-0.2, -0.3), 0.2),
+        "colours of tone": colours_of_tone_prior(model.tone.to(dtype=torch.float64), 0.7, 8.0),
         "light": light_prior(0.9, 0.3, 0.4, 0.1),
         "positive light": positive_light_term(sh_basis(_directions(200)), weight[:200], 0.1),
     }

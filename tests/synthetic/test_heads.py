@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from fit3dmm.synthetic.heads import (
-    coloured_like,
     draw_head,
     explained_directions,
     expression_activations,
@@ -11,6 +10,7 @@ from fit3dmm.synthetic.heads import (
     outer_face,
     outside_deformation_mm,
 )
+from fit3dmm.synthetic.skin import outside, skin_of_tone
 from fit3dmm.synthetic.specification import EXPRESSIONS, specify
 
 
@@ -63,11 +63,35 @@ def test_in_model_heads_are_in_the_model(commons):
 @pytest.mark.parametrize("tone", [0.03, 0.2, 0.55])
 def test_faces_have_the_tone_that_was_asked_for(commons, tone):
     sample = commons.sample(generator=torch.Generator().manual_seed(1))
-    coefficients = coloured_like(commons, sample.albedo, tone)
+    coefficients = commons.tone.moved(sample.albedo, tone)
     albedo = commons.albedo_linear(sample.replace(albedo=coefficients)).double().numpy()
     mean = np.average(albedo @ [0.2126, 0.7152, 0.0722], weights=outer_face(commons))
     # float32 sums over 60,000 vertices.
     assert mean == pytest.approx(tone, abs=1e-4)
+
+
+def test_the_darkest_skin_is_as_even_as_dark_skin(commons):
+    numbers = torch.randn(commons.n_albedo, generator=torch.Generator().manual_seed(3)).numpy()
+    skin = outside({name: weight.numpy() for name, weight in commons.regions.items()})
+    dark, darkest = (skin_of_tone(commons, numbers, tone, skin) for tone in (0.11, 0.022))
+    # A fifth of the light, in the same pattern; eyes and teeth are as they were.
+    np.testing.assert_allclose(darkest[skin == 1], 0.2 * dark[skin == 1])
+    np.testing.assert_allclose(darkest[skin == 0], dark[skin == 0])
+    assert np.average(darkest @ [0.2126, 0.7152, 0.0722], weights=outer_face(commons)) == (
+        pytest.approx(0.022, rel=0.02)
+    )
+
+
+def test_older_editions_have_the_colours_that_they_had(commons):
+    case = specify(0, 1, edition="v2")
+    seed = int(case.generator("identity").integers(2**62))
+    drawn = commons.sample(generator=torch.Generator().manual_seed(seed), by_tone=False)
+    albedo = commons.tone.moved(drawn.albedo, case.tone)
+    colours = commons.albedo_linear(drawn.replace(albedo=albedo)).double().numpy()
+    np.testing.assert_array_equal(draw_head(commons, case).albedo_linear, colours)
+    newest = draw_head(commons, specify(0, 1, edition="v3"))
+    assert np.abs(newest.albedo_linear - colours).max() > 0.005
+    np.testing.assert_array_equal(newest.neutral_mm, draw_head(commons, case).neutral_mm)
 
 
 def test_expressions_stay_within_bounds_and_move_what_they_are_named_for(commons):

@@ -73,7 +73,8 @@ def take_pictures(
     rng = np.random.default_rng(seed)
     with FaceDetector() as detector:
         for person in range(n_people):
-            coefficients = model.sample(generator=generator)
+            # The file's points were found on these people.
+            coefficients = model.sample(generator=generator, by_tone=False)
             for view in range(n_views):
                 scene = _scene(model, coefficients, view % 2 == 1, rng)
                 rendering = synthesise(

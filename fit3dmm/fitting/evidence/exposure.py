@@ -49,7 +49,7 @@ class Exposure(Evidence):
     told_share: float = ranged(2.5, 0.0)
     """How much of the sigma that the network states counts; 0 takes nothing from it. It judges by
     the brightness of the face, too, which counts already."""
-    level: float = 0.78
+    level: float = 0.8
     """Light on a face of the typical tone (linear RGB)."""
     level_slope: float = ranged(0.0, -0.9, 0.9)
     """How the light's logarithm falls with that of the tone: 0 where cameras show each tone as it
@@ -57,28 +57,28 @@ class Exposure(Evidence):
     level_log_sigma: float = 0.3
     """Spread of photos about that, as a natural logarithm: half a stop. Generated photos have 0.19;
     portraits of people who look alike differ by more."""
-    eyes: float = 0.38
-    """Share of the light that the whites of open eyes reflect: 51 people of the London set, whose
-    photos were taken in one light."""
+    eyes: float = 0.42
+    """Share of the light that the whites of open eyes reflect where nothing shades them: the most
+    likely for 100 photos of 51 people of the London set, which were taken in one light."""
     eyes_slope: float = ranged(0.3, 0.0, 0.9)
     """How the logarithm of that share rises with that of the tone: about the whites of dark people
-    lie dark lids. 0.39 on the London set."""
+    lie dark lids. 0.28 on the London set."""
     eyes_tone: float = 0.23
     """The tone at which the share is as above: the London set's."""
-    eyes_log_sigma: float = 0.3
-    """Spread of that where nothing shades them."""
+    eyes_log_sigma: float = 0.4
+    """Spread of that where nothing shades them. On the London set it is 0.2, in a studio's even
+    light: elsewhere sockets and lashes shade both eyes alike, so that the second tells nothing."""
     eyes_clear: float = ranged(0.5, 0.0, 1.0)
     """Share of photos in which nothing does; 0 takes nothing from eyes. A judgement."""
-    teeth: float = 0.65
+    teeth: float = 0.7
     """The same of teeth in a smile that bares them."""
     teeth_log_sigma: float = 0.25
     """Spread of that."""
     teeth_clear: float = ranged(0.7, 0.0, 1.0)
     """Share of smiles in which nothing shades them. A judgement."""
     colours_log_sigma: float = 0.1
-    """How far the face's colours may move the light from what all this makes likely. A
-    darker skin explains the colours of any photo better (by 3 units of energy for a factor of e, of
-    light faces and dark ones): what they say of the tone is the model's, and not the person's."""
+    """How far the face's colours may move the light from what all this makes likely: what they say
+    of the tone is the model's, and not the person's."""
     shade_log: float = 2.0
     """Mean of the logarithm by which shade darkens them: a judgement. Eyes and teeth of generated
     people are darker than real ones, and must not count there."""

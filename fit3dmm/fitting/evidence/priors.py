@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from fit3dmm._settings import ranged
+from fit3dmm.energy.exposure import colours_of_tone_prior
 from fit3dmm.energy.priors import (
     correlated_prior,
     distance_prior,
@@ -85,11 +86,16 @@ class AlbedoPrior(Evidence):
     """The same along the direction in which a face's mean luminance changes, in stages where
     `exposure` says what is known of that: a model's sigma there is that of the skins that it was
     made of."""
+    by_tone: bool = True
+    """Whether all else is spread in proportion to the tone in those stages, as in people who are
+    drawn."""
 
     def term(self, context: Context) -> Term | None:
         """None where a model has no such coefficients."""
         if not context.values[ALBEDO].numel():
             return None
+        if EXPOSURE in context.stage.terms and self.by_tone:
+            return colours_of_tone_prior(context.prepared.tone, self.sigma, self.tone_sigma)
         along = torch.nn.functional.normalize(context.prepared.tone.slope, dim=0)
         eye = torch.eye(len(along), dtype=along.dtype, device=along.device)
         if EXPOSURE not in context.stage.terms:

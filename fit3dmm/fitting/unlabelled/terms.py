@@ -20,7 +20,6 @@ from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.recognise.chip import FIVE_OF_MEDIAPIPE, chip_from_points, extract_chip
 from fit3dmm.recognise.files import shipped_recogniser
 from fit3dmm.regress.network import BLOCKS
-from fit3dmm.synthetic.heads import tone_of_albedo
 from fit3dmm.unknowns import ALBEDO, DETAIL, EXPRESSION, IDENTITY, IRRADIANCE
 
 _EVEN_SKIN = "skin"
@@ -97,8 +96,7 @@ def light(known: Known, explained: Explained, decided: Decided) -> Float[Tensor,
 
 def tone(known: Known, explained: Explained, decided: Decided) -> Float[Tensor, "batch"]:
     """The tone that is said is that of the albedo that is said."""
-    mean, slope = tone_of_albedo(known.model)
-    decoded = (mean + explained.coefficients.albedo @ slope).clamp_min(0.01)
+    decoded = known.model.tone.at(explained.coefficients.albedo).clamp_min(0.01)
     off = (explained.outputs.log_tone - decoded.log()) / known.noise.tone_log_sigma
     return 0.5 * off.square()
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 
 from fit3dmm.synthetic.fast.sitters import Sitters
-from fit3dmm.synthetic.skin import towards_scale
+from fit3dmm.synthetic.skin import skin_of_tone, towards_scale
 
 TONES = (0.025, 0.58)
 """Mean luminance of the face's albedo, from the darkest to the lightest."""
@@ -40,7 +40,7 @@ class Complexion:
 
 def draw_complexion(
     sitters: Sitters,
-    albedo: Float[np.ndarray, "albedo"],
+    normal: Float[np.ndarray, "albedo"],
     age: float,
     draw: np.random.Generator,
     tone: float | None = None,
@@ -49,20 +49,16 @@ def draw_complexion(
 
     Args:
         sitters: the model, prepared for drawing people.
-        albedo: coefficients, of which only the tone is changed.
+        normal: standard normal numbers, which say all but the tone (`model.tone.Tone.drawn`).
         age: 0 young, 1 old: hair turns grey.
         draw: random numbers.
         tone: mean luminance of the face's albedo, where it is not to be drawn.
     """
     drawn_tone = float(np.exp(draw.uniform(*np.log(TONES))))
     tone = drawn_tone if tone is None else tone
-    slope = sitters.tone_slope
-    # For a normal prior the most likely change to a given luminance is along the slope.
-    coefficients = albedo + slope * (tone - sitters.tone_mean - slope @ albedo) / (slope @ slope)
-    coefficients = coefficients.astype(np.float32)
-    zeros = sitters.model.zeros()
-    drawn = sitters.model.albedo_linear(zeros.replace(albedo=torch.from_numpy(coefficients)))
-    colour = np.clip(drawn.numpy(), 0.004, 0.95)
+    model = sitters.model
+    coefficients = model.tone.drawn(torch.from_numpy(normal), tone)
+    colour = np.clip(skin_of_tone(model, normal, tone, sitters.outer), 0.004, 0.95)
     bare = sitters.face * (1 - sitters.regions["lips"])
     tint = towards_scale(colour, bare, tone, draw.uniform(0.2, 0.8))
     tint = tint * draw.normal(1, [0.02, 0.03, 0.05])
@@ -81,7 +77,7 @@ def draw_complexion(
         cover = (draw.uniform(0.3, 0.85) * sitters.regions["lips"])[:, None]
         colour = (1 - cover) * colour + cover * paint
     return Complexion(
-        coefficients=coefficients,
+        coefficients=coefficients.numpy(),
         albedo_linear=np.clip(colour, 0.004, 0.95).astype(np.float32),
         tone=tone,
         hair_linear=_hair(tone, age, draw),

@@ -66,7 +66,7 @@ def draw_person(
     """
     model = sitters.model
     generator = torch.Generator().manual_seed(int(draw.integers(2**62)))
-    drawn = model.sample(generator=generator)
+    drawn = model.sample(generator=generator, by_tone=False)
     identity = drawn.identity.numpy() * np.float32(draw.uniform(*_SIGMAS))
     detail = drawn.detail.numpy() * np.float32(draw.uniform(*_SIGMAS))
     drawn = drawn.replace(identity=torch.from_numpy(identity), detail=torch.from_numpy(detail))

@@ -19,7 +19,6 @@ from fit3dmm.synthetic.heads import (
     face_weights,
     outer_face,
     random_deformation_mm,
-    tone_of_albedo,
 )
 from fit3dmm.synthetic.noise import random_waves
 from fit3dmm.synthetic.shading import evenly_around
@@ -58,9 +57,6 @@ class Sitters:
     points: SurfacePoints[np.ndarray]
     """Those that make the labels."""
     points68: SurfacePoints[np.ndarray]
-    tone_mean: float
-    tone_slope: Float[np.ndarray, "albedo"]
-    """Derivative of the face's mean luminance with respect to the albedo coefficients."""
 
     @property
     def triangles(self) -> Int[np.ndarray, "triangles 3"]:
@@ -114,7 +110,6 @@ def gather_sitters(model: MorphableModel, point_sets: Sequence[str], deformed: b
     regions = {name: weight.float().numpy() for name, weight in model.regions.items()}
     inner = [regions[name] for name in _INNER if name in regions]
     face = outer_face(model).astype(np.float32)
-    tone_mean, tone_slope = tone_of_albedo(model)
     sets = [model.landmarks[name].numpy() for name in point_sets]
     draw = np.random.default_rng(0)
     base = model.mean_mm.numpy()
@@ -138,8 +133,6 @@ def gather_sitters(model: MorphableModel, point_sets: Sequence[str], deformed: b
             np.concatenate([points.barycentric for points in sets]),
         ),
         points68=model.landmarks["ibug68"].numpy(),
-        tone_mean=float(tone_mean),
-        tone_slope=tone_slope.numpy(),
     )
 
 
