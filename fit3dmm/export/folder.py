@@ -20,6 +20,7 @@ from fit3dmm.export.picture import png_bytes, write_bytes, write_png
 from fit3dmm.export.preview import preview
 from fit3dmm.export.record import save_result
 from fit3dmm.export.report import write_report
+from fit3dmm.export.resting import resting
 from fit3dmm.export.result_folder import whole_folder
 from fit3dmm.export.sigma import ARRAY, VertexSigma, vertex_sigma, write_sigma
 from fit3dmm.export.summary import summary, write_json
@@ -228,14 +229,15 @@ def _write_textured(
     if "texture.png" in files:
         write_bytes(png, folder / "texture.png")
     fitted = result.scene.coefficients
-    shown = fitted if expression == "fitted" else fitted.neutral()
+    rest = resting(model, fitted)
+    shown = fitted if expression == "fitted" else fitted.neutral().replace(expression=rest)
     if VRM in files:
-        write_vrm(model, shown, png, folder / VRM)
+        write_vrm(model, shown, png, folder / VRM, rest)
     if not files & {GLB, REPORT}:
         return
     relief = relief_png(baked, model, fitted) if result.quality.face_px >= RELIEF_FROM_PX else None
-    glb = face_glb(model, shown, png, relief, compact=compact)
+    glb = face_glb(model, shown, png, relief, compact=compact, rest=rest)
     if GLB in files:
         write_bytes(glb, folder / GLB)
     if REPORT in files:
-        write_report(result, model, photo, baked, glb, folder / REPORT, sure)
+        write_report(result, model, photo, baked, glb, folder / REPORT, sure, rest)

@@ -36,8 +36,12 @@ class LidSettings(Settings):
     """What the lashes of the upper lid take from the light on its edge."""
     lower_lashes: float = ranged(0.25, 0.0, 1.0)
     """The same of the lower lid."""
-    lash_mm: tuple[float, float] = ranged((0.6, 2.0), 0.0)
-    """Distance from the edge within which lashes hide it, and beyond which they don't."""
+    lash_mm: tuple[float, float] = ranged((0.4, 1.4), 0.0)
+    """Distance from the edge, as seen from the front, within which lashes hide it, and beyond which
+    they don't."""
+    margin_mm: float = ranged(9.0, 0.0)
+    """Depth of what counts as the edge: from the front a lid's whole margin is a line, and where a
+    camera looks along it a bright seam between lashes and eye."""
 
 
 @kept(most=2)
@@ -79,7 +83,10 @@ def at_lashes(model: MorphableModel, settings: LidSettings) -> Float[Tensor, "ve
     skin = torch.nonzero((model.regions["face"] > 0) & (organs(model) == 0))[:, 0]
     for upper, lower, _ in EYES:
         for edge, dark in ((upper, settings.upper_lashes), (lower, settings.lower_lashes)):
-            away_mm = _distance(rest_mm[skin], marks_mm[list(edge)])
+            line = marks_mm[list(edge)]
+            behind_mm = (rest_mm[skin, 2, None] - line[:, 2]).abs().amin(1)
+            away_mm = _distance(rest_mm[skin, :2], line[:, :2])
+            away_mm = away_mm + (behind_mm - settings.margin_mm).clamp_min(0)
             share = 1 - dark * (1 - ramp(away_mm, settings.lash_mm))
             light[skin] = torch.minimum(light[skin], share)
     return light
@@ -93,7 +100,7 @@ def _marks(model: MorphableModel) -> Float[Tensor, "478 3"] | None:
 
 
 def _distance(
-    points: Float[Tensor, "points 3"], line: Float[Tensor, "n 3"]
+    points: Float[Tensor, "points axes"], line: Float[Tensor, "n axes"]
 ) -> Float[Tensor, "points"]:
     """From each point to the nearest place on a line of straight pieces."""
     start, along = line[:-1], line[1:] - line[:-1]

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fit3dmm._kept import kept
+from fit3dmm.export.resting import from_rest
 from fit3dmm.model.morphable import Coefficients, MorphableModel
 from fit3dmm.render.backend import choose_backend
 
@@ -55,6 +56,7 @@ def movements(
     coefficients: Coefficients,
     neutral_mm: Float[Tensor, "vertices 3"],
     n_drawn: int,
+    rest: Float[Tensor, "expression"],
 ) -> Iterator[Movement]:
     """What each of the model's blendshapes does to a person.
 
@@ -62,11 +64,12 @@ def movements(
         coefficients: whose expression becomes the weights.
         neutral_mm: the person at rest.
         n_drawn: how many of the vertices are asked for.
+        rest: activations there (`export.resting`): each blendshape does what is left of it.
     """
     normals = vertex_normals(model, neutral_mm)
-    # A vector of coefficients that is shorter than the basis uses its first blendshapes.
-    weights = coefficients.expression.tolist() + [0.0] * model.n_expression
-    lifted = zip(model.expression_names, weights, _lifted(model), strict=False)
+    weights = from_rest(coefficients.expression, rest).tolist()
+    left = (share * moved for share, moved in zip(1 - rest, _lifted(model), strict=True))
+    lifted = zip(model.expression_names, weights, left, strict=True)
     for name, weight, moved_mm in itertools.chain(lifted, _turns(model, coefficients, neutral_mm)):
         turned = vertex_normals(model, neutral_mm + moved_mm) - normals
         shift_mm, turn = (values[:n_drawn].cpu().numpy() for values in (moved_mm, turned))

@@ -21,6 +21,7 @@ from fit3dmm.export.folder import export_face
 from fit3dmm.export.glb import write_glb
 from fit3dmm.export.normal_map import RELIEF_FROM_PX, relief_png
 from fit3dmm.export.picture import png_bytes
+from fit3dmm.export.resting import resting
 from fit3dmm.export.sigma import vertex_sigma
 from fit3dmm.face.expression import with_units
 from fit3dmm.face.make_up import made_up, parse_colour
@@ -66,7 +67,8 @@ class Face(FitResult):
 
     @property
     def neutral_vertices_mm(self) -> Float[np.ndarray, "vertices 3"]:
-        """The person at rest."""
+        """The person with all blendshapes at zero, as benchmarks compare faces. What they look like
+        at rest is `with_expression("neutral").vertices_mm`."""
         return _array(self.morphable.shape_mm(self.scene.coefficients.neutral()))
 
     @property
@@ -142,7 +144,7 @@ class Face(FitResult):
 
         Args:
             start: what is changed: the expression that is `shown`, the `fitted` one, or `neutral`,
-                which is the face at rest.
+                which is the face at rest (`export.resting`).
             units: names and activations.
 
         Raises:
@@ -152,7 +154,8 @@ class Face(FitResult):
         if start not in starts:
             raise InputError(f"An expression starts from {', '.join(starts)}, got {start!r}.")
         before = starts[start].coefficients
-        before = before.neutral() if start == "neutral" else before
+        if start == "neutral":
+            before = before.neutral().replace(expression=self._rest())
         after = with_units(self.morphable, before.expression, units)
         coefficients = self.shown.coefficients.replace(expression=after)
         return self.replace(shown=self.shown.replace(coefficients=coefficients))
@@ -276,7 +279,8 @@ class Face(FitResult):
             fine = self.quality.face_px >= RELIEF_FROM_PX
             person = (self.morphable, self.shown.coefficients)
             relief = relief_png(self.skin.srgb, *person) if fine else None
-            write_glb(*person, png_bytes(self.texture), Path(path), relief, compact=compact)
+            how = (Path(path), relief, None, compact, self._rest())
+            write_glb(*person, png_bytes(self.texture), *how)
         return Path(path)
 
     def export(self, folder: str | Path) -> Path:
@@ -294,6 +298,10 @@ class Face(FitResult):
         """The photo and the face in it, or the face alone, for notebooks."""
         with torch.no_grad():
             return notebook_html(self)
+
+    def _rest(self) -> Float[Tensor, "expression"]:
+        with torch.no_grad():
+            return resting(self.morphable, self.scene.coefficients)
 
     def _photo(self) -> Photo:
         if self.photo is None:
