@@ -24,7 +24,7 @@ from fit3dmm.export.resting import resting
 from fit3dmm.export.result_folder import whole_folder
 from fit3dmm.export.sigma import ARRAY, VertexSigma, vertex_sigma, write_sigma
 from fit3dmm.export.summary import summary, write_json
-from fit3dmm.export.texture import TextureSettings, bake_texture
+from fit3dmm.export.texture import TextureSettings, bake_texture, with_folds
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
@@ -33,7 +33,8 @@ from fit3dmm.observe.photo import Photo, read_photo
 
 RECORD, SUMMARY, REPORT = "fit.h5", "fit.json", "report.html"
 GLB, VRM = "face.glb", "face.vrm"
-_TEXTURED = frozenset({"texture.png", GLB, VRM, REPORT})
+EXPRESSION = "expression.png"
+_TEXTURED = frozenset({"texture.png", EXPRESSION, GLB, VRM, REPORT})
 _SURE = frozenset({ARRAY, REPORT, "overlay.png"})
 AvatarExpression = Literal["neutral", "fitted"]
 """How an avatar looks when it is loaded: at rest, or as in the photo."""
@@ -228,6 +229,11 @@ def _write_textured(
     png = png_bytes(baked)
     if "texture.png" in files:
         write_bytes(png, folder / "texture.png")
+    folded = None
+    if EXPRESSION in files:
+        how = (texture_px, points_px, with_folds(texture), told)
+        folded = bake_texture(model, result.scene, photo, *how)
+        write_png(folded, folder / EXPRESSION)
     fitted = result.scene.coefficients
     rest = resting(model, fitted)
     shown = fitted if expression == "fitted" else fitted.neutral().replace(expression=rest)
@@ -240,4 +246,4 @@ def _write_textured(
     if GLB in files:
         write_bytes(glb, folder / GLB)
     if REPORT in files:
-        write_report(result, model, photo, baked, glb, folder / REPORT, sure, rest)
+        write_report(result, model, photo, baked, glb, folder / REPORT, sure, rest, folded)

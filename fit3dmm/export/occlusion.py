@@ -154,8 +154,8 @@ def beside_lips(
     middle = colours[core].median(0).values
     spread = _typical_spread(colours[core], middle, settings)
     off = (colours - middle) / spread
-    # Painted lips are darker and redder than a model expects, all the more at their outer edge: what
-    # is darker is the mouth's beside it alone, and what is redder is no tooth.
+    # Painted lips are darker and redder than a model expects, all the more at their outer edge:
+    # what is darker is the mouth's beside it alone, and what is redder is no tooth.
     off[:, 0] = torch.where(to_mouth_mm < settings.lip_rim_mm, off[:, 0].abs(), off[:, 0])
     off[:, 1] = -off[:, 1]
     odd = torch.stack([off[:, 0], off[:, 1], off[:, 2].abs() * (off[:, 1] > 0)], 1).amax(1)

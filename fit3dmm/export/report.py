@@ -25,6 +25,7 @@ from fit3dmm.export.depth import depth_map
 from fit3dmm.export.drawing import Drawing, draw, sight
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.ramp import ramp_srgb
+from fit3dmm.export.report_folds import fold_facts
 from fit3dmm.export.report_sigma import sigma_facts
 from fit3dmm.export.resting import from_rest
 from fit3dmm.export.sigma import VertexSigma
@@ -52,6 +53,7 @@ def write_report(
     path: Path,
     sure: VertexSigma | None = None,
     rest: Float[Tensor, "expression"] | None = None,
+    folded: UInt8[np.ndarray, "size size 3"] | None = None,
 ) -> None:
     """Write the page of one face.
 
@@ -64,6 +66,8 @@ def write_report(
         path: of the page.
         sure: how sure the fit is of each vertex, by which the viewer can colour the avatar.
         rest: activations of the avatar's mesh itself, as it was written with; zeros if left out.
+        folded: the texture with the folds of the fitted expression, which the viewer blends in the
+            more, the nearer its sliders come to that expression.
 
     Raises:
         InputError: the folder can't be written to.
@@ -75,6 +79,7 @@ def write_report(
         "expression": _expression(result, model, rest),
         "bounds": [0, 1] if _are_activations(model) else [-3, 3],
         "layers": {name: _data(picture) for name, picture in pictures.items() if name != "photo"},
+        "folds": None if folded is None else fold_facts(result, model, folded, rest),
         "sigma": None if sure is None else sigma_facts(sure, model),
     }
     text = Template((WEB / "report.html").read_text(encoding="utf-8")).substitute(

@@ -39,7 +39,7 @@ class RestSettings(Settings):
     """
 
     lids_mm: tuple[float, float] = ranged((1.0, 2.0), 0.0)
-    brows_mm: tuple[float, float] = ranged((3.0, 6.0), 0.0)
+    brows_mm: tuple[float, float] = ranged((1.5, 3.0), 0.0)
     lips_mm: tuple[float, float] = ranged((0.7, 1.5), 0.0)
 
 
