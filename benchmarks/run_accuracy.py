@@ -18,7 +18,7 @@ from fit3dmm.evaluate.protocol import Outcome, group_names, scored
 from fit3dmm.evaluate.synthetic import Synthetic, compare_methods, make_set
 from fit3dmm.evaluate.synthetic.methods import METHODS, make_fitters
 from fit3dmm.evaluate.synthetic.protocol import HEADLINE, MEDIANS
-from fit3dmm.synthetic.looks import LATEST, LOOKS
+from fit3dmm.synthetic.looks import LOOKS, USUAL
 from fit3dmm.synthetic.specification import Kind
 from harness import Metric, run
 from paired import case_metric
@@ -51,7 +51,7 @@ def _options(parser: ArgumentParser) -> None:
 def add_set_arguments(parser: ArgumentParser) -> None:
     """What every benchmark on the synthetic set is asked."""
     parser.add_argument("--seed", type=int, default=0, help="of the set; default: %(default)s")
-    parser.add_argument("--edition", choices=list(LOOKS), default=LATEST, help="of the set")
+    parser.add_argument("--edition", choices=list(LOOKS), default=USUAL, help="of the set")
     parser.add_argument("--photo-px", type=int, default=640, help="default: %(default)s")
     parser.add_argument("--jobs", type=int, default=0, help="processes; default: one a core")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="photos and fits are kept")

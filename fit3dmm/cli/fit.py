@@ -82,7 +82,8 @@ class Fit:
     """`auto` is the processor, which is as fast for one photo; `cuda` needs nvdiffrast."""
     write: str = "all"
     """What is written: `all`, or of h5, json, glb, obj, texture, overlay, depth and report those
-    that are named, such as `glb,json`; `all,vrm` adds an avatar on a body's joints."""
+    that are named, such as `glb,json`; `all,vrm` adds an avatar on a body's joints, and
+    `all,expression` a texture with the folds of the photo's expression."""
     jobs: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 1
     """Processes, each with one thread: as many photos are fitted at a time."""
     same_person: bool = False

@@ -16,37 +16,16 @@ from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detection import MEDIAPIPE_POINTS
 
 # MediaPipe's points of the lips' outer and inner edges, of the lids' edges and of the brows.
-_LIPS = (
+LIPS = (
     61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146,
     78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
 )  # fmt: skip
-_LIDS = (
+LIDS = (
     33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7,
     263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249,
 )  # fmt: skip
-_BROWS = (
-    70,
-    63,
-    105,
-    66,
-    107,
-    46,
-    53,
-    52,
-    65,
-    55,
-    300,
-    293,
-    334,
-    296,
-    336,
-    276,
-    283,
-    282,
-    295,
-    285,
-)
-_POINTS = (*_LIPS, *_LIDS, *_BROWS)
+BROWS = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55, 300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
+_POINTS = (*LIPS, *LIDS, *BROWS)
 
 
 @dataclass(frozen=True)

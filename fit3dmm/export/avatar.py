@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from torch import Tensor
 
 from fit3dmm._kept import kept
 from fit3dmm.export.morphs import MorphTarget, Movement, morph_target, movements, vertex_normals
@@ -76,7 +77,10 @@ class _Drawn:
 
 
 def make_avatar(
-    model: MorphableModel, coefficients: Coefficients, normal_png: bytes | None = None
+    model: MorphableModel,
+    coefficients: Coefficients,
+    normal_png: bytes | None = None,
+    rest: Float[Tensor, "expression"] | None = None,
 ) -> Avatar:
     """The person that the coefficients say; their expression becomes the targets' weights.
 
@@ -84,17 +88,19 @@ def make_avatar(
         model: the one that was fitted.
         coefficients: the person's.
         normal_png: fine relief of the skin, where it is known.
+        rest: activations at rest (`export.resting`); zeros if left out.
     """
     surface = drawn_surface(model)
     n = surface.n_vertices
-    neutral_mm = model.shape_mm(coefficients.neutral()).detach()
+    rest = model.zeros().expression if rest is None else rest
+    neutral_mm = model.shape_mm(coefficients.neutral().replace(expression=rest)).detach()
     skeleton = bones(model, coefficients)
     drawn = _Drawn(
         neutral_mm=neutral_mm[:n].cpu().numpy(),
         normals=vertex_normals(model, neutral_mm)[:n].cpu().numpy(),
         uv=surface.uv.cpu().numpy(),
         bone_weights=bone_weights(model, tuple(bone.name for bone in skeleton))[:n],
-        movements=tuple(movements(model, coefficients, neutral_mm, n)),
+        movements=tuple(movements(model, coefficients, neutral_mm, n, rest)),
     )
     things = _things(model)
     return Avatar(

@@ -13,6 +13,7 @@ from torch import Tensor
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import LUMINANCE, luminance
 from fit3dmm.export.covered import below_nose
+from fit3dmm.export.resting import resting
 from fit3dmm.export.smoothing import averaged, base_edges, ramp
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.scene import Scene
@@ -142,7 +143,9 @@ def _strain(
 ) -> Float[Tensor, "vertices"]:
     """Root mean square relative change of the lengths around each vertex by the expression."""
     a, b = edges.long().unbind(-1)
-    faces = (scene.coefficients, scene.coefficients.neutral())
+    fitted = scene.coefficients
+    at_rest = fitted.neutral().replace(expression=resting(model, fitted))
+    faces = (fitted, at_rest)
     shown, rest = ((p[a] - p[b]).norm(dim=-1) for p in map(model.shape_mm, faces))
     change = ((shown - rest) / rest.clamp_min(1e-3)).square()
     sums = torch.zeros(model.n_vertices, 2).to(change)

@@ -20,10 +20,11 @@ from fit3dmm.export.picture import png_bytes, write_bytes, write_png
 from fit3dmm.export.preview import preview
 from fit3dmm.export.record import save_result
 from fit3dmm.export.report import write_report
+from fit3dmm.export.resting import resting
 from fit3dmm.export.result_folder import whole_folder
 from fit3dmm.export.sigma import ARRAY, VertexSigma, vertex_sigma, write_sigma
 from fit3dmm.export.summary import summary, write_json
-from fit3dmm.export.texture import TextureSettings, bake_texture
+from fit3dmm.export.texture import TextureSettings, bake_texture, with_folds
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
@@ -32,7 +33,8 @@ from fit3dmm.observe.photo import Photo, read_photo
 
 RECORD, SUMMARY, REPORT = "fit.h5", "fit.json", "report.html"
 GLB, VRM = "face.glb", "face.vrm"
-_TEXTURED = frozenset({"texture.png", GLB, VRM, REPORT})
+EXPRESSION = "expression.png"
+_TEXTURED = frozenset({"texture.png", EXPRESSION, GLB, VRM, REPORT})
 _SURE = frozenset({ARRAY, REPORT, "overlay.png"})
 AvatarExpression = Literal["neutral", "fitted"]
 """How an avatar looks when it is loaded: at rest, or as in the photo."""
@@ -227,15 +229,21 @@ def _write_textured(
     png = png_bytes(baked)
     if "texture.png" in files:
         write_bytes(png, folder / "texture.png")
+    folded = None
+    if EXPRESSION in files:
+        how = (texture_px, points_px, with_folds(texture), told)
+        folded = bake_texture(model, result.scene, photo, *how)
+        write_png(folded, folder / EXPRESSION)
     fitted = result.scene.coefficients
-    shown = fitted if expression == "fitted" else fitted.neutral()
+    rest = resting(model, fitted)
+    shown = fitted if expression == "fitted" else fitted.neutral().replace(expression=rest)
     if VRM in files:
-        write_vrm(model, shown, png, folder / VRM)
+        write_vrm(model, shown, png, folder / VRM, rest)
     if not files & {GLB, REPORT}:
         return
     relief = relief_png(baked, model, fitted) if result.quality.face_px >= RELIEF_FROM_PX else None
-    glb = face_glb(model, shown, png, relief, compact=compact)
+    glb = face_glb(model, shown, png, relief, compact=compact, rest=rest)
     if GLB in files:
         write_bytes(glb, folder / GLB)
     if REPORT in files:
-        write_report(result, model, photo, baked, glb, folder / REPORT, sure)
+        write_report(result, model, photo, baked, glb, folder / REPORT, sure, rest, folded)

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from jaxtyping import Float
+from torch import Tensor
+
 from fit3dmm.export.animation import Animation
 from fit3dmm.export.avatar import make_avatar
 from fit3dmm.export.picture import write_bytes
@@ -16,6 +19,7 @@ def write_glb(
     normal_png: bytes | None = None,
     animation: Animation | None = None,
     compact: bool = False,
+    rest: Float[Tensor, "expression"] | None = None,
 ) -> None:
     """Write the face of one person.
 
@@ -27,11 +31,12 @@ def write_glb(
         normal_png: fine relief of the skin (`export.normal_map`), where it is known.
         animation: what moves it, such as a track's (`export.animation`).
         compact: see `face_glb`.
+        rest: see `face_glb`.
 
     Raises:
         InputError: the folder can't be written to.
     """
-    glb = face_glb(model, coefficients, texture_png, normal_png, animation, compact)
+    glb = face_glb(model, coefficients, texture_png, normal_png, animation, compact, rest)
     write_bytes(glb, Path(path))
 
 
@@ -42,6 +47,7 @@ def face_glb(
     normal_png: bytes | None = None,
     animation: Animation | None = None,
     compact: bool = False,
+    rest: Float[Tensor, "expression"] | None = None,
 ) -> bytes:
     """What `write_glb` writes.
 
@@ -53,18 +59,24 @@ def face_glb(
         animation: as for `write_glb`.
         compact: less than half the bytes, for three.js, Blender and others that know the extensions
             KHR_mesh_quantization and EXT_texture_webp.
+        rest: activations of the mesh itself (`export.resting`), from which targets take what is
+            left of each movement; zeros if left out, as an animation's weights need them.
     """
     # pygltflib takes a moment to load, and only who writes needs it.
     from fit3dmm.export.gltf.binary import glb_bytes
     from fit3dmm.export.gltf.document import gltf_document
 
-    avatar = make_avatar(model, coefficients, normal_png)
+    avatar = make_avatar(model, coefficients, normal_png, rest)
     document = gltf_document(avatar, texture_png, animation, compact)
     return glb_bytes(document)
 
 
 def write_vrm(
-    model: MorphableModel, coefficients: Coefficients, texture_png: bytes, path: Path
+    model: MorphableModel,
+    coefficients: Coefficients,
+    texture_png: bytes,
+    path: Path,
+    rest: Float[Tensor, "expression"] | None = None,
 ) -> None:
     """Write the face of one person as VRM 1.0, on the joints of a body.
 
@@ -73,6 +85,7 @@ def write_vrm(
         coefficients: the person's; the expression becomes the weights of the morph targets.
         texture_png: the base colour, an encoded sRGB picture.
         path: of the file.
+        rest: see `face_glb`.
 
     Raises:
         InputError: the folder can't be written to.
@@ -80,5 +93,5 @@ def write_vrm(
     from fit3dmm.export.gltf.binary import glb_bytes
     from fit3dmm.export.gltf.vrm import vrm_document
 
-    document = vrm_document(make_avatar(model, coefficients), texture_png)
+    document = vrm_document(make_avatar(model, coefficients, rest=rest), texture_png)
     write_bytes(glb_bytes(document), Path(path))

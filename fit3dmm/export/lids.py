@@ -36,8 +36,14 @@ class LidSettings(Settings):
     """What the lashes of the upper lid take from the light on its edge."""
     lower_lashes: float = ranged(0.25, 0.0, 1.0)
     """The same of the lower lid."""
-    lash_mm: tuple[float, float] = ranged((0.6, 2.0), 0.0)
-    """Distance from the edge within which lashes hide it, and beyond which they don't."""
+    lash_mm: tuple[float, float] = ranged((0.4, 1.4), 0.0)
+    """Distance from the edge, as seen from the front, within which lashes hide it, and beyond which
+    they don't."""
+    ball_mm: float = ranged(9.0, 0.0)
+    """No lash grows farther from the eyeball than this."""
+    margin_mm: float = ranged(6.5, 0.0)
+    """Depth of what counts as the edge: from the front a lid's whole margin is a line, and where a
+    camera looks along it a bright seam between lashes and eye."""
 
 
 @kept(most=2)
@@ -77,9 +83,15 @@ def at_lashes(model: MorphableModel, settings: LidSettings) -> Float[Tensor, "ve
         return light
     rest_mm = model.shape_mm(model.zeros())
     skin = torch.nonzero((model.regions["face"] > 0) & (organs(model) == 0))[:, 0]
-    for upper, lower, _ in EYES:
+    on_base = model.mean_mm.shape[0]
+    for ball, (upper, lower, _) in zip(_EYEBALLS, EYES, strict=True):
+        eye_mm = rest_mm[:on_base][model.regions[ball][:on_base] > 0.5]
+        from_eye_mm = torch.cdist(rest_mm[skin], eye_mm).amin(1) if len(eye_mm) else 0.0
+        far_mm = torch.as_tensor(from_eye_mm - settings.ball_mm).clamp_min(0)
         for edge, dark in ((upper, settings.upper_lashes), (lower, settings.lower_lashes)):
-            away_mm = _distance(rest_mm[skin], marks_mm[list(edge)])
+            line = marks_mm[list(edge)]
+            away_mm, deep_mm = _distances(rest_mm[skin], line)
+            away_mm = away_mm + far_mm + (deep_mm.abs() - settings.margin_mm).clamp_min(0)
             share = 1 - dark * (1 - ramp(away_mm, settings.lash_mm))
             light[skin] = torch.minimum(light[skin], share)
     return light
@@ -92,11 +104,15 @@ def _marks(model: MorphableModel) -> Float[Tensor, "478 3"] | None:
     return known.locate(model.shape_mm(model.zeros()), model.surface.triangles)
 
 
-def _distance(
+def _distances(
     points: Float[Tensor, "points 3"], line: Float[Tensor, "n 3"]
-) -> Float[Tensor, "points"]:
-    """From each point to the nearest place on a line of straight pieces."""
+) -> tuple[Float[Tensor, "points"], Float[Tensor, "points"]]:
+    """From the nearest place on a line of straight pieces, as seen from the front, to each point:
+    how far that is across the view, and how far along it."""
     start, along = line[:-1], line[1:] - line[:-1]
     from_start = points[:, None] - start
-    share = (from_start * along).sum(-1) / along.square().sum(-1).clamp_min(1e-9)
-    return (from_start - share.clamp(0, 1)[..., None] * along).norm(dim=-1).amin(1)
+    flat = along[:, :2]
+    share = (from_start[..., :2] * flat).sum(-1) / flat.square().sum(-1).clamp_min(1e-9)
+    off = from_start - share.clamp(0, 1)[..., None] * along
+    away, piece = off[..., :2].norm(dim=-1).min(1)
+    return away, off[torch.arange(len(points)), piece, 2]

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fit3dmm._kept import kept
+from fit3dmm.export.resting import from_rest
 from fit3dmm.geometry.mesh import Topology
 from fit3dmm.model.morphable import Coefficients, MorphableModel
 from fit3dmm.render.backend import choose_backend
@@ -56,6 +57,7 @@ def movements(
     coefficients: Coefficients,
     neutral_mm: Float[Tensor, "vertices 3"],
     n_drawn: int,
+    rest: Float[Tensor, "expression"],
 ) -> Iterator[Movement]:
     """What each of the model's blendshapes does to a person.
 
@@ -63,13 +65,14 @@ def movements(
         coefficients: whose expression becomes the weights.
         neutral_mm: the person at rest.
         n_drawn: how many of the vertices are asked for.
+        rest: activations there (`export.resting`): each blendshape does what is left of it.
     """
     normals = vertex_normals(model, neutral_mm)
-    # A vector of coefficients that is shorter than the basis uses its first blendshapes.
-    weights = coefficients.expression.tolist() + [0.0] * model.n_expression
-    parts = zip(_lifted(model), _bent_parts(model, n_drawn), strict=True)
-    lifted = zip(model.expression_names, weights, parts, strict=False)
-    for name, weight, (moved_mm, bent) in lifted:
+    weights = from_rest(coefficients.expression, rest).tolist()
+    left = (share * moved for share, moved in zip(1 - rest, _lifted(model), strict=True))
+    parts = _bent_parts(model, n_drawn)
+    lifted = zip(model.expression_names, weights, left, parts, strict=True)
+    for name, weight, moved_mm, bent in lifted:
         yield _movement(name, weight, moved_mm, neutral_mm, normals, bent, n_drawn)
     for name, weight, moved_mm in _turns(model, coefficients, neutral_mm):
         whole = _bent_part(torch.ones_like(moved_mm[:, 0], dtype=torch.bool), model, n_drawn)

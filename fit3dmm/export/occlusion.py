@@ -153,7 +153,12 @@ def beside_lips(
     colours = averaged(_opponent(log_ratio), edges, 2)
     middle = colours[core].median(0).values
     spread = _typical_spread(colours[core], middle, settings)
-    odd = ((colours - middle) / spread).abs().amax(1)
+    off = (colours - middle) / spread
+    # Painted lips are darker and redder than a model expects, all the more at their outer edge:
+    # what is darker is the mouth's beside it alone, and what is redder is no tooth.
+    off[:, 0] = torch.where(to_mouth_mm < settings.lip_rim_mm, off[:, 0].abs(), off[:, 0])
+    off[:, 1] = -off[:, 1]
+    odd = torch.stack([off[:, 0], off[:, 1], off[:, 2].abs() * (off[:, 1] > 0)], 1).amax(1)
     rim = lips * (to_mouth_mm < 3 * settings.lip_rim_mm)
     return averaged((rim * ramp(odd, settings.odd_sigmas))[:, None], edges, 2)[:, 0]
 

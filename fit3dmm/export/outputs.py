@@ -12,6 +12,7 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     # A mesh without its picture would be grey in every program.
     "obj": ("neutral.obj", "posed.obj", "face.mtl", "texture.png"),
     "texture": ("texture.png",),
+    "expression": ("expression.png",),
     "overlay": ("overlay.png",),
     "depth": ("depth.npy", "face_mask.png"),
     "sigma": ("neutral_sigma_mm.npy", "neutral_sigma.ply"),
@@ -19,8 +20,8 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "vrm": ("face.vrm",),
 }
 """Files by the name of what they are."""
-_ASKED_FOR = ("vrm",)
-"""What few want, and large: `all` is without it."""
+_ASKED_FOR = ("vrm", "expression")
+"""What few want, and large or slow: `all` is without it."""
 ALL = tuple(name for name in OUTPUTS if name not in _ASKED_FOR)
 FILES = tuple(dict.fromkeys(file for name in ALL for file in OUTPUTS[name]))
 """The files of a result where nobody says which."""

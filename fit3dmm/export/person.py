@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from fit3dmm._threads import torch_threads
 from fit3dmm.export.folder import AvatarExpression, identity, write_face
@@ -14,6 +16,7 @@ from fit3dmm.export.mark import PhotoIdentity, same_in_any_locale
 from fit3dmm.export.mesh import neutral_mesh, write_material, write_textured_obj
 from fit3dmm.export.outputs import ALL, OUTPUTS
 from fit3dmm.export.picture import png_bytes, write_bytes
+from fit3dmm.export.resting import resting
 from fit3dmm.export.result_folder import whole_folder
 from fit3dmm.export.sigma import ARRAY, vertex_sigma, write_sigma
 from fit3dmm.export.summary import plain_numbers, write_json
@@ -124,7 +127,10 @@ def write_person(
             if "texture.png" in files:
                 write_bytes(png, folder / "texture.png")
             if "face.glb" in files:
-                write_glb(model, several.identity, png, folder / "face.glb", compact=compact)
+                rest = person_at_rest(several, model)
+                person = several.identity.neutral().replace(expression=rest)
+                glb = folder / "face.glb"
+                write_glb(model, person, png, glb, compact=compact, rest=rest)
         if "neutral.obj" in files:
             scene = first.scene.replace(coefficients=several.identity)
             write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
@@ -152,6 +158,12 @@ def shown_by(several: SeveralFit, photos: Sequence[Photo]) -> list[Shown]:
         for k, (result, photo) in enumerate(zip(several.fits, photos, strict=True))
         if k not in several.outliers
     ]
+
+
+def person_at_rest(several: SeveralFit, model: MorphableModel) -> Float[Tensor, "expression"]:
+    """Activations at rest, by the photos that count."""
+    counted = (fit for k, fit in enumerate(several.fits) if k not in several.outliers)
+    return resting(model, *(fit.scene.coefficients for fit in counted))
 
 
 def shown(result: FitResult, photo: Photo) -> Shown:

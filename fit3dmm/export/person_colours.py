@@ -14,6 +14,7 @@ from torch import Tensor
 from fit3dmm.export.hair_colour import Hair, seen_hair, with_hair, with_skin_hue
 from fit3dmm.export.iris import iris_change, iris_weight
 from fit3dmm.export.lids import under_lids
+from fit3dmm.export.lips import LipSettings, with_lips
 from fit3dmm.export.organs import organs, with_clean_organs
 from fit3dmm.export.stubble import grain_strength
 from fit3dmm.export.texture_layer import BLACK_LINEAR, Seen, Shown, TextureSettings
@@ -48,6 +49,7 @@ def base_colours(
         base = with_skin_hue(base, skin, model)
         base = with_hair(base, _hair(model, finest, settings), model, skin, settings.hair)
         grainy = grain_strength(base, skin, model, settings.hair)
+        base = with_lips(base, [one for _, one in finest], tint, model, LipSettings())
     base = base * _iris_change(model, finest, albedo, settings).exp()
     iris = iris_weight(model, settings.iris)
     clean = with_clean_organs(base, iris, model, settings.organs)

@@ -25,7 +25,9 @@ from fit3dmm.export.depth import depth_map
 from fit3dmm.export.drawing import Drawing, draw, sight
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.ramp import ramp_srgb
+from fit3dmm.export.report_folds import fold_facts
 from fit3dmm.export.report_sigma import sigma_facts
+from fit3dmm.export.resting import from_rest
 from fit3dmm.export.sigma import VertexSigma
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.geometry.transform import Similarity
@@ -50,6 +52,8 @@ def write_report(
     glb: bytes,
     path: Path,
     sure: VertexSigma | None = None,
+    rest: Float[Tensor, "expression"] | None = None,
+    folded: UInt8[np.ndarray, "size size 3"] | None = None,
 ) -> None:
     """Write the page of one face.
 
@@ -61,6 +65,9 @@ def write_report(
         glb: the avatar, as `face.glb` holds it.
         path: of the page.
         sure: how sure the fit is of each vertex, by which the viewer can colour the avatar.
+        rest: activations of the avatar's mesh itself, as it was written with; zeros if left out.
+        folded: the texture with the folds of the fitted expression, which the viewer blends in the
+            more, the nearer its sliders come to that expression.
 
     Raises:
         InputError: the folder can't be written to.
@@ -69,9 +76,10 @@ def write_report(
         pictures = _pictures(result, model, photo, texture)
     quality, info = result.quality, result.model
     facts = {
-        "expression": _expression(result, model),
+        "expression": _expression(result, model, rest),
         "bounds": [0, 1] if _are_activations(model) else [-3, 3],
         "layers": {name: _data(picture) for name, picture in pictures.items() if name != "photo"},
+        "folds": None if folded is None else fold_facts(result, model, folded, rest),
         "sigma": None if sure is None else sigma_facts(sure, model),
     }
     text = Template((WEB / "report.html").read_text(encoding="utf-8")).substitute(
@@ -162,9 +170,12 @@ def _numbers(result: FitResult) -> dict[str, str]:
     return numbers
 
 
-def _expression(result: FitResult, model: MorphableModel) -> dict[str, float]:
-    given = result.scene.coefficients.expression.tolist()
-    given += [0.0] * (model.n_expression - len(given))
+def _expression(
+    result: FitResult, model: MorphableModel, rest: Float[Tensor, "expression"] | None
+) -> dict[str, float]:
+    """The fitted one, as weights of the avatar's targets."""
+    rest = model.zeros().expression if rest is None else rest
+    given = from_rest(result.scene.coefficients.expression, rest).tolist()
     return {
         name: round(value, 4) for name, value in zip(model.expression_names, given, strict=True)
     }

@@ -12,7 +12,7 @@ another: averaged all over, photos that lie half a millimetre apart would be a b
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -41,6 +41,8 @@ MIN_SIZE_PX, MAX_SIZE_PX = 64, 8192
 # Photos that show a place half as finely count there by this power less.
 _SHARPEST = 4
 _BLEND_ROUNDS = 8
+# No place of a photo is darker by such a factor.
+_NEVER = (1e3, 2e3)
 
 
 def check_texture_size(size_px: int) -> None:
@@ -53,6 +55,18 @@ def check_texture_size(size_px: int) -> None:
         raise InputError(
             f"The side of the texture must be {MIN_SIZE_PX}..{MAX_SIZE_PX} px, got {size_px}."
         )
+
+
+def with_folds(settings: TextureSettings | None = None) -> TextureSettings:
+    """Settings of the second texture, which keeps what the expression made of the skin: creases,
+    and the dark in their depth.
+
+    Args:
+        settings: of the first one; the default ones if left out.
+    """
+    settings = settings or TextureSettings()
+    kept = replace(settings.delight, crease_removed=0.0, deep=_NEVER)
+    return replace(settings, delight=kept)
 
 
 def bake_texture(

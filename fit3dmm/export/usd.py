@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
+from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
@@ -28,7 +30,11 @@ _COLOUR_FILE, _OCCLUSION_FILE = "base_colour.png", "occlusion_roughness.png"
 
 
 def write_usdz(
-    model: MorphableModel, coefficients: Coefficients, texture_png: bytes, path: Path
+    model: MorphableModel,
+    coefficients: Coefficients,
+    texture_png: bytes,
+    path: Path,
+    rest: Float[Tensor, "expression"] | None = None,
 ) -> None:
     """Write the face of one person; see `glb.write_glb`.
 
@@ -37,6 +43,7 @@ def write_usdz(
         coefficients: the person's; the expression becomes the weights of the blend shapes.
         texture_png: the base colour, an encoded sRGB picture.
         path: of the file; its name must end in .usdz.
+        rest: see `glb.face_glb`.
 
     Raises:
         InputError: usd-core is not installed, or the folder can't be written to.
@@ -45,7 +52,7 @@ def write_usdz(
         from pxr import Sdf, UsdUtils
     except ImportError as error:
         raise InputError('USD needs usd-core: pip install "fit3dmm[usd]".') from error
-    avatar = make_avatar(model, coefficients)
+    avatar = make_avatar(model, coefficients, rest=rest)
     # The package is made of files in a folder, the scene first.
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder) / "face.usdc"

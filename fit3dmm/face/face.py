@@ -17,10 +17,12 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm.export.depth import depth_map
+from fit3dmm.export.driven import blended, share_driven
 from fit3dmm.export.folder import export_face
 from fit3dmm.export.glb import write_glb
 from fit3dmm.export.normal_map import RELIEF_FROM_PX, relief_png
 from fit3dmm.export.picture import png_bytes
+from fit3dmm.export.resting import resting
 from fit3dmm.export.sigma import vertex_sigma
 from fit3dmm.face.expression import with_units
 from fit3dmm.face.make_up import made_up, parse_colour
@@ -66,7 +68,8 @@ class Face(FitResult):
 
     @property
     def neutral_vertices_mm(self) -> Float[np.ndarray, "vertices 3"]:
-        """The person at rest."""
+        """The person with all blendshapes at zero, as benchmarks compare faces. What they look like
+        at rest is `with_expression("neutral").vertices_mm`."""
         return _array(self.morphable.shape_mm(self.scene.coefficients.neutral()))
 
     @property
@@ -130,10 +133,24 @@ class Face(FitResult):
         Raises:
             InputError: the face is from a folder without `texture.png`, and no photo was given.
         """
-        if not self.colours:
-            return self.skin.srgb
+        return self._made_up(self.skin.srgb)
+
+    @property
+    def expression_texture(self) -> UInt8[np.ndarray, "size size 3"]:
+        """`texture` with the folds that the fitted expression makes, as the photo shows them; or
+        without, where the face is from a folder without `expression.png` and no photo was given."""
+        return self._made_up(self.skin.folded_srgb)
+
+    @property
+    def worn_texture(self) -> UInt8[np.ndarray, "size size 3"]:
+        """What `render` draws: `texture` with as much of the folds as there is of the fitted
+        expression in the shown one."""
         with torch.no_grad():
-            return made_up(self.skin.srgb, self.morphable, self.colours, self.make_up_strength)
+            fitted, shown = self.scene.coefficients.expression, self.shown.coefficients.expression
+            share = share_driven(self.morphable, shown, fitted, self._rest())
+        if share == 0 or self.skin.make_folded is None:
+            return self.texture
+        return self._made_up(blended(self.skin.srgb, self.skin.folded_srgb, share))
 
     # --- edits ---
 
@@ -142,7 +159,7 @@ class Face(FitResult):
 
         Args:
             start: what is changed: the expression that is `shown`, the `fitted` one, or `neutral`,
-                which is the face at rest.
+                which is the face at rest (`export.resting`).
             units: names and activations.
 
         Raises:
@@ -152,7 +169,8 @@ class Face(FitResult):
         if start not in starts:
             raise InputError(f"An expression starts from {', '.join(starts)}, got {start!r}.")
         before = starts[start].coefficients
-        before = before.neutral() if start == "neutral" else before
+        if start == "neutral":
+            before = before.neutral().replace(expression=self._rest())
         after = with_units(self.morphable, before.expression, units)
         coefficients = self.shown.coefficients.replace(expression=after)
         return self.replace(shown=self.shown.replace(coefficients=coefficients))
@@ -198,7 +216,7 @@ class Face(FitResult):
         pitch_deg: int | float | None = None,
         roll_deg: int | float | None = None,
         light: str | Lighting | None = None,
-        expression: Mapping[str, int | float] | None = None,
+        expression: Mapping[str, int | float] | str | None = None,
         textured: bool = True,
         over_photo: bool = False,
         background: str = _BACKGROUND,
@@ -211,7 +229,7 @@ class Face(FitResult):
             pitch_deg: turn down, chin to chest.
             roll_deg: tilt, counter-clockwise in the picture.
             light: as for `relit`; else the photo's own.
-            expression: blendshapes that are set, as by `with_expression`.
+            expression: blendshapes that are set, as by `with_expression`; or `fitted` or `neutral`.
             textured: else it is grey clay, which shows the shape.
             over_photo: lay the face over the photo, or, if it is turned, the whole head.
             background: a colour as CSS writes it.
@@ -220,9 +238,12 @@ class Face(FitResult):
             InputError: there is no photo, no such light, blendshape or colour.
         """
         check_size(size_px)
-        face = self.with_expression("shown", **expression) if expression else self
+        if isinstance(expression, str):
+            face = self.with_expression(expression)
+        else:
+            face = self.with_expression("shown", **expression) if expression else self
         face = face if light is None else face.relit(light)
-        texture = face.texture if textured else None
+        texture = face.worn_texture if textured else None
         given = (pitch_deg, yaw_deg, roll_deg)
         angles = (float(pitch_deg or 0), float(yaw_deg or 0), float(roll_deg or 0))
         with torch.no_grad():
@@ -276,7 +297,8 @@ class Face(FitResult):
             fine = self.quality.face_px >= RELIEF_FROM_PX
             person = (self.morphable, self.shown.coefficients)
             relief = relief_png(self.skin.srgb, *person) if fine else None
-            write_glb(*person, png_bytes(self.texture), Path(path), relief, compact=compact)
+            how = (Path(path), relief, None, compact, self._rest())
+            write_glb(*person, png_bytes(self.texture), *how)
         return Path(path)
 
     def export(self, folder: str | Path) -> Path:
@@ -294,6 +316,18 @@ class Face(FitResult):
         """The photo and the face in it, or the face alone, for notebooks."""
         with torch.no_grad():
             return notebook_html(self)
+
+    def _made_up(
+        self, texture: UInt8[np.ndarray, "size size 3"]
+    ) -> UInt8[np.ndarray, "size size 3"]:
+        if not self.colours:
+            return texture
+        with torch.no_grad():
+            return made_up(texture, self.morphable, self.colours, self.make_up_strength)
+
+    def _rest(self) -> Float[Tensor, "expression"]:
+        with torch.no_grad():
+            return resting(self.morphable, self.scene.coefficients)
 
     def _photo(self) -> Photo:
         if self.photo is None:

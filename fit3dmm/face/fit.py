@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fit3dmm._errors import InputError
-from fit3dmm.export.folder import RECORD
+from fit3dmm.export.folder import EXPRESSION, RECORD
 from fit3dmm.export.record import load_result
 from fit3dmm.face.face import Face
 from fit3dmm.face.skin import Skin, baked, read_from
@@ -104,9 +104,14 @@ def load_face(
         model = load_model(model, result.level)
     photo = None if photo is None else as_photo(photo)
     texture = record.with_name(TEXTURE)
-    if texture.is_file() or photo is None:
-        return _face(result, model, photo, read_from(texture))
-    return _face(result, model, photo, baked(result, photo, model, TEXTURE_PX))
+    folded = record.with_name(EXPRESSION)
+    anew = None if photo is None else baked(result, photo, model, TEXTURE_PX)
+    if anew is not None and not texture.is_file():
+        return _face(result, model, photo, anew)
+    skin = read_from(texture, folded if folded.is_file() else None)
+    if anew is not None and not folded.is_file():
+        skin = Skin(skin.make, anew.make_folded)
+    return _face(result, model, photo, skin)
 
 
 def _face(result: FitResult, model: MorphableModel, photo: Photo | None, skin: Skin) -> Face:

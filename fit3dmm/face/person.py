@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 
 from fit3dmm._threads import torch_threads
 from fit3dmm.export.glb import write_glb
-from fit3dmm.export.person import export_person, shown_by
+from fit3dmm.export.person import export_person, person_at_rest, shown_by
 from fit3dmm.export.picture import png_bytes
 from fit3dmm.export.texture import bake_together
 from fit3dmm.face.face import Face
@@ -82,7 +82,9 @@ class Person(SeveralFit):
         """
         with torch.no_grad():
             png = png_bytes(self.texture)
-            write_glb(self.morphable, self.identity, png, Path(path), compact=compact)
+            rest = person_at_rest(self, self.morphable)
+            person = self.identity.neutral().replace(expression=rest)
+            write_glb(self.morphable, person, png, Path(path), compact=compact, rest=rest)
         return Path(path)
 
     def export(self, folder: str | Path) -> Path:

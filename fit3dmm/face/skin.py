@@ -17,7 +17,7 @@ from PIL import Image
 
 from fit3dmm._errors import InputError
 from fit3dmm._threads import torch_threads
-from fit3dmm.export.texture import bake_texture
+from fit3dmm.export.texture import TextureSettings, bake_texture, with_folds
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detection import MEDIAPIPE
@@ -26,9 +26,11 @@ from fit3dmm.observe.photo import Photo
 
 @dataclass(frozen=True, eq=False)
 class Skin:
-    """A texture that is made when it is first looked at, and kept."""
+    """Textures that are made when they are first looked at, and kept."""
 
     make: Callable[[], UInt8[np.ndarray, "size size 3"]]
+    make_folded: Callable[[], UInt8[np.ndarray, "size size 3"]] | None = None
+    """The same with the folds of the fitted expression; None where it can't be made."""
 
     @functools.cached_property
     def srgb(self) -> UInt8[np.ndarray, "size size 3"]:
@@ -38,6 +40,16 @@ class Skin:
             InputError: there is nothing that it could be made of.
         """
         made = self.make()
+        made.flags.writeable = False
+        return made
+
+    @functools.cached_property
+    def folded_srgb(self) -> UInt8[np.ndarray, "size size 3"]:
+        """With the folds of the fitted expression, where they are known; else as at rest. Not to be
+        written to."""
+        if self.make_folded is None:
+            return self.srgb
+        made = self.make_folded()
         made.flags.writeable = False
         return made
 
@@ -52,20 +64,25 @@ def baked(result: FitResult, photo: Photo, model: MorphableModel, size_px: int) 
         size_px: side of the texture.
     """
 
-    def make() -> UInt8[np.ndarray, "size size 3"]:
+    def make(settings: TextureSettings | None = None) -> UInt8[np.ndarray, "size size 3"]:
         seen = result.observation.detections.get(MEDIAPIPE)
         points_px = None if seen is None else seen.points_px
         with torch.no_grad(), torch_threads(1):
             told = result.observation.predicted
-            return bake_texture(model, result.scene, photo, size_px, points_px, None, told)
+            return bake_texture(model, result.scene, photo, size_px, points_px, settings, told)
 
-    return Skin(make)
+    return Skin(make, lambda: make(with_folds()))
 
 
-def read_from(path: Path) -> Skin:
-    """What an earlier run has baked and written."""
+def read_from(path: Path, folded: Path | None = None) -> Skin:
+    """What an earlier run has baked and written.
 
-    def make() -> UInt8[np.ndarray, "size size 3"]:
+    Args:
+        path: of the texture.
+        folded: of the one with the folds of the expression, where there is one.
+    """
+
+    def make(path: Path = path) -> UInt8[np.ndarray, "size size 3"]:
         try:
             with Image.open(path) as picture:
                 return np.array(picture.convert("RGB"))
@@ -74,4 +91,4 @@ def read_from(path: Path) -> Skin:
                 f"The texture {path} can't be read ({error}): give the photo, and it is made anew."
             ) from error
 
-    return Skin(make)
+    return Skin(make, None if folded is None else functools.partial(make, folded))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fit3dmm._errors import InputError
-from fit3dmm.synthetic.looks import LATEST, Edition
+from fit3dmm.synthetic.looks import USUAL, Edition
 from fit3dmm.synthetic.probes import probe_names, turns_by_light
 
 VERSIONS: Mapping[Edition, str] = {"v1": "1", "v2": "2", "v3": "3"}
@@ -116,7 +116,7 @@ def specify(
     index: int,
     kind: Kind = "held-out",
     photo_px: int = 640,
-    edition: Edition = LATEST,
+    edition: Edition = USUAL,
 ) -> Specification:
     """The specification of a case.
 
@@ -156,7 +156,7 @@ def specify_sitting(
     photos: int,
     kind: Kind = "held-out",
     photo_px: int = 640,
-    edition: Edition = LATEST,
+    edition: Edition = USUAL,
 ) -> list[Specification]:
     """Photos of one person, which are as different as those of a dozen of people.
 

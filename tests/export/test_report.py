@@ -4,20 +4,27 @@ import base64
 import hashlib
 import json
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fit3dmm._files import data_path
 from fit3dmm.export.avatar import avatar_vertices
+from fit3dmm.export.driven import share_driven
 from fit3dmm.export.folder import export_face
 from fit3dmm.export.mark import PhotoIdentity
 from fit3dmm.export.outputs import ALL, FILES, OUTPUTS, parse_outputs
+from fit3dmm.export.report import WEB
+from fit3dmm.export.report_folds import fold_facts
 from fit3dmm.export.report_index import is_index, write_index
 from fit3dmm.export.report_sigma import sigma_facts
+from fit3dmm.export.resting import from_rest
 from fit3dmm.export.result_folder import whole_folder
 from fit3dmm.export.sigma import VertexSigma
 from tests.browser import browse
@@ -73,6 +80,34 @@ def test_the_viewer_is_told_how_sure_each_vertex_is(known):
         expected = np.clip((sigma_mm[vertex] - facts["low_mm"]) / span_mm, 0, 1)
         # A byte, and a range that is told to a hundredth of a millimetre.
         np.testing.assert_allclose(told, expected, atol=0.01)
+
+
+def test_the_viewer_blends_folds_by_the_same_share(known):
+    """The page's own function, on weights of targets, against `share_driven` on activations."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node.js is not installed here (Debian: apt-get install nodejs)")
+    model, names = known.model, known.model.expression_names
+    rest = torch.linspace(0.0, 0.2, len(names))
+    result = fitted(known)
+    told = fold_facts(result, model, np.zeros((4, 4, 3), np.uint8), rest)
+    script = (WEB / "viewer.js").read_text(encoding="utf-8")
+    found = re.search(r"const foldShare = .*?\n  };", script, re.S)
+    assert found is not None
+    generator = torch.Generator().manual_seed(0)
+    shown = [rest, result.scene.coefficients.expression, *torch.rand(4, 5, generator=generator)]
+    weights = [dict(zip(names, from_rest(one, rest).tolist(), strict=True)) for one in shown]
+    code = (
+        f"const facts = {json.dumps({'folds': told})}; let now; {found[0]}"
+        f"const shares = {json.dumps(weights)}.map((one) => (now = one, foldShare()));"
+        "console.log(JSON.stringify(shares));"
+    )
+    run = subprocess.run([node, "-e", code], capture_output=True, text=True, check=True)
+    fit = result.scene.coefficients.expression
+    truth = [share_driven(model, one, fit, rest) for one in shown]
+    assert truth[:2] == pytest.approx([0.0, 1.0])
+    # Numbers on the page have four digits.
+    np.testing.assert_allclose(json.loads(run.stdout), truth, atol=2e-3)
 
 
 def test_nothing_is_loaded_from_elsewhere(folder):

@@ -23,7 +23,7 @@ from fit3dmm.evaluate.protocol import (
 )
 from fit3dmm.evaluate.synthetic.prediction import read_prediction, write_prediction
 from fit3dmm.evaluate.synthetic.scores import score_face, score_mesh
-from fit3dmm.synthetic.looks import LATEST, Edition
+from fit3dmm.synthetic.looks import USUAL, Edition
 from fit3dmm.synthetic.specification import (
     Kind,
     Specification,
@@ -60,7 +60,7 @@ class Synthetic:
     and skin detail."""
     photo_px: int = 640
     """Longer side of the photos."""
-    edition: Edition = LATEST
+    edition: Edition = USUAL
     """Of the set: `v2` looks like what people photograph, `v1` is harder than that on every fit."""
 
     def specifications(self) -> list[Specification]:

@@ -89,6 +89,8 @@
   // --- expressions ---
   const meshes = [];
   const units = new Map();
+  const now = {};
+  let fold = () => {};
   const set = (name, value) => {
     for (const mesh of meshes) {
       const place = mesh.morphTargetDictionary[name];
@@ -99,6 +101,8 @@
       row.input.value = value;
       row.output.textContent = Number(value).toFixed(2);
     }
+    now[name] = value;
+    fold();
   };
   const setAll = (values) => {
     for (const name of units.keys()) set(name, values[name] ?? 0);
@@ -143,6 +147,52 @@
       jawOpen: 0.12, eyeSquintLeft: 0.3, eyeSquintRight: 0.3,
     });
     setAll({});
+  };
+
+  // --- folds: the more, the nearer the sliders come to the photo's expression ---
+  const foldShare = () => {
+    const { names, fitted, products } = facts.folds;
+    const made = names.map((name) => now[name] ?? 0);
+    const dot = (a, b) => a.reduce(
+      (sum, x, i) => x === 0 ? sum : sum + x * b.reduce((s, y, k) => s + y * products[i][k], 0), 0);
+    const [along, whole, own] = [dot(made, fitted), dot(fitted, fitted), dot(made, made)];
+    if (Math.min(whole, own) < 0.01) return 0;
+    return Math.min(Math.max(along / whole, 0), 1) * Math.max(along / Math.sqrt(whole * own), 0);
+  };
+  const startFolds = (materials, changed) => {
+    const picture = new Image();
+    picture.onload = () => {
+      const map = [...materials.values()].find((one) => one);
+      const rest = map.image;
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [rest.width, rest.height];
+      const paper = canvas.getContext("2d");
+      let shown = -1;
+      let waits = false;
+      const paint = () => {
+        waits = false;
+        const share = Math.round(foldShare() * 50) / 50;
+        document.documentElement.dataset.folds = share;
+        if (share === shown) return;
+        shown = share;
+        paper.globalAlpha = 1;
+        paper.drawImage(rest, 0, 0);
+        paper.globalAlpha = share;
+        paper.drawImage(picture, 0, 0, canvas.width, canvas.height);
+        for (const one of new Set(materials.values())) {
+          if (!one) continue;
+          one.image = canvas;
+          one.needsUpdate = true;
+        }
+        changed();
+      };
+      fold = () => {
+        if (!waits) requestAnimationFrame(paint);
+        waits = true;
+      };
+      paint();
+    };
+    picture.src = facts.folds.picture;
   };
 
   // --- how sure the fit is ---
@@ -211,6 +261,7 @@
     };
     byId("textured").onchange = byId("sigma").onchange = dress;
     if (facts.sigma) colourBySigma(gltf.scene);
+    if (facts.folds) startFolds(skins, dress);
     // `#jawOpen=0.5&yaw=30` opens the page so: a link can show what is meant.
     const asked = new URLSearchParams(location.hash.slice(1));
     if (asked.has("sigma") && facts.sigma) { byId("sigma").checked = true; dress(); }
