@@ -1,12 +1,13 @@
 """What more photos of a person are worth.
 
-    python benchmarks/run_several.py [--people 20] [--counts 1 2 3 5 10] [--on synthetic ...]
+    python benchmarks/run_several.py [--people 20] [--counts 1 2 3 5 10] [--on synthetic points ...]
 
 `synthetic`: people whom the model can't represent, of the test half, each in photos as different as
 those of the synthetic set: the first 2, 3, 5 and 10 of them fitted together, beside the mean of the
 single fits of the same photos; and four of them with a stranger's. `lee-perry-smith`: two and five
 of the views of a real head. `people`: whether two people's public photos are nearer within than
-between. Photos and scores are kept in --out and not made again.
+between. `points`: what the first five photos of the people of `synthetic` would give if detectors
+erred less. Photos and scores are kept in --out and not made again.
 """
 
 import sys
@@ -19,12 +20,22 @@ import numpy as np
 from fit3dmm._parallel import available_cores, run_in_parallel
 from fit3dmm.evaluate.identity import shape_distances_mm
 from harness import Metric, run
+from known_points import POINTS
 from paired import case_metric
 from real_heads import find_lee_perry_smith, shared_folder
 from run_accuracy import DEFAULT_OUT
-from several_subjects import STRANGER, Sitting, neutral_faces, score_head, score_sitting
+from several_subjects import (
+    STRANGER,
+    Sitting,
+    neutral_faces,
+    score_head,
+    score_points,
+    score_sitting,
+)
 
-SETS = ("synthetic", "lee-perry-smith", "people")
+SETS = ("synthetic", "points", "lee-perry-smith", "people")
+_OF_POINTS = 5
+"""Photos of a person that are fitted together with points that err less."""
 _LPS = {
     2: ("lps_f1600_yaw+00_light0", "lps_f1600_yaw+30_light0"),
     5: (
@@ -42,6 +53,8 @@ def measure(options: Namespace) -> Iterator[Metric]:
     """One set after the other."""
     if "synthetic" in options.on:
         yield from _synthetic(options)
+    if "points" in options.on:
+        yield from _points(options)
     if "lee-perry-smith" in options.on:
         yield from _lee_perry_smith()
     if "people" in options.on:
@@ -60,11 +73,7 @@ def _options(parser: ArgumentParser) -> None:
 
 def _synthetic(options: Namespace) -> Iterator[Metric]:
     most, jobs = max(options.counts), options.jobs or available_cores()
-    folder = options.out / f"sittings-{options.photo_px}-{options.seed}"
-    sittings = [
-        Sitting(options.seed, 2 * k + 1, most, options.photo_px, folder)
-        for k in range(options.people)
-    ]
+    sittings = _sittings(options, most)
     tasks = [
         (one, tuple(options.counts), sittings[(k + 1) % len(sittings)] if most >= 5 else None)
         for k, one in enumerate(sittings)
@@ -111,6 +120,27 @@ def _synthetic(options: Namespace) -> Iterator[Metric]:
         found_out = {c: found["found"] for c, found in strangers.items()}
         yield case_metric("stranger: face moved", "mm", moved, group=group)
         yield case_metric("stranger: found", "share", found_out, lower_is_better=False, group=group)
+
+
+def _points(options: Namespace) -> Iterator[Metric]:
+    tasks = [(one, _OF_POINTS) for one in _sittings(options, _OF_POINTS)]
+    of_person: dict[str, Mapping[str, Any]] = {}
+    for place, found in run_in_parallel(score_points, tasks, options.jobs or available_cores()):
+        of_person[f"{tasks[place][0].person:04d}"] = found
+    for points in POINTS:
+        for name, key in (("together", "mm"), ("single fits", "single")):
+            mm = {case: found[points][key] for case, found in of_person.items()}
+            yield case_metric(
+                f"{points}: {_OF_POINTS} {name}", "mm", mm, lower_is_better=None, group="points"
+            )
+
+
+def _sittings(options: Namespace, photos: int) -> list[Sitting]:
+    folder = options.out / f"sittings-{options.photo_px}-{options.seed}"
+    return [
+        Sitting(options.seed, 2 * k + 1, photos, options.photo_px, folder)
+        for k in range(options.people)
+    ]
 
 
 def _lee_perry_smith() -> Iterator[Metric]:

@@ -36,7 +36,7 @@ SETS = ("held-out", "jon", "lee-perry-smith")
 RATIO, ERROR, SIGMA = "error over sigma", "error", "sigma"
 """Root mean squares; the first is 1 where sigmas are as large as errors."""
 ByQuantity = Mapping[str, Told]
-PARTS = ("error", "sigma")
+PARTS = ("error", "sigma", "exponent")
 _SCORING = Path(__file__), Path(__file__).with_name("scan_coverage.py")
 _UNITS = {"relief": "mm", "place": "mm", "neutral": "mm", "distance": "ln", "focal": "ln"}
 
@@ -103,7 +103,7 @@ def _kept(
     if path.is_file():
         with np.load(path, allow_pickle=False) as kept:
             names = dict.fromkeys(name.partition("/")[0] for name in kept.files)
-            found = {name: Told(kept[f"{name}/error"], kept[f"{name}/sigma"]) for name in names}
+            found = {name: Told(*(kept[f"{name}/{part}"] for part in PARTS)) for name in names}
         return found or None
     prepared = prepared_model("commons", config.photometric.n_samples)
     seen = observe_largest(photo, prepared, config)

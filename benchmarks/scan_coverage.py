@@ -19,8 +19,9 @@ from fit3dmm.energy.model_points import base_points, model_points
 from fit3dmm.energy.points import Projection
 from fit3dmm.evaluate.coverage import Told
 from fit3dmm.fitting import FitResult
+from fit3dmm.fitting.intervals import FLAT_TOPPED
+from fit3dmm.fitting.misfit import Misfit, misfit_mm
 from fit3dmm.fitting.vertex_sigma import (
-    MISFIT_MM,
     depth_wrt,
     distance_log_variance,
     face_rows,
@@ -87,18 +88,25 @@ def find_scan(name: str) -> KnownScan | None:
 
 
 def told_of_scan(
-    result: FitResult, model: MorphableModel, scan: KnownScan, view: KnownView
+    result: FitResult,
+    model: MorphableModel,
+    scan: KnownScan,
+    view: KnownView,
+    misfit: Misfit | None = None,
 ) -> Mapping[str, Told]:
     """`relief`, `place` and `distance` as `evaluate.coverage` has them; the scan's size, which
     nobody knows, is taken for the truth."""
     with torch.no_grad():
-        at = in_photo(result, base_points(model, face_rows(model)))
+        rows = face_rows(model)
+        at = in_photo(result, base_points(model, rows))
+        beyond_mm = misfit_mm(model, model.mean_mm[rows], misfit)
         seven = model.landmarks["ibug68"].take(list(NOW7_IN_IBUG68))
         of_seven = in_photo(result, model_points(model, seven))
-        normals = _normals(result, model)[face_rows(model)]
+        seven_mm = seven.locate(model.shape_mm(model.zeros()), model.surface.triangles)
+        normals = _normals(result, model)[rows]
         return {
-            "relief": _relief(result, at, normals, scan, view),
-            "place": _place(result, of_seven, scan, view),
+            "relief": _relief(result, at, beyond_mm, normals, scan, view),
+            "place": _place(result, of_seven, misfit_mm(model, seven_mm, misfit), scan, view),
             "distance": _distance(result, of_seven, scan, view),
         }
 
@@ -111,6 +119,7 @@ def _normals(result: FitResult, model: MorphableModel) -> Float[Tensor, "vertice
 def _relief(
     result: FitResult,
     at: Projection,
+    beyond_mm: Float[Tensor, "points"],
     normals: Float[Tensor, "points 3"],
     scan: KnownScan,
     view: KnownView,
@@ -137,8 +146,8 @@ def _relief(
         slopes = by_place[name][seen] * -1
         slopes = slopes + by_depth[name][seen] if name in by_depth else slopes
         wrt[name] = slopes - slopes.mean(0)
-    misfit = MISFIT_MM**2 * by_movement[seen].square().sum(1)
-    sigma = (misfit + result.uncertainty.variance_of(wrt)).sqrt()
+    beyond = (beyond_mm[:, None] * by_movement)[seen].square().sum(1)
+    sigma = (beyond + result.uncertainty.variance_of(wrt)).sqrt()
     depth = depth_mm[seen].double().numpy()
     true = found.distance[seen.numpy()]
     error = (depth - depth.mean()) - (true - true.mean())
@@ -146,11 +155,17 @@ def _relief(
     return Told(error[near], sigma.double().numpy()[near])
 
 
-def _place(result: FitResult, at: Projection, scan: KnownScan, view: KnownView) -> Told:
+def _place(
+    result: FitResult,
+    at: Projection,
+    beyond_mm: Float[Tensor, "points"],
+    scan: KnownScan,
+    view: KnownView,
+) -> Told:
     cam = scan.landmarks7_mm @ view.rotation.T + view.translation_mm
     true_px = (cam @ view.intrinsics.T)[:, :2] / cam[:, 2:]
     px_per_mm = result.focal_px / -float(at.cam_mm[:, 2].mean())
-    sigma_px = place_variance_px2(result, at).sqrt().double().numpy()
+    sigma_px = place_variance_px2(result, at, beyond_mm).sqrt().double().numpy()
     error_px = at.px.double().numpy() - true_px
     return Told((error_px / px_per_mm).flatten(), (sigma_px / px_per_mm).flatten())
 
@@ -158,7 +173,8 @@ def _place(result: FitResult, at: Projection, scan: KnownScan, view: KnownView) 
 def _distance(result: FitResult, at: Projection, scan: KnownScan, view: KnownView) -> Told:
     true_mm = (scan.landmarks7_mm @ view.rotation.T + view.translation_mm)[:, 2].mean()
     error = math.log(-float(at.cam_mm[:, 2].mean()) / true_mm)
-    return Told(np.array([error]), np.array([float(distance_log_variance(result, at).sqrt())]))
+    sigma = np.array([float(distance_log_variance(result, at).sqrt())])
+    return Told(np.array([error]), sigma, FLAT_TOPPED)
 
 
 def _rays(view: KnownView, px: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 3"]:

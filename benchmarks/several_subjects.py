@@ -27,6 +27,7 @@ from fit3dmm.scene import Scene
 from fit3dmm.synthetic.generate import generate_set
 from fit3dmm.synthetic.specification import specify_sitting
 from fit3dmm.synthetic.truth import Truth, read_truth
+from known_points import POINTS, TRUE, prepared_for_true_points, seen_as
 from real_fits import face_rows
 from real_heads import ScannedHead
 
@@ -94,6 +95,42 @@ def score_sitting(
             }
     if others and len(seen) >= _OF_STRANGER:
         found[STRANGER] = _with_stranger(seen[: _OF_STRANGER - 1], _observed(others))
+    store_note(sitting.folder / "scores", key, found)
+    return found
+
+
+def score_points(sitting: Sitting, photos: int) -> dict[str, Any]:
+    """NoW's medians of one person by points that err less; kept beside the photos.
+
+    Args:
+        sitting: of the person.
+        photos: how many of them are fitted together.
+
+    Returns:
+        For each of `POINTS` the median together, and the mean of those of single fits.
+    """
+    files = sitting.made()[:photos]
+    key = content_key("several by points", _fingerprint(), *files)
+    kept = load_note(sitting.folder / "scores", key)
+    if kept is not None:
+        return kept
+    config = FitConfig()
+    prepared = prepared_model(MODEL, config.photometric.n_samples)
+    seen = [observe_largest(photo, prepared, config) for photo in files]
+    truths = [read_truth(photo.with_suffix(".h5")) for photo in files]
+    pairs = [(one, truth) for one, truth in zip(seen, truths, strict=True) if one is not None]
+    seen, truths = [one for one, _ in pairs], [truth for _, truth in pairs]
+    found: dict[str, Any] = {}
+    for points in POINTS:
+        model = prepared
+        if points == TRUE:
+            model = prepared_for_true_points(prepared, config.photometric.n_samples)
+        altered = seen_as(points, seen, truths, prepared, config)
+        singles = [fit_observation(one, model).scene for one in altered]
+        found[points] = {
+            "single": float(np.mean([_synthetic_mm(one, truths[0]) for one in singles])),
+            "mm": _synthetic_mm(_person(fit_together(model, altered)), truths[0]),
+        }
     store_note(sitting.folder / "scores", key, found)
     return found
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from known_points import POINTS
 from markdown_cells import markdown, number_text
 from paired import with_error
 from report import Metric, Report
@@ -36,6 +37,17 @@ def several_table(report: Report) -> str:
         value = _error_text(metrics[f"{name}: now_median_mm"])
         cells.append([title, value, *[""] * (len(columns) - 1)])
     return markdown(["photos", *columns.values()], cells)
+
+
+def several_points_table(report: Report) -> str:
+    """What five photos give when detectors err less; empty where that was not measured."""
+    metrics = {metric.name: metric for metric in report.groups().get("points", ())}
+    cells = []
+    for points in POINTS:
+        names = [name for name in metrics if name.startswith(f"{points}: ")]
+        if names:
+            cells.append([points, *(_error_text(metrics[name]) for name in names)])
+    return markdown(["points", "5 photos together (mm)", "mean of the single fits (mm)"], cells)
 
 
 def several_people_table(report: Report) -> str:

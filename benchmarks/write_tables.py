@@ -33,7 +33,7 @@ from regressor_tables import (
     regressor_time_table,
 )
 from report import REPOSITORY, Metric, Report, read_report
-from several_tables import several_people_table, several_table
+from several_tables import several_people_table, several_points_table, several_table
 from track_tables import track_table, track_time_table
 from uncertainty_tables import uncertainty_table
 
@@ -151,6 +151,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "model": model_table,
     "perspective": lambda: perspective_table(_result("distance")),
     "several": lambda: several_table(_result("several")),
+    "several-points": lambda: several_points_table(_result("several")),
     "several-people": lambda: several_people_table(_result("several")),
     "silhouettes": silhouette_table,
     "real-heads": lambda: real_heads_table(_result("real")),

@@ -2,13 +2,13 @@
 
 A share `level` of truths should lie within `level`'s interval around what was found, for every
 level: then sigmas are calibrated (T. Gneiting, F. Balabdaoui, A. Raftery, "Probabilistic forecasts,
-calibration and sharpness", 2007). Errors are taken as normal, those of distances in the logarithm.
+calibration and sharpness", 2007). Errors are taken as normal, those of distances as flatter than
+that, in the logarithm (`fitting.intervals`).
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.energy.model_points import base_points, model_points
+from fit3dmm.fitting.intervals import FLAT_TOPPED, NORMAL, reach_in_sigmas
+from fit3dmm.fitting.misfit import misfit_mm
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.fitting.vertex_sigma import (
     distance_log_variance,
@@ -38,6 +40,8 @@ class Told:
 
     error: Float[np.ndarray, "n"]
     sigma: Float[np.ndarray, "n"]
+    exponent: float = NORMAL
+    """How errors are distributed (`fitting.intervals`)."""
 
     def covered(self, level: float) -> float:
         """Share of the truths within the interval that should hold so many.
@@ -45,7 +49,7 @@ class Told:
         Args:
             level: between 0 and 1.
         """
-        reach = NormalDist().inv_cdf(0.5 + level / 2)
+        reach = reach_in_sigmas(level, float(self.exponent))
         return float((np.abs(self.error) < reach * self.sigma).mean())
 
 
@@ -72,9 +76,10 @@ def told_of(result: FitResult, model: MorphableModel, truth: Truth) -> Mapping[s
         cam_mm = _numpy((result.scene.pose.T_cam_model @ shape)[rows])
         neutral_mm = _numpy(model.shape_mm(result.scene.coefficients.neutral())[rows])
         px_per_mm = float(result.scene.camera.focal_px / -at.cam_mm[:, 2].mean())
+        beyond_mm = misfit_mm(model, model.mean_mm[rows])
         found = {
-            "relief": _relief(result, at, cam_mm, truth.expressive_cam_mm[kept]),
-            "place": _place(result, at, cam_mm, truth, kept, px_per_mm),
+            "relief": _relief(result, at, beyond_mm, cam_mm, truth.expressive_cam_mm[kept]),
+            "place": _place(result, at, beyond_mm, cam_mm, truth, kept, px_per_mm),
             "distance": _distance(result, model, truth),
             "neutral": Told(
                 _after_motion(neutral_mm, truth.neutral_mm[kept]).flatten(),
@@ -84,22 +89,30 @@ def told_of(result: FitResult, model: MorphableModel, truth: Truth) -> Mapping[s
         if "log_focal" in result.uncertainty.names:
             error = math.log(result.focal_px / truth.focal_px)
             sigma = _numpy(result.uncertainty.sigma("log_focal"))
-            found["focal"] = Told(np.array([error]), sigma)
+            found["focal"] = Told(np.array([error]), sigma, FLAT_TOPPED)
     return found
 
 
-def _relief(result: FitResult, at, cam_mm: np.ndarray, true_cam_mm: np.ndarray) -> Told:
+def _relief(
+    result: FitResult, at, beyond_mm: Tensor, cam_mm: np.ndarray, true_cam_mm: np.ndarray
+) -> Told:
     depth, true = -cam_mm[:, 2], -true_cam_mm[:, 2]
     error = (depth - depth.mean()) - (true - true.mean())
-    return Told(error, _numpy(relief_variance_mm2(result, at).sqrt()))
+    return Told(error, _numpy(relief_variance_mm2(result, at, beyond_mm).sqrt()))
 
 
 def _place(
-    result: FitResult, at, cam_mm: np.ndarray, truth: Truth, rows: np.ndarray, px_per_mm: float
+    result: FitResult,
+    at,
+    beyond_mm: Tensor,
+    cam_mm: np.ndarray,
+    truth: Truth,
+    rows: np.ndarray,
+    px_per_mm: float,
 ) -> Told:
     true_cam_mm = truth.expressive_cam_mm[rows]
     error_px = _from_axis(cam_mm, result.focal_px) - _from_axis(true_cam_mm, truth.focal_px)
-    sigma_px = _numpy(place_variance_px2(result, at).sqrt())
+    sigma_px = _numpy(place_variance_px2(result, at, beyond_mm).sqrt())
     return Told((error_px / px_per_mm).flatten(), (sigma_px / px_per_mm).flatten())
 
 
@@ -108,7 +121,8 @@ def _distance(result: FitResult, model: MorphableModel, truth: Truth) -> Told:
     at = in_photo(result, model_points(model, model.landmarks["ibug68"]))
     true_mm = -float(truth.landmarks68_cam_mm[:, 2].mean())
     error = math.log(-float(at.cam_mm[:, 2].mean()) / true_mm)
-    return Told(np.array([error]), _numpy(distance_log_variance(result, at).sqrt())[None])
+    sigma = _numpy(distance_log_variance(result, at).sqrt())[None]
+    return Told(np.array([error]), sigma, FLAT_TOPPED)
 
 
 def _from_axis(cam_mm: np.ndarray, focal_px: float) -> Float[np.ndarray, "points 2"]:

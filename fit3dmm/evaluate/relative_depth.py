@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from fit3dmm.energy.model_points import base_points
+from fit3dmm.fitting.misfit import misfit_mm
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.fitting.vertex_sigma import face_rows, in_photo, relief_variance_mm2
 from fit3dmm.model.morphable import MorphableModel
@@ -18,5 +19,6 @@ def relative_depth_sigma_mm(
         Rows of the face's base vertices, which are also rows of the surface, and their sigmas.
     """
     rows = face_rows(model)
-    variance = relief_variance_mm2(result, in_photo(result, base_points(model, rows)))
+    at = in_photo(result, base_points(model, rows))
+    variance = relief_variance_mm2(result, at, misfit_mm(model, model.mean_mm[rows]))
     return rows.cpu().numpy(), variance.sqrt().cpu().double().numpy()

@@ -7,6 +7,7 @@ from typing import Literal
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.fitting.config import FitConfig
+from fit3dmm.fitting.intervals import interval_of_logarithm
 from fit3dmm.fitting.trust import Signs
 from fit3dmm.fitting.uncertainty import Uncertainty
 from fit3dmm.model.morphable import ModelInfo
@@ -140,6 +141,15 @@ class FitResult(TensorRecord):
     def distance_sigma_mm(self) -> float:
         """A single photo hardly tells a near small head in a wide lens from a far large one."""
         return float(self.uncertainty.sigma("translation_mm")[-1])
+
+    def distance_interval_mm(self, level: float = 0.95) -> tuple[float, float]:
+        """Between which distances the head is, with a probability.
+
+        Args:
+            level: the probability.
+        """
+        log_sigma = self.distance_sigma_mm / self.distance_mm
+        return interval_of_logarithm(self.distance_mm, log_sigma, level)
 
     @property
     def focal_px(self) -> float:

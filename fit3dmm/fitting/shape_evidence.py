@@ -51,11 +51,15 @@ class PersonEvidence(TensorRecord):
 
     def log_evidence(self, prior: Float[Tensor, "n n"]) -> float:
         """Natural logarithm of the mean of the likelihood over the prior."""
+        return sum(self.log_evidence_parts(prior))
+
+    def log_evidence_parts(self, prior: Float[Tensor, "n n"]) -> tuple[float, float]:
+        """The same as a sum: what the pull makes of it, and what the precision alone does."""
         before, after = (torch.linalg.cholesky(one) for one in (prior, prior + self.precision))
         white = torch.linalg.solve_triangular(after, self.pull[:, None], upper=False)
         # Half of a logarithm of a determinant is the sum of its factor's.
         shrunk = (before.diagonal().log() - after.diagonal().log()).sum()
-        return float(0.5 * white.square().sum() + shrunk)
+        return float(0.5 * white.square().sum()), float(shrunk)
 
 
 @dataclass(frozen=True)

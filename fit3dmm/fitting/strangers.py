@@ -24,7 +24,12 @@ class Strangers(Settings):
     people of the validation half: with 1 the shapes of half of the strangers speak for them."""
     log_odds: float = ranged(-1.0, -1e6, 1e6)
     """Natural logarithm of the odds that a photo shows the same person as the others, below which
-    it is left out."""
+    it is left out if it tells nothing of the person."""
+    share_expected: float = ranged(1.5, 0.0)
+    """What comes to that where another witness speaks, too: so many times the logarithm that is to
+    be expected of shapes that are the same, which is the information that they have in common. On
+    eight people of the validation half, each in five photos, the logarithm was 2.3 times that and
+    more of the person's own photos, and 0.9 times and less of 112 strangers'."""
 
 
 @dataclass(frozen=True)
@@ -57,35 +62,42 @@ def verify(
     """
     parts, n = list(evidence), len(evidence)
     prior = prior / settings.spread**2
-    alone = [one.log_evidence(prior) for one in parts]
     said = torch.zeros(n, n) if recognised is None else recognised
 
-    def log_odds(k: int, others: Sequence[int]) -> float:
-        rest = summed([parts[j] for j in others])
-        together = (rest + parts[k]).log_evidence(prior)
-        by_shape = together - rest.log_evidence(prior) - alone[k]
-        return by_shape + float(torch.stack([said[k, j] for j in others]).mean())
+    alone = [one.log_evidence_parts(prior) for one in parts]
 
-    pairs = torch.zeros(n, n)
+    def odds_and_limit(k: int, others: Sequence[int]) -> tuple[float, float]:
+        rest = summed([parts[j] for j in others])
+        of_rest = alone[others[0]] if len(others) == 1 else rest.log_evidence_parts(prior)
+        together = (rest + parts[k]).log_evidence_parts(prior)
+        by_pull, in_common = (
+            one - other - own for one, other, own in zip(together, of_rest, alone[k], strict=True)
+        )
+        by_witness = torch.stack([said[k, j] for j in others])
+        share = settings.share_expected if by_witness.any() else 0.0
+        odds = by_pull + in_common + float(by_witness.mean())
+        return odds, settings.log_odds + share * in_common
+
+    pairs, going = torch.zeros(n, n), torch.eye(n, dtype=torch.bool)
     for i in range(n):
         for j in range(i):
-            pairs[i, j] = pairs[j, i] = log_odds(i, [j])
+            pair, limit = odds_and_limit(i, [j])
+            pairs[i, j] = pairs[j, i] = pair
+            going[i, j] = going[j, i] = pair > limit
     # The photo that most others go with says who is meant; of equals, that which goes best.
-    going = pairs > settings.log_odds
-    going.fill_diagonal_(True)
     best = max(range(n), key=lambda k: (int(going[k].sum()), float(pairs[k].sum())))
     party = {k for k in range(n) if going[best, k]}
-    odds = [0.0] * n
+    odds, limits = [0.0] * n, [settings.log_odds] * n
     for _ in range(_MOST_ROUNDS):
-        odds = [
-            log_odds(k, sorted(party - {k}) or [j for j in range(n) if j != k]) for k in range(n)
-        ]
-        found = {k for k in range(n) if odds[k] > settings.log_odds}
+        others = [sorted(party - {k}) or [j for j in range(n) if j != k] for k in range(n)]
+        told = [odds_and_limit(k, of) for k, of in enumerate(others)]
+        odds, limits = [one for one, _ in told], [limit for _, limit in told]
+        found = {k for k in range(n) if odds[k] > limits[k]}
         if found == party or len(found) < 2:
             break
         party = found
     if n == 2 or len(party) < 2:
         party = set(range(n))
     strangers = tuple(k for k in range(n) if k not in party)
-    contradict = len(party) == 2 and min(odds[k] for k in party) <= settings.log_odds
+    contradict = len(party) == 2 and any(odds[k] <= limits[k] for k in party)
     return Verification(tuple(odds), strangers, contradict)

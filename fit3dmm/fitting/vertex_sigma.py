@@ -7,20 +7,16 @@ from torch import Tensor
 
 from fit3dmm.energy.model_points import base_points
 from fit3dmm.energy.points import LinearPoints, Points, Projection, project
+from fit3dmm.fitting.misfit import Misfit, misfit_mm
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.fitting.uncertainty import Uncertainty
 from fit3dmm.geometry.rotation import cross_matrix
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.unknowns import DETAIL, IDENTITY, PhotoIntrinsics, values_of
 
-MISFIT_MM = 1.0
-"""How far people are, along each axis, from what the model can be: standard deviation. Chosen on
-generated photos of the half for choosing, whose people lie 1 to 2 mm outside of the model (root
-mean square over all three axes)."""
-
 
 def neutral_sigma_mm(
-    model: MorphableModel, uncertainty: Uncertainty, misfit_mm: float = MISFIT_MM
+    model: MorphableModel, uncertainty: Uncertainty, misfit: Misfit | None = None
 ) -> Float[Tensor, "vertices 3"]:
     """Standard deviations of the vertices of the neutral face along x, y and z of `model`, once a
     rigid motion has laid the face (the region of this name) on the truth.
@@ -31,15 +27,15 @@ def neutral_sigma_mm(
     Args:
         model: the one that was fitted.
         uncertainty: of its coefficients.
-        misfit_mm: what is added for what the model can't be.
+        misfit: what is added for what the model can't be; the default one if left out.
     """
     rows = torch.arange(model.surface.n_base, device=model.mean_mm.device)
-    variance = _neutral_variance_mm2(model, uncertainty, rows, face_rows(model), misfit_mm)
+    variance = _neutral_variance_mm2(model, uncertainty, rows, face_rows(model), misfit)
     return model.surface.lift(variance).clamp_min(0).sqrt()
 
 
 def neutral_face_sigma_mm(
-    model: MorphableModel, uncertainty: Uncertainty, misfit_mm: float = MISFIT_MM
+    model: MorphableModel, uncertainty: Uncertainty, misfit: Misfit | None = None
 ) -> float:
     """Root mean square distance of the neutral face's vertices from the truth, by the same
     measure.
@@ -47,11 +43,11 @@ def neutral_face_sigma_mm(
     Args:
         model: the one that was fitted.
         uncertainty: of its coefficients.
-        misfit_mm: what is added for what the model can't be.
+        misfit: what is added for what the model can't be; the default one if left out.
     """
     rows = face_rows(model)
     within = torch.arange(len(rows), device=rows.device)
-    variance = _neutral_variance_mm2(model, uncertainty, rows, within, misfit_mm)
+    variance = _neutral_variance_mm2(model, uncertainty, rows, within, misfit)
     return float(variance.sum(1).mean().sqrt())
 
 
@@ -68,7 +64,7 @@ def in_photo(result: FitResult, points: Points) -> Projection:
 
 
 def relief_variance_mm2(
-    result: FitResult, at: Projection, misfit_mm: float = MISFIT_MM
+    result: FitResult, at: Projection, misfit_mm: Float[Tensor, "points"]
 ) -> Float[Tensor, "points"]:
     """Variance of the points' depths less the mean depth of them all: what shape and turn of the
     head leave open. Distance is told apart.
@@ -76,7 +72,7 @@ def relief_variance_mm2(
     Args:
         result: of a fit.
         at: the points (`in_photo`).
-        misfit_mm: what is added for what the model can't be.
+        misfit_mm: what is added for what the model can't be (`fitting.misfit`).
     """
     wrt = depth_wrt(at, result.uncertainty.names)
     return misfit_mm**2 + result.uncertainty.variance_of(
@@ -85,19 +81,20 @@ def relief_variance_mm2(
 
 
 def place_variance_px2(
-    result: FitResult, at: Projection, misfit_mm: float = MISFIT_MM
+    result: FitResult, at: Projection, misfit_mm: Float[Tensor, "points"]
 ) -> Float[Tensor, "points 2"]:
     """Variance of the points' places in the photo, across and down.
 
     Args:
         result: of a fit.
         at: the points (`in_photo`).
-        misfit_mm: what is added for what the model can't be.
+        misfit_mm: what is added for what the model can't be (`fitting.misfit`).
     """
     eye = torch.eye(2).to(at.px).expand(len(at.px), 2, 2)
     wrt = at.pull_back(eye, result.uncertainty.names)
     px_per_mm = result.scene.camera.focal_px / -at.cam_mm[:, 2:]
-    return (misfit_mm * px_per_mm) ** 2 + result.uncertainty.variance_of(wrt).reshape(at.px.shape)
+    beyond = (misfit_mm[:, None] * px_per_mm) ** 2
+    return beyond + result.uncertainty.variance_of(wrt).reshape(at.px.shape)
 
 
 def distance_log_variance(result: FitResult, at: Projection) -> Float[Tensor, ""]:
@@ -126,7 +123,7 @@ def _neutral_variance_mm2(
     uncertainty: Uncertainty,
     rows: Int[Tensor, "points"],
     face: Int[Tensor, "within"],
-    misfit_mm: float,
+    misfit: Misfit | None,
 ) -> Float[Tensor, "points 3"]:
     """Of base vertices; `face` says which of the rows are laid on the truth."""
     moving = base_points(model, rows)
@@ -138,7 +135,8 @@ def _neutral_variance_mm2(
     still = _without_motion(shape, points.mean, face).flatten(0, 1)
     slopes = still.split([one.shape[-1] for one in moved], -1)
     wrt: dict[str, Tensor] = dict(zip((IDENTITY, DETAIL), slopes, strict=True))
-    return misfit_mm**2 + uncertainty.variance_of(wrt).reshape(points.mean.shape)
+    beyond = misfit_mm(model, points.mean, misfit).square()[:, None]
+    return beyond + uncertainty.variance_of(wrt).reshape(points.mean.shape)
 
 
 def _without_motion(

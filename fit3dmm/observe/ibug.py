@@ -20,6 +20,8 @@ _OUTER_LIPS = (
 )  # fmt: skip
 _INNER_LIPS = ((78,), (82,), (13,), (312,), (308,), (317,), (14,), (87,))
 IBUG68_IN_MEDIAPIPE = _JAW + _BROWS + _NOSE + _EYES + _OUTER_LIPS + _INNER_LIPS
+IBUG68_EYES = slice(36, 48)
+"""The lids among them."""
 
 
 def ibug68_of_mediapipe(

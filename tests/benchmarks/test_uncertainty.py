@@ -7,6 +7,7 @@ import torch
 import run_uncertainty
 import scan_coverage
 from fit3dmm.evaluate.coverage import Told
+from fit3dmm.fitting.misfit import Misfit
 from fit3dmm.fitting.uncertainty import Uncertainty
 from fit3dmm.model.landmarks import NOW7_IN_IBUG68
 from fit3dmm.unknowns import PhotoIntrinsics, scene_of, values_of
@@ -58,22 +59,21 @@ def test_a_fit_that_is_the_scan_has_no_errors(known, result, scan):
 def test_a_sigma_of_one_unknown_is_how_far_it_moves_the_scan(
     known, result, scan, monkeypatch, name, element, step
 ):
-    monkeypatch.setattr(scan_coverage, "MISFIT_MM", 0.0)
+    none = Misfit(at_features_mm=0.0, by_distance=0.0)
     monkeypatch.setattr(scan_coverage, "_FACING", 0.6)
     values = values_of(result.scene)
     n = values[name].numel()
     covariance = torch.zeros(n, n)
     covariance[element, element] = step**2
     sure = result.replace(uncertainty=Uncertainty((name,), (n,), covariance))
-    before = scan_coverage.told_of_scan(sure, known.model, scan, scan.views[0])["relief"]
+    seen = (known.model, scan, scan.views[0], none)
+    before = scan_coverage.told_of_scan(sure, *seen)["relief"]
     change = torch.zeros(n)
     change[element] = step
     moved = scene_of(
         {**values, name: values[name] + change}, PhotoIntrinsics.of(result.scene.camera)
     )
-    after = scan_coverage.told_of_scan(sure.replace(scene=moved), known.model, scan, scan.views[0])[
-        "relief"
-    ]
+    after = scan_coverage.told_of_scan(sure.replace(scene=moved), *seen)["relief"]
     # The steps are so small that no vertex comes into sight.
     assert len(before.error) == len(after.error)
     off = np.abs(after.error - before.error)

@@ -1,10 +1,14 @@
 """What a fit says of its errors, held against the truth."""
 
+import math
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 import torch
 
 from fit3dmm.evaluate.coverage import LEVELS, Told, told_of
+from fit3dmm.fitting.intervals import FLAT_TOPPED, reach_in_sigmas
 from fit3dmm.fitting.vertex_sigma import face_rows
 from fit3dmm.synthetic.specification import specify
 from fit3dmm.synthetic.truth import Truth
@@ -110,3 +114,25 @@ def test_a_truth_of_another_mesh_is_refused(known, result, truth):
     )
     with pytest.raises(ValueError, match="own mesh"):
         told_of(result, known.model, few)
+
+
+def test_intervals_hold_what_they_say_of_errors_that_are_flatter_than_normal():
+    # The power of such an error by this exponent has a gamma distribution.
+    generator = np.random.default_rng(1)
+    drawn = generator.gamma(1 / FLAT_TOPPED, size=200_000) ** (1 / FLAT_TOPPED)
+    error = drawn * generator.choice([-1.0, 1.0], size=len(drawn))
+    told = Told(error, np.full(len(error), error.std()), FLAT_TOPPED)
+    for level in LEVELS:
+        assert told.covered(level) == pytest.approx(level, abs=0.005)
+        assert reach_in_sigmas(level) == pytest.approx(NormalDist().inv_cdf(0.5 + level / 2))
+    # An even distribution ends at the root of three.
+    assert reach_in_sigmas(0.999, 200.0) == pytest.approx(3**0.5, rel=0.02)
+
+
+def test_an_interval_of_a_distance_is_as_far_up_as_down_in_the_logarithm(result):
+    low, high = result.distance_interval_mm(0.8)
+    assert low * high == pytest.approx(result.distance_mm**2)
+    sigma = result.distance_sigma_mm / result.distance_mm
+    assert math.log(high / low) == pytest.approx(2 * sigma * reach_in_sigmas(0.8, FLAT_TOPPED))
+    wider = result.distance_interval_mm()
+    assert wider[0] < low < high < wider[1]

@@ -216,3 +216,37 @@ def test_a_minority_is_out_and_a_majority_in():
     assert found.strangers == (4,)
     assert not found.contradict
     assert min(found.log_odds[:4]) > 0 > found.log_odds[4]
+
+
+def test_what_is_expected_of_the_same_shapes_is_the_information_that_they_have_in_common():
+    """By sampling: the mean of the logarithm of the odds over people and what is seen of them."""
+    one, other = (_evidence(k, torch.zeros(6, dtype=torch.float64), 8) for k in (0, 1))
+    generator = torch.Generator().manual_seed(3)
+    factors = [torch.linalg.cholesky(part.precision) for part in (one, other)]
+    odds = []
+    for _ in range(200):
+        person, *noise = torch.randn(3, 6, generator=generator, dtype=torch.float64)
+        seen = [
+            PersonEvidence(part.precision, part.precision @ person + factor @ by_chance)
+            for part, factor, by_chance in zip((one, other), factors, noise, strict=True)
+        ]
+        odds.append(verify(seen, PRIOR, Strangers(spread=1.0)).log_odds[0])
+    together, alone = one + other, (one, other)
+    expected = together.log_evidence_parts(PRIOR)[1]
+    expected -= sum(part.log_evidence_parts(PRIOR)[1] for part in alone)
+    assert expected > 1
+    assert sum(odds) / len(odds) == pytest.approx(expected, rel=0.15)
+
+
+def test_who_says_too_little_for_one_who_is_the_same_is_out_where_a_witness_looks():
+    own = torch.tensor([2.0, -1, 1, 2, -2, 1], dtype=torch.float64)
+    evidence = [_evidence(k, own, 8) for k in range(4)] + [_evidence(9, 0.9 * own, 8)]
+    settings = Strangers(spread=1.0)
+    by_shape = verify(evidence, PRIOR, settings)
+    assert not by_shape.strangers
+    witness = torch.full((5, 5), 10.0)
+    witness[4], witness[:, 4] = -0.5, -0.5
+    assert verify(evidence, PRIOR, settings, witness).strangers == (4,)
+    # A photo that tells nothing is not expected to say anything.
+    blank = verify([*evidence[:4], NOTHING], PRIOR, settings, witness.clamp_min(-0.5))
+    assert not blank.strangers

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from fit3dmm.energy.model_points import base_points
+from fit3dmm.fitting.misfit import Misfit, misfit_mm
 from fit3dmm.fitting.uncertainty import Uncertainty, laplace, posterior, posteriors
 from fit3dmm.fitting.vertex_sigma import (
-    MISFIT_MM,
     distance_log_variance,
     face_rows,
     in_photo,
@@ -19,12 +19,14 @@ from fit3dmm.fitting.vertex_sigma import (
     relief_variance_mm2,
 )
 from fit3dmm.geometry.alignment import solve_similarity
+from fit3dmm.observe.ibug import IBUG68_EYES, ibug68_of_mediapipe
 from fit3dmm.solve import Problem, join, sum_of_squares
 from fit3dmm.solve.noise import TermProduct, term_products
 from fit3dmm.unknowns import PhotoIntrinsics, scene_of, values_of
 from tests.export.faces import fitted, known_face
 
 N_DRAWS = 250
+NO_MISFIT = Misfit(at_features_mm=0.0, by_distance=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +84,8 @@ def test_sigmas_in_the_photo_are_the_spread_of_faces_that_may_be(model, result, 
         "distance": _spread([one.mean().log() for one in depth]),
     }
     found = {
-        "relief": relief_variance_mm2(result, at, 0.0).sqrt(),
-        "place": place_variance_px2(result, at, 0.0).sqrt(),
+        "relief": relief_variance_mm2(result, at, torch.zeros(len(rows))).sqrt(),
+        "place": place_variance_px2(result, at, torch.zeros(len(rows))).sqrt(),
         "distance": distance_log_variance(result, at).sqrt(),
     }
     for name, told in found.items():
@@ -91,16 +93,18 @@ def test_sigmas_in_the_photo_are_the_spread_of_faces_that_may_be(model, result, 
         assert torch.allclose(told.double(), wanted[name], rtol=0.2), name
     # What the model can't be comes on top, in the photo by its scale there.
     px_per_mm = result.focal_px / -at.cam_mm[:, 2:]
-    with_misfit = place_variance_px2(result, at, 2.0)
-    assert torch.allclose(with_misfit, found["place"].square() + (2 * px_per_mm) ** 2, rtol=1e-4)
-    assert torch.allclose(
-        relief_variance_mm2(result, at), found["relief"].square() + MISFIT_MM**2, rtol=1e-4
+    beyond_mm = torch.linspace(0.0, 2.0, len(rows))
+    place, relief = (
+        variance(result, at, beyond_mm) for variance in (place_variance_px2, relief_variance_mm2)
     )
+    in_px = beyond_mm[:, None] * px_per_mm
+    assert torch.allclose(place, found["place"].square() + in_px**2, rtol=1e-4)
+    assert torch.allclose(relief, found["relief"].square() + beyond_mm**2, rtol=1e-4)
 
 
 def test_sigmas_of_the_neutral_face_are_those_after_a_rigid_motion(model, result, drawn):
     face = face_rows(model)
-    found = neutral_sigma_mm(model, result.uncertainty, 0.0)[: model.surface.n_base]
+    found = neutral_sigma_mm(model, result.uncertainty, NO_MISFIT)[: model.surface.n_base]
     double = model.to(dtype=torch.float64)
     fitted = double.base_shape_mm(result.scene.coefficients.neutral().to(dtype=torch.float64))
     moved = []
@@ -112,16 +116,34 @@ def test_sigmas_of_the_neutral_face_are_those_after_a_rigid_motion(model, result
     wanted = _spread(moved)
     # The finest level is smoothed, which a coarse toy shows.
     assert torch.allclose(found[face].double(), wanted[face], rtol=0.25, atol=0.05)
-    mean = neutral_face_sigma_mm(model, result.uncertainty, 0.0)
+    mean = neutral_face_sigma_mm(model, result.uncertainty, NO_MISFIT)
     assert mean == pytest.approx(float(wanted[face].square().sum(1).mean().sqrt()), rel=0.1)
 
 
 def test_where_nothing_is_open_only_the_models_misfit_is_left(model):
     sure = Uncertainty(("identity",), (model.n_identity,), torch.zeros(2 * [model.n_identity]))
     found = neutral_sigma_mm(model, sure)
-    assert torch.allclose(found, torch.full_like(found, MISFIT_MM))
+    # Of the base mesh; the finest level lies between, as its surface does.
+    variance = misfit_mm(model, model.mean_mm).square()[:, None].expand(-1, 3)
+    assert torch.allclose(found, model.surface.lift(variance).sqrt())
     nothing_moved = Uncertainty((), (), torch.zeros(0, 0))
     assert torch.equal(neutral_sigma_mm(model, nothing_moved), found)
+
+
+def test_people_are_nearest_to_the_model_on_their_lids_and_farthest_from_it_away_from_features(
+    model,
+):
+    misfit = Misfit(at_features_mm=2.0, eyes_mm=10.0, by_distance=0.1)
+    on_lids, on_the_nose, on_the_forehead = misfit.at(
+        torch.tensor([0.0, 40.0, 50.0]), torch.tensor([0.0, 0.0, 50.0])
+    )
+    assert on_lids == 0
+    assert on_the_nose == pytest.approx(2.0, rel=1e-4)
+    assert on_the_forehead == pytest.approx(math.hypot(2.0, 5.0), rel=1e-4)
+    # A tenth of the way to where the bell ends, a tenth of it is there.
+    assert misfit.at(torch.tensor([1.0]), torch.tensor([0.0])) == pytest.approx(0.2, rel=0.01)
+    lids_mm = ibug68_of_mediapipe(model.landmarks_mm("mediapipe478", model.zeros()))[IBUG68_EYES]
+    assert float(misfit_mm(model, lids_mm, misfit).max()) < 1e-3
 
 
 def test_the_distance_that_the_network_saw_is_as_sure_as_it_says(model):
