@@ -35,11 +35,12 @@ from fit3dmm.regress.files import (
 )
 from fit3dmm.regress.log import TrainingLog
 from fit3dmm.regress.looks import Look, Unlabelled
-from fit3dmm.regress.network import AT_ONCE, FaceNetwork, NetworkSettings
+from fit3dmm.regress.network import AT_ONCE, FaceNetwork, NetworkSettings, with_refiner
 from fit3dmm.regress.photo_pool import PhotoPool, gather_photos
 from fit3dmm.regress.pool import PicturePool, PictureReader
 from fit3dmm.regress.ranks import Ranks, joined_ranks
 from fit3dmm.regress.readout import refit
+from fit3dmm.regress.refiner import RefinerSettings
 from fit3dmm.regress.training import train
 from fit3dmm.regress.training_settings import TrainingSettings
 from fit3dmm.regress.trunk_weights import load_trunk
@@ -74,6 +75,8 @@ class Train:
     trunk_weights: Path | None = None
     """Weights that the trunk begins with: a safetensors file with the names of the public release
     (tools/fetch_trunk.py), or fit3dmm's own file of the recognition network."""
+    refiner: RefinerSettings | None = field(default_factory=RefinerSettings)
+    """How points are looked at once more; a network to go on from gets it where it has none."""
     pool: int = 8192
     """Pictures that are kept and used again."""
     held_out: int = 512
@@ -145,7 +148,7 @@ class Train:
             ).cpu()
             if not (held_out is not None and isinstance(pool, PicturePool)):
                 return
-            if unlabelled is None:
+            if unlabelled is None and self.settings.trains == "all":
                 # Of renders alone: it would undo what photos said of the last layer.
                 self._solve_last_layer(trained, pool, held_out, console)
         info = self._info(model, point_sets, studio.size_px, looks, unlabelled)
@@ -209,14 +212,18 @@ class Train:
         """With its first weights; without pictures (they are the first process's) points begin
         anywhere."""
         if self.start is not None:
-            return read_regressor(self.start, model).network
+            network = read_regressor(self.start, model).network
+            add = self.refiner is not None and network.refiner is None
+            return with_refiner(network, self.refiner) if add else network
         torch.manual_seed(self.settings.seed)
         n_points = sum(len(model.landmarks[name]) for name in point_sets)
         sizes = (model.n_identity, model.n_detail, model.n_expression, model.n_albedo)
         points = torch.full((n_points, 2), 0.5)
         if held_out is not None:
             points = (held_out.points_px / held_out.size_px).mean(0)
-        network = FaceNetwork(NetworkSettings(self.trunk, n_points, *sizes), points)
+        network = FaceNetwork(
+            NetworkSettings(self.trunk, n_points, *sizes, refiner=self.refiner), points
+        )
         if self.trunk_weights is not None:
             load_trunk(network, self.trunk_weights)
         return network

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from fit3dmm._errors import InputError
 from fit3dmm.regress.batch import Batch, batch_of, changed, draw_changes, resized
 from fit3dmm.regress.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from fit3dmm.regress.laid_out import laid_out
 from fit3dmm.regress.looks import Look, Measured, Unlabelled, largest_increase, lowest, measure
 from fit3dmm.regress.loss import losses, total
 from fit3dmm.regress.network import FaceNetwork
@@ -101,6 +102,11 @@ class _Run:
             network = cast(FaceNetwork, nn.SyncBatchNorm.convert_sync_batchnorm(network))
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.settings, self.folder, self.device = settings, folder, device
+        if settings.trains == "refiner":
+            if network.refiner is None:
+                raise ValueError("A network without a refiner has none that could learn.")
+            network.requires_grad_(False)
+            network.refiner.requires_grad_(True)
         self.unlabelled, self.ranks = unlabelled, ranks
         self.optimiser = torch.optim.AdamW(_groups(network, settings), fused=False)
         self.average = {k: v.detach().clone() for k, v in network.state_dict().items()}
@@ -108,6 +114,7 @@ class _Run:
         self.step, self.waited, self.seconds = 0, 0, 0.0
         self.best_loss, self.looks_since_best = math.inf, 0
         self.best_errors: dict[str, float] = {}
+        self._quick: tuple[int, FaceNetwork] | None = None
 
     @property
     def done(self) -> float:
@@ -180,9 +187,9 @@ class _Run:
         if photos is not None:
             # In one pass, so that the norms' statistics are those of both.
             images = torch.cat([images, photos.image_srgb])
-        self.network.train()
+        network = self._learner(images.shape[-1])
         with _precision(self.device, self.settings.bfloat16):
-            outputs = self.network(_channels_last(images))
+            outputs = network(_channels_last(images))
         n_of_model = self.ranks.mean(batch.is_of_model.float().sum())
         n_of_model = n_of_model.clamp_min(1 / self.ranks.size)
         of_renders = outputs.map(lambda values: values[:n])
@@ -192,6 +199,17 @@ class _Run:
         energies = self.unlabelled.loss(outputs.map(lambda values: values[n:]), photos)
         of_photos = torch.stack(list(energies.values())).sum(0).mean()
         return loss + self.settings.photos.weight * of_photos
+
+    def _learner(self, size_px: int) -> FaceNetwork:
+        """The network that is shown pictures to learn from."""
+        if self.settings.trains == "all":
+            return self.network.train()
+        # Norms that do not learn keep their statistics, and layers can be laid out for speed.
+        if self._quick is None or self._quick[0] != size_px:
+            quick = laid_out(self.network.eval(), size_px)
+            quick.refiner = self.network.refiner
+            self._quick = size_px, quick
+        return self._quick[1]
 
     def look(self, held_out: Batch | None, pictures: int, report: Callable[[Look], None]) -> None:
         """Measure on held-out pictures, keep the best, write a checkpoint, and report."""
@@ -269,7 +287,9 @@ def _groups(network: FaceNetwork, settings: TrainingSettings) -> list[dict[str, 
         for decays in (True, False):
             chosen = [
                 p for p in network.parameters()
-                if (id(p) in trunk) == in_trunk and (p.ndim >= _NO_DECAY_BELOW) == decays
+                if p.requires_grad
+                and (id(p) in trunk) == in_trunk
+                and (p.ndim >= _NO_DECAY_BELOW) == decays
             ]  # fmt: skip
             decay = settings.weight_decay if decays else 0.0
             groups.append({"params": chosen, "lr": rate, "initial_lr": rate, "weight_decay": decay})
