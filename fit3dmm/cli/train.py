@@ -12,13 +12,13 @@ import torch
 import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from fit3dmm._errors import InputError
 from fit3dmm._memory import keep_freed_memory
 from fit3dmm._parallel import available_cores
 from fit3dmm._version import __version__
 from fit3dmm.cli.inputs import find_photos
+from fit3dmm.cli.looks import look_line, looks_table
 from fit3dmm.fitting.network_errors import FEWEST_PICTURES, learn_network_errors
 from fit3dmm.fitting.unlabelled import PhotoEnergies
 from fit3dmm.model.files import load_model
@@ -135,7 +135,7 @@ class Train:
 
         def report(look: Look) -> None:
             looks.append(look)
-            console.print(_line(look))
+            console.print(look_line(look))
             if log is not None:
                 log.add(look)
 
@@ -159,7 +159,7 @@ class Train:
                 seen.provide(self.errors)
                 regressor = with_errors(regressor, seen, model)
         write_regressor(regressor, self.out)
-        console.print(_table(looks))
+        console.print(looks_table(looks))
         print(self.out)
 
     def _solve_last_layer(
@@ -292,34 +292,6 @@ def make_studio(model: str, others: tuple[str, ...], settings: StudioSettings) -
 def _coarse(name: str) -> MorphableModel:
     model = load_model(name)
     return load_model(name, level=_LEVEL) if model.surface.level > _LEVEL else model
-
-
-def _line(look: Look) -> str:
-    line = (
-        f"step {look.step} ({look.steps_share:.0%}), {look.pictures} pictures, waited for "
-        f"{look.waited}: held-out loss {look.loss:.4f} ({_said(look.parts)})"
-    )
-    if not look.photo_parts:
-        return line
-    worse = f", renders at most {look.worse:.1%} worse ({look.worst})" if look.worst else ""
-    kept = "; kept" if look.is_best else "; not kept"
-    return f"{line}; photos {look.photo_loss:.4f} ({_said(look.photo_parts)}){worse}{kept}"
-
-
-def _said(parts: dict[str, float]) -> str:
-    return " ".join(f"{name} {value:.3f}" for name, value in parts.items())
-
-
-def _table(looks: list[Look]) -> Table:
-    with_photos = any(look.photo_parts for look in looks)
-    names = ("photos", "renders worse by", "kept") if with_photos else ()
-    table = Table("step", "pictures", "hours", "held-out loss", *names)
-    for look in looks:
-        row = [look.step, look.pictures, f"{look.seconds / 3600:.2f}", f"{look.loss:.4f}"]
-        if with_photos:
-            row += [f"{look.photo_loss:.4f}", f"{look.worse:.1%}", "yes" if look.is_best else "no"]
-        table.add_row(*map(str, row))
-    return table
 
 
 COMMAND = Train

@@ -23,10 +23,9 @@ from fit3dmm.regress.network import FaceNetwork
 from fit3dmm.regress.photo_batch import PhotoBatch, changed_photos, photos_resized
 from fit3dmm.regress.pool import PicturePool, PictureReader
 from fit3dmm.regress.ranks import ALONE, Ranks
-from fit3dmm.regress.training_settings import Phase, TrainingSettings
+from fit3dmm.regress.schedule import parameter_groups, phase_at, rate_factor
+from fit3dmm.regress.training_settings import TrainingSettings
 
-_NO_DECAY_BELOW = 2
-"""Vectors (norms and biases) are not pulled to zero."""
 _OF_PHOTOS = 1
 """Tells what is drawn for photos from what is drawn for pictures."""
 
@@ -108,7 +107,7 @@ class _Run:
             network.requires_grad_(False)
             network.refiner.requires_grad_(True)
         self.unlabelled, self.ranks = unlabelled, ranks
-        self.optimiser = torch.optim.AdamW(_groups(network, settings), fused=False)
+        self.optimiser = torch.optim.AdamW(parameter_groups(network, settings), fused=False)
         self.average = {k: v.detach().clone() for k, v in network.state_dict().items()}
         self.best = {k: v.clone() for k, v in self.average.items()}
         self.step, self.waited, self.seconds = 0, 0, 0.0
@@ -145,12 +144,12 @@ class _Run:
         """One step on this process's pictures, and as many photos, at the phase's resolution."""
         began = time.perf_counter()
         settings, ranks = self.settings, self.ranks
-        size = _phase(settings, self.done).size_px
+        size = phase_at(settings, self.done).size_px
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.step)
         drawn = draw_changes(settings.batch, settings.changes, generator).map(ranks.rows)
         batch = resized(changed(batch, drawn), size).to(self.device)
         photos = self._photos(size, generator)
-        factor = _rate_factor(self.step, self.done, settings)
+        factor = rate_factor(self.step, self.done, settings)
         for group in self.optimiser.param_groups:
             group["lr"] = group["initial_lr"] * factor
         loss = self._loss(batch, photos)
@@ -277,39 +276,6 @@ class _Run:
                     self.average[name].lerp_(value, 1 - keep)
                 else:
                     self.average[name].copy_(value)
-
-
-def _groups(network: FaceNetwork, settings: TrainingSettings) -> list[dict[str, object]]:
-    """Trunk and head learn at rates of their own; norms and biases do not decay."""
-    trunk = {id(parameter) for parameter in network.trunk.parameters()}
-    groups = []
-    for in_trunk, rate in ((True, settings.trunk_rate), (False, settings.learning_rate)):
-        for decays in (True, False):
-            chosen = [
-                p for p in network.parameters()
-                if p.requires_grad
-                and (id(p) in trunk) == in_trunk
-                and (p.ndim >= _NO_DECAY_BELOW) == decays
-            ]  # fmt: skip
-            decay = settings.weight_decay if decays else 0.0
-            groups.append({"params": chosen, "lr": rate, "initial_lr": rate, "weight_decay": decay})
-    return groups
-
-
-def _rate_factor(step: int, done: float, settings: TrainingSettings) -> float:
-    """Linear warm-up, then half a cosine to nearly zero."""
-    rise = min(1.0, (step + 1) / max(settings.warm_up, 1))
-    return rise * (0.5 * (1 + math.cos(math.pi * min(done, 1.0))) + 0.002)
-
-
-def _phase(settings: TrainingSettings, done: float) -> Phase:
-    total_share = sum(phase.share for phase in settings.phases)
-    until = 0.0
-    for phase in settings.phases:
-        until += phase.share / total_share
-        if done < until - 1e-9:
-            return phase
-    return settings.phases[-1]
 
 
 def _channels_last(image: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
