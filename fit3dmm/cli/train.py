@@ -12,13 +12,13 @@ import torch
 import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from fit3dmm._errors import InputError
 from fit3dmm._memory import keep_freed_memory
 from fit3dmm._parallel import available_cores
 from fit3dmm._version import __version__
 from fit3dmm.cli.inputs import find_photos
+from fit3dmm.cli.looks import look_line, looks_table
 from fit3dmm.fitting.network_errors import FEWEST_PICTURES, learn_network_errors
 from fit3dmm.fitting.unlabelled import PhotoEnergies
 from fit3dmm.model.files import load_model
@@ -35,11 +35,12 @@ from fit3dmm.regress.files import (
 )
 from fit3dmm.regress.log import TrainingLog
 from fit3dmm.regress.looks import Look, Unlabelled
-from fit3dmm.regress.network import AT_ONCE, FaceNetwork, NetworkSettings
+from fit3dmm.regress.network import AT_ONCE, FaceNetwork, NetworkSettings, with_refiner
 from fit3dmm.regress.photo_pool import PhotoPool, gather_photos
 from fit3dmm.regress.pool import PicturePool, PictureReader
 from fit3dmm.regress.ranks import Ranks, joined_ranks
 from fit3dmm.regress.readout import refit
+from fit3dmm.regress.refiner import RefinerSettings
 from fit3dmm.regress.training import train
 from fit3dmm.regress.training_settings import TrainingSettings
 from fit3dmm.regress.trunk_weights import load_trunk
@@ -74,6 +75,8 @@ class Train:
     trunk_weights: Path | None = None
     """Weights that the trunk begins with: a safetensors file with the names of the public release
     (tools/fetch_trunk.py), or fit3dmm's own file of the recognition network."""
+    refiner: RefinerSettings | None = field(default_factory=RefinerSettings)
+    """How points are looked at once more; a network to go on from gets it where it has none."""
     pool: int = 8192
     """Pictures that are kept and used again."""
     held_out: int = 512
@@ -132,7 +135,7 @@ class Train:
 
         def report(look: Look) -> None:
             looks.append(look)
-            console.print(_line(look))
+            console.print(look_line(look))
             if log is not None:
                 log.add(look)
 
@@ -145,7 +148,7 @@ class Train:
             ).cpu()
             if not (held_out is not None and isinstance(pool, PicturePool)):
                 return
-            if unlabelled is None:
+            if unlabelled is None and self.settings.trains == "all":
                 # Of renders alone: it would undo what photos said of the last layer.
                 self._solve_last_layer(trained, pool, held_out, console)
         info = self._info(model, point_sets, studio.size_px, looks, unlabelled)
@@ -156,7 +159,7 @@ class Train:
                 seen.provide(self.errors)
                 regressor = with_errors(regressor, seen, model)
         write_regressor(regressor, self.out)
-        console.print(_table(looks))
+        console.print(looks_table(looks))
         print(self.out)
 
     def _solve_last_layer(
@@ -209,14 +212,18 @@ class Train:
         """With its first weights; without pictures (they are the first process's) points begin
         anywhere."""
         if self.start is not None:
-            return read_regressor(self.start, model).network
+            network = read_regressor(self.start, model).network
+            add = self.refiner is not None and network.refiner is None
+            return with_refiner(network, self.refiner) if add else network
         torch.manual_seed(self.settings.seed)
         n_points = sum(len(model.landmarks[name]) for name in point_sets)
         sizes = (model.n_identity, model.n_detail, model.n_expression, model.n_albedo)
         points = torch.full((n_points, 2), 0.5)
         if held_out is not None:
             points = (held_out.points_px / held_out.size_px).mean(0)
-        network = FaceNetwork(NetworkSettings(self.trunk, n_points, *sizes), points)
+        network = FaceNetwork(
+            NetworkSettings(self.trunk, n_points, *sizes, refiner=self.refiner), points
+        )
         if self.trunk_weights is not None:
             load_trunk(network, self.trunk_weights)
         return network
@@ -285,34 +292,6 @@ def make_studio(model: str, others: tuple[str, ...], settings: StudioSettings) -
 def _coarse(name: str) -> MorphableModel:
     model = load_model(name)
     return load_model(name, level=_LEVEL) if model.surface.level > _LEVEL else model
-
-
-def _line(look: Look) -> str:
-    line = (
-        f"step {look.step} ({look.steps_share:.0%}), {look.pictures} pictures, waited for "
-        f"{look.waited}: held-out loss {look.loss:.4f} ({_said(look.parts)})"
-    )
-    if not look.photo_parts:
-        return line
-    worse = f", renders at most {look.worse:.1%} worse ({look.worst})" if look.worst else ""
-    kept = "; kept" if look.is_best else "; not kept"
-    return f"{line}; photos {look.photo_loss:.4f} ({_said(look.photo_parts)}){worse}{kept}"
-
-
-def _said(parts: dict[str, float]) -> str:
-    return " ".join(f"{name} {value:.3f}" for name, value in parts.items())
-
-
-def _table(looks: list[Look]) -> Table:
-    with_photos = any(look.photo_parts for look in looks)
-    names = ("photos", "renders worse by", "kept") if with_photos else ()
-    table = Table("step", "pictures", "hours", "held-out loss", *names)
-    for look in looks:
-        row = [look.step, look.pictures, f"{look.seconds / 3600:.2f}", f"{look.loss:.4f}"]
-        if with_photos:
-            row += [f"{look.photo_loss:.4f}", f"{look.worse:.1%}", "yes" if look.is_best else "no"]
-        table.add_row(*map(str, row))
-    return table
 
 
 COMMAND = Train

@@ -15,6 +15,7 @@ from fit3dmm._hdf5 import FileFormat
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detector_errors import DetectorErrors, errors_in, put_errors
 from fit3dmm.regress.network import FaceNetwork, NetworkSettings
+from fit3dmm.regress.refiner import RefinerSettings
 
 FORMAT = FileFormat(
     "fit3dmm regressor", 1, "regressor", "get it again, or make one with `fit3dmm train`"
@@ -99,7 +100,11 @@ def read_regressor(path: str | Path, model: MorphableModel | None = None) -> Reg
 
 
 def _read(file: Any) -> Regressor:
-    settings = NetworkSettings(**json.loads(file.attrs["network"]))
+    sizes = json.loads(file.attrs["network"])
+    # Files from before there were refiners name none.
+    if sizes.get("refiner") is not None:
+        sizes["refiner"] = RefinerSettings(**sizes["refiner"])
+    settings = NetworkSettings(**sizes)
     said = json.loads(file.attrs["info"])
     said["point_sets"] = tuple(said["point_sets"])
     info = RegressorInfo(**{f.name: said[f.name] for f in fields(RegressorInfo)})

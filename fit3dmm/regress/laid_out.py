@@ -59,4 +59,5 @@ class _LaidOut(Trunk):
         self.channels = channels
 
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Features:
-        return Features(*self._traced(image))
+        with torch.autocast(image.device.type, enabled=False):
+            return Features(*self._traced(image))

@@ -2,7 +2,7 @@
 with how sure it is. Everything that is said starts at the mean face: last layers start at zero."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.observe.predicted import COVERS
+from fit3dmm.regress.refiner import PointRefiner, RefinerSettings
 from fit3dmm.regress.targets import CropPose, rotation_from_columns
 from fit3dmm.regress.trunks import Features, make_trunk
 
@@ -25,6 +26,8 @@ _THUMBNAIL = 8
 """Side of the picture that the head sees as it is: features forget colours and exposure."""
 _POINT_STEP = 0.12
 """What 1 in the last layer means for a point, in crops' sides."""
+_REFINED_STEP = 0.03
+"""The same for what is added when it is looked at again."""
 _START_SIGMA = 0.02
 """Sigma of the points of an untrained network, in crops' sides."""
 _LOG_SIGMA_RANGE = (-7.5, 0.0)
@@ -51,6 +54,8 @@ class NetworkSettings:
     albedo: int
     cover_cells: int = 64
     """Side of the map of what covers the face."""
+    refiner: RefinerSettings | None = None
+    """How points are looked at once more, each where it was first said to be; None does not."""
 
     def sizes(self) -> dict[str, int]:
         """Numbers of coefficients by block."""
@@ -122,6 +127,9 @@ class FaceNetwork(nn.Module):
         n_told = _HIDDEN + coarse + 3 * _THUMBNAIL**2
         self.say_rest = _zero(nn.Linear(n_told, n_rest))
         self.cover = CoverDecoder(fine, middle, coarse, settings.cover_cells)
+        self.refiner = None
+        if settings.refiner is not None:
+            self.refiner = PointRefiner(settings.refiner, self.trunk.channels, _HIDDEN, n)
         self.register_buffer("mean_points", mean_points.clone())
 
     def forward(self, image_srgb: Float[Tensor, "batch 3 size size"]) -> Outputs:
@@ -129,20 +137,27 @@ class FaceNetwork(nn.Module):
         Args:
             image_srgb: 0..1.
         """
-        told, cover = self.told(image_srgb)
+        image = 2 * image_srgb - 1
+        features = self.trunk(image)
+        told, cover = self._told(features, image_srgb), self.cover(features)
         # The last layers say small differences: in full precision, whatever the trunk's is.
         with torch.autocast(told.device.type, enabled=False):
             told = told.float()
-            points = self.say_points(told[:, :_HIDDEN])
-            return self._say(points, self.say_rest(told), cover.float())
+            said = self.say_points(told[:, :_HIDDEN])
+            rest = self.say_rest(told)
+        added = None
+        if self.refiner is not None:
+            # Where it looks is no matter of degree: derivatives reach the first places as they are.
+            first = self._first_places(said).detach()
+            added = self.refiner(features, image, told[:, :_HIDDEN], first).float()
+        return self._say(said, added, rest, cover.float())
 
-    def told(self, image_srgb: Float[Tensor, "batch 3 size size"]) -> tuple[Tensor, Tensor]:
-        """What the last layer is told of crops, and the scores of the cover map.
+    def told(self, image_srgb: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch told"]:
+        """What the last layer is told of crops: the hidden units, the mean of the coarsest
+        features, and a thumbnail."""
+        return self._told(self.trunk(2 * image_srgb - 1), image_srgb)
 
-        Returns:
-            `[batch, told]`: the hidden units, the mean of the coarsest features, and a thumbnail.
-        """
-        features = self.trunk(2 * image_srgb - 1)
+    def _told(self, features: Features, image_srgb: Float[Tensor, "batch 3 size size"]) -> Tensor:
         grid = F.interpolate(
             F.silu(self.narrow(features.coarse)), (_GRID, _GRID), mode="bilinear",
             align_corners=False,
@@ -150,7 +165,11 @@ class FaceNetwork(nn.Module):
         hidden = F.silu(self.hidden(grid.flatten(1)))
         mean = features.coarse.mean((2, 3)).to(hidden)
         thumbnail = F.adaptive_avg_pool2d(image_srgb, _THUMBNAIL).flatten(1).to(hidden)
-        return torch.cat([hidden, mean, thumbnail], 1), self.cover(features)
+        return torch.cat([hidden, mean, thumbnail], 1)
+
+    def _first_places(self, said: Float[Tensor, "batch said"]) -> Tensor:
+        n = self.settings.n_points
+        return self.mean_points + _POINT_STEP * said[:, : 2 * n].unflatten(1, (n, 2))
 
     def rest_rows(self) -> dict[str, slice]:
         """Which rows of `say_rest` say what."""
@@ -161,10 +180,21 @@ class FaceNetwork(nn.Module):
             first += length
         return rows
 
-    def _say(self, points: Tensor, rest: Tensor, cover: Tensor) -> Outputs:
+    def _say(
+        self,
+        said: Float[Tensor, "batch said"],
+        added: Float[Tensor, "batch points 5"] | None,
+        rest: Tensor,
+        cover: Tensor,
+    ) -> Outputs:
         n = self.settings.n_points
-        low, high = _LOG_SIGMA_RANGE
-        start = math.log(_START_SIGMA)
+        places = self._first_places(said)
+        log_sigma = math.log(_START_SIGMA) + said[:, 2 * n : 4 * n].unflatten(1, (n, 2))
+        correlation = said[:, 4 * n :]
+        if added is not None:
+            places = places + _REFINED_STEP * added[..., :2]
+            log_sigma = log_sigma + added[..., 2:4]
+            correlation = correlation + added[..., 4]
         sizes = self.settings.sizes()
         parts = rest.split([*sizes.values(), _POSE, _LIGHT, 1, len(SIGMAS)], dim=1)
         pose, light, tone, sigmas = parts[len(sizes) :]
@@ -173,9 +203,9 @@ class FaceNetwork(nn.Module):
         # White in the face's place would be about as bright as white can be.
         bright[:3] = BRIGHT
         return Outputs(
-            points=self.mean_points + _POINT_STEP * points[:, : 2 * n].unflatten(1, (n, 2)),
-            log_sigma=(start + points[:, 2 * n : 4 * n].unflatten(1, (n, 2))).clamp(low, high),
-            correlation=_MOST_CORRELATION * torch.tanh(points[:, 4 * n :]),
+            points=places,
+            log_sigma=log_sigma.clamp(*_LOG_SIGMA_RANGE),
+            correlation=_MOST_CORRELATION * torch.tanh(correlation),
             coefficients=dict(zip(sizes, parts, strict=False)),
             log_sigmas=dict(zip(SIGMAS, sigmas.clamp(-6, 3).unbind(1), strict=True)),
             pose=CropPose(
@@ -212,6 +242,18 @@ class CoverDecoder(nn.Module):
             lateral = self.laterals[place](maps[place])
             x = F.silu(self.smooth[place - 1](_enlarged(x, lateral.shape[-1]) + lateral))
         return self.say(F.silu(self.smooth[2](_enlarged(x, self._cells))))
+
+
+def with_refiner(network: FaceNetwork, settings: RefinerSettings) -> FaceNetwork:
+    """A network that also looks at its points once more, and first says what it said before.
+
+    Args:
+        network: one without a refiner; what it has learned is kept.
+        settings: of the refiner.
+    """
+    refined = FaceNetwork(replace(network.settings, refiner=settings), network.mean_points)
+    refined.load_state_dict(network.state_dict(), strict=False)
+    return refined.to(network.mean_points)
 
 
 def _enlarged(x: Tensor, side: int) -> Tensor:

@@ -78,7 +78,7 @@ def _gathered(network: FaceNetwork, batches: Iterable[Batch]) -> tuple[Tensor, d
     told: list[Tensor] = []
     values: dict[str, list[Tensor]] = {}
     for batch in batches:
-        told.append(network.told(batch.image_srgb)[0].double())
+        told.append(network.told(batch.image_srgb).double())
         light = batch.irradiance_sh.asinh().flatten(1)
         light[:, :3] -= BRIGHT
         wanted = {

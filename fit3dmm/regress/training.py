@@ -16,16 +16,16 @@ from torch import Tensor, nn
 from fit3dmm._errors import InputError
 from fit3dmm.regress.batch import Batch, batch_of, changed, draw_changes, resized
 from fit3dmm.regress.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from fit3dmm.regress.laid_out import laid_out
 from fit3dmm.regress.looks import Look, Measured, Unlabelled, largest_increase, lowest, measure
 from fit3dmm.regress.loss import losses, total
 from fit3dmm.regress.network import FaceNetwork
 from fit3dmm.regress.photo_batch import PhotoBatch, changed_photos, photos_resized
 from fit3dmm.regress.pool import PicturePool, PictureReader
 from fit3dmm.regress.ranks import ALONE, Ranks
-from fit3dmm.regress.training_settings import Phase, TrainingSettings
+from fit3dmm.regress.schedule import parameter_groups, phase_at, rate_factor
+from fit3dmm.regress.training_settings import TrainingSettings
 
-_NO_DECAY_BELOW = 2
-"""Vectors (norms and biases) are not pulled to zero."""
 _OF_PHOTOS = 1
 """Tells what is drawn for photos from what is drawn for pictures."""
 
@@ -101,13 +101,19 @@ class _Run:
             network = cast(FaceNetwork, nn.SyncBatchNorm.convert_sync_batchnorm(network))
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.settings, self.folder, self.device = settings, folder, device
+        if settings.trains == "refiner":
+            if network.refiner is None:
+                raise ValueError("A network without a refiner has none that could learn.")
+            network.requires_grad_(False)
+            network.refiner.requires_grad_(True)
         self.unlabelled, self.ranks = unlabelled, ranks
-        self.optimiser = torch.optim.AdamW(_groups(network, settings), fused=False)
+        self.optimiser = torch.optim.AdamW(parameter_groups(network, settings), fused=False)
         self.average = {k: v.detach().clone() for k, v in network.state_dict().items()}
         self.best = {k: v.clone() for k, v in self.average.items()}
         self.step, self.waited, self.seconds = 0, 0, 0.0
         self.best_loss, self.looks_since_best = math.inf, 0
         self.best_errors: dict[str, float] = {}
+        self._quick: tuple[int, FaceNetwork] | None = None
 
     @property
     def done(self) -> float:
@@ -138,12 +144,12 @@ class _Run:
         """One step on this process's pictures, and as many photos, at the phase's resolution."""
         began = time.perf_counter()
         settings, ranks = self.settings, self.ranks
-        size = _phase(settings, self.done).size_px
+        size = phase_at(settings, self.done).size_px
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.step)
         drawn = draw_changes(settings.batch, settings.changes, generator).map(ranks.rows)
         batch = resized(changed(batch, drawn), size).to(self.device)
         photos = self._photos(size, generator)
-        factor = _rate_factor(self.step, self.done, settings)
+        factor = rate_factor(self.step, self.done, settings)
         for group in self.optimiser.param_groups:
             group["lr"] = group["initial_lr"] * factor
         loss = self._loss(batch, photos)
@@ -180,9 +186,9 @@ class _Run:
         if photos is not None:
             # In one pass, so that the norms' statistics are those of both.
             images = torch.cat([images, photos.image_srgb])
-        self.network.train()
+        network = self._learner(images.shape[-1])
         with _precision(self.device, self.settings.bfloat16):
-            outputs = self.network(_channels_last(images))
+            outputs = network(_channels_last(images))
         n_of_model = self.ranks.mean(batch.is_of_model.float().sum())
         n_of_model = n_of_model.clamp_min(1 / self.ranks.size)
         of_renders = outputs.map(lambda values: values[:n])
@@ -192,6 +198,17 @@ class _Run:
         energies = self.unlabelled.loss(outputs.map(lambda values: values[n:]), photos)
         of_photos = torch.stack(list(energies.values())).sum(0).mean()
         return loss + self.settings.photos.weight * of_photos
+
+    def _learner(self, size_px: int) -> FaceNetwork:
+        """The network that is shown pictures to learn from."""
+        if self.settings.trains == "all":
+            return self.network.train()
+        # Norms that do not learn keep their statistics, and layers can be laid out for speed.
+        if self._quick is None or self._quick[0] != size_px:
+            quick = laid_out(self.network.eval(), size_px)
+            quick.refiner = self.network.refiner
+            self._quick = size_px, quick
+        return self._quick[1]
 
     def look(self, held_out: Batch | None, pictures: int, report: Callable[[Look], None]) -> None:
         """Measure on held-out pictures, keep the best, write a checkpoint, and report."""
@@ -259,37 +276,6 @@ class _Run:
                     self.average[name].lerp_(value, 1 - keep)
                 else:
                     self.average[name].copy_(value)
-
-
-def _groups(network: FaceNetwork, settings: TrainingSettings) -> list[dict[str, object]]:
-    """Trunk and head learn at rates of their own; norms and biases do not decay."""
-    trunk = {id(parameter) for parameter in network.trunk.parameters()}
-    groups = []
-    for in_trunk, rate in ((True, settings.trunk_rate), (False, settings.learning_rate)):
-        for decays in (True, False):
-            chosen = [
-                p for p in network.parameters()
-                if (id(p) in trunk) == in_trunk and (p.ndim >= _NO_DECAY_BELOW) == decays
-            ]  # fmt: skip
-            decay = settings.weight_decay if decays else 0.0
-            groups.append({"params": chosen, "lr": rate, "initial_lr": rate, "weight_decay": decay})
-    return groups
-
-
-def _rate_factor(step: int, done: float, settings: TrainingSettings) -> float:
-    """Linear warm-up, then half a cosine to nearly zero."""
-    rise = min(1.0, (step + 1) / max(settings.warm_up, 1))
-    return rise * (0.5 * (1 + math.cos(math.pi * min(done, 1.0))) + 0.002)
-
-
-def _phase(settings: TrainingSettings, done: float) -> Phase:
-    total_share = sum(phase.share for phase in settings.phases)
-    until = 0.0
-    for phase in settings.phases:
-        until += phase.share / total_share
-        if done < until - 1e-9:
-            return phase
-    return settings.phases[-1]
 
 
 def _channels_last(image: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
