@@ -1,57 +1,62 @@
 """What the photo tells of the rest of the head: skin of the face's hue on neck and ears, stubble of
 the hair's colour on the scalp, and brows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._kept import kept
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import luminance
+from fit3dmm.export.hair_cover import HairCoverSettings
+from fit3dmm.export.hair_map import HairMap, HairMapSettings
 from fit3dmm.export.smoothing import averaged, base_edges, ramp
-from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.crop import extract_crop
-from fit3dmm.observe.photo import Photo
-from fit3dmm.observe.predicted import HAIR, SKIN, Predicted
 
 
 @dataclass(frozen=True)
 class HairSettings(Settings):
-    """What is taken for hair and how it is drawn: judgements by looking, not measurements."""
+    """What hair is and how it is drawn: judgements by looking, not measurements."""
 
-    sure: float = ranged(0.6, 0.0, 1.0)
-    """Probability from which a cell of the cover map counts as hair."""
-    darker: tuple[float, float] = ranged((0.1, 0.45), 0.0, 1.0)
-    """Quantiles of their lightness between which they tell the colour: gloss, and the bright wall
-    that is seen past hair, are lighter."""
-    fewest_cells: int = 12
+    map: HairMapSettings = field(default_factory=HairMapSettings)
+    """Where the photo shows it."""
+    cover: HairCoverSettings = field(default_factory=HairCoverSettings)
+    """Where it grows beyond what the photo shows."""
+    sure: float = ranged(0.8, 0.0, 1.0)
+    """Probability from which a cell of the map tells the colour."""
+    near_mm: float = ranged(20.0, 0.0)
+    """Distance from the head within which it does."""
+    middle: tuple[float, float] = ranged((0.15, 0.75), 0.0, 1.0)
+    """Quantiles of their lightness between which cells tell the colour: beyond them are gaps, and
+    gloss."""
+    fewest_cells: int = 25
     """Cells that must show hair before its colour is told."""
-    shade: float = 0.75
+    shade: float = 0.9
     """Share of the light on the face that reaches the hair among hair."""
-    range_linear: tuple[float, float] = (0.008, 0.5)
+    light_hue: float = ranged(0.3, 0.0, 1.0)
+    """Share of the hue of the fitted light that is taken for the hair's."""
+    range_linear: tuple[float, float] = (0.008, 0.7)
     """The darkest and the lightest hair."""
     warmth: tuple[float, float] = ranged((1.08, 1.22), 1.0)
-    """Least ratio of red to green and of green to blue in hair: the pigments are brown, and what
-    looks grey or blue in a photo is white hair among it, and the sky."""
-    skin_hue: float = ranged(0.35, 0.0, 1.0)
+    """Least ratio of red to green and of green to blue in black hair: its pigments are brown, and
+    what looks blue in a photo is the sky in its gloss."""
+    white_warmth: tuple[float, float] = ranged((1.0, 1.03), 1.0)
+    """The same of white hair, and of grey."""
+    grey: tuple[float, float] = (0.03, 0.09)
+    """Luminance from which hair of no hue is grey and not glossy black, and surely so."""
+    skin_hue: float = ranged(0.1, 0.0, 1.0)
     """Share of the skin's hue in that of short hair: the scalp shines through it."""
-    lightest: float = ranged(1.1, 0.0, 2.0)
-    """Luminance of short hair over the skin's, at most: white stubble is hardly lighter."""
-    density: tuple[float, float] = ranged((0.04, 0.85), 0.0, 1.0)
+    density: tuple[float, float] = ranged((0.03, 0.93), 0.0, 1.0)
     """How much of the scalp is hidden by hair: where the photo shows a bald one, and a full one."""
-    full: tuple[float, float] = (0.12, 0.45)
-    """Share of the scalp seen that is hair at which it begins to count, and counts as full: short
-    hair and a high forehead are no bald head."""
-    unseen: float = ranged(0.5, 0.0, 1.0)
-    """How full hair is where a hat or the edge of the photo hides it."""
     hairline_rounds: int = ranged(3, 0)
     """Rounds of averaging over the edges of the base mesh (some 7 mm) over which hair begins."""
     grain: float = ranged(0.14, 0.0)
     """How much lighter and darker single places of short hair are, as a share of the logarithm by
     which it is darker than the skin."""
+    least_contrast: float = ranged(1.0, 0.0)
+    """The least such logarithm that counts: white hair has gaps, too."""
     single: float = ranged(1.0, 0.0)
     """How much more so at the hairline, where hairs stand singly."""
     brows: float = ranged(0.35, 0.0, 1.0)
@@ -60,66 +65,53 @@ class HairSettings(Settings):
 
 @dataclass(frozen=True)
 class Hair:
-    """What the photo tells of a person's hair."""
+    """What the photos tell of a person's hair."""
 
     colour_linear: Float[Tensor, "3"] | None
     """Albedo; None where too little is seen."""
-    fullness: float
-    """0 for a bald scalp, 1 for one that hair covers."""
+    cover: Float[Tensor, "vertices"]
+    """How densely the scalp is grown over: 0 where it is bald, 1 where no skin is seen."""
 
 
-def seen_hair(
-    photo: Photo,
-    predicted: Predicted | None,
-    light_linear: Float[Tensor, "3"],
-    scalp_px: Float[Tensor, "scalp 2"],
-    settings: HairSettings,
-) -> Hair:
-    """Colour and fullness of the hair.
+def hair_colour(
+    seen: HairMap, light_linear: Float[Tensor, "3"], settings: HairSettings
+) -> Float[Tensor, "3"] | None:
+    """Albedo of the hair on a head; None where too little is seen.
 
     Args:
-        photo: the one that was fitted.
-        predicted: what the network saw; without it nothing is told.
+        seen: where the photo shows hair.
         light_linear: what white that faces the camera would show.
-        scalp_px: where the photo shows the scalp, in the `photo` frame.
         settings: what counts as hair.
     """
-    if predicted is None:
-        return Hair(None, settings.unseen)
-    cells = predicted.cover.shape[-1]
-    T_cells_crop = Similarity.in_plane(cells / predicted.crop_size_px, (0.0, 0.0))
-    T_cells_photo = T_cells_crop @ predicted.T_crop_photo
-    shown = extract_crop(photo, T_cells_photo, cells)
-    there = (predicted.cover[HAIR] > settings.sure) & (shown.inside > 0.99)
-    on_head = there & _near(T_cells_photo @ scalp_px, cells)
-    if int(on_head.sum()) >= settings.fewest_cells:
-        # The map is coarse: beside the head the wall behind it counts as hair, too.
-        there = on_head
-    colour = None
-    if int(there.sum()) >= settings.fewest_cells:
-        seen = _darker_part(shown.image_linear[there], settings).to(light_linear)
-        colour = (seen / (settings.shade * light_linear)).clamp(*settings.range_linear)
-        # From white to black and red, no hair is bluer than it is red; but the sky in it is.
-        colour = colour.cummin(0).values
-    told = predicted.cover_at(scalp_px)
-    hair, bare = told[HAIR].sum(), told[SKIN].sum()
-    enough = float(hair + bare) > 0.25 * len(scalp_px) and len(scalp_px) > 0
-    fullness = float(ramp(hair / (hair + bare), settings.full)) if enough else settings.unseen
-    return Hair(colour, fullness)
-
-
-def _near(points_px: Float[Tensor, "points 2"], cells: int) -> Bool[Tensor, "cells cells"]:
-    """The cells that points lie in, and the next ones."""
-    near = torch.zeros(1, 1, cells, cells)
-    column, row = points_px.long().clamp(0, cells - 1).unbind(-1)
-    near[0, 0, row, column] = 1
-    return torch.nn.functional.max_pool2d(near, 3, 1, 1)[0, 0] > 0
-
-
-def _darker_part(colours: Float[Tensor, "cells 3"], settings: HairSettings) -> Float[Tensor, "3"]:
+    there = (seen.hair > settings.sure) & seen.on_scalp & (seen.away_mm < settings.near_mm)
+    if int(there.sum()) < settings.fewest_cells:
+        return None
+    # Cells at the rim show the wall, too.
+    inner = -torch.nn.functional.max_pool2d(-there[None].float(), 3, 1, 1)[0] > 0.5
+    there = inner if int(inner.sum()) >= settings.fewest_cells else there
+    colours = seen.image_linear[there]
     light = luminance(colours)
-    low, high = (light.quantile(one) for one in settings.darker)
-    return colours[(light >= low) & (light <= high)].median(0).values
+    low, high = (light.quantile(one) for one in settings.middle)
+    middle = colours[(light >= low) & (light <= high)].median(0).values.to(light_linear)
+    albedo = middle / white_balanced(light_linear, settings)
+    albedo = albedo.clamp(*settings.range_linear)
+    # No hair is bluer than it is red; but the sky in it is.
+    return warm(albedo, settings)
+
+
+def white_balanced(
+    light_linear: Float[Tensor, "*b 3"], settings: HairSettings
+) -> Float[Tensor, "*b 3"]:
+    """What white hair shows in a light: cameras balance the light's colour out, and what a fit
+    finds of it beyond that goes with the skin's.
+
+    Args:
+        light_linear: what white that faces it would show.
+        settings: how much of its hue counts.
+    """
+    level = luminance(light_linear)[..., None].clamp_min(1e-3)
+    hue = (light_linear / level).clamp_min(0.1) ** settings.light_hue
+    return settings.shade * level * hue
 
 
 def with_skin_hue(
@@ -162,15 +154,16 @@ def with_hair(
         stubble = mean_scalp / _mean(model.albedo_mean_linear, model.regions["face"][:, None])
         colour = skin_linear * stubble * 0.6
     else:
-        colour = _short(warm(hair.colour_linear, settings), skin_linear, settings)
+        colour = _short(hair.colour_linear, skin_linear, settings)
     low, high = settings.density
     # Strands let through a share of what the skin reflects: shares of light multiply.
-    share = (low + (high - low) * hair.fullness) * grown(model, settings)[:, None]
-    bare = albedo + scalp * (skin_linear - albedo)
+    share = (low + (high - low) * hair.cover[:, None]) * grown(model, settings)[:, None]
+    shorn = ramp(grown(model, settings), (0.0, 0.3))[:, None].maximum(scalp)
+    bare = albedo + shorn * (skin_linear - albedo)
     albedo = bare * (colour / skin_linear) ** share
     if hair.colour_linear is not None and "brows" in model.regions:
         brows = settings.brows * model.regions["brows"][:, None]
-        albedo = albedo + brows * (warm(hair.colour_linear, settings) - albedo)
+        albedo = albedo + brows * (hair.colour_linear - albedo)
     return albedo
 
 
@@ -185,11 +178,16 @@ def grown(model: MorphableModel, settings: HairSettings) -> Float[Tensor, "verti
 
 def warm(colour: Float[Tensor, "3"], settings: HairSettings) -> Float[Tensor, "3"]:
     """The nearest colour that hair has, as light as it was."""
+    light = luminance(colour)
+    white = ramp(light, settings.grey)
     red, green, blue = colour.unbind()
-    of_red, of_green = settings.warmth
+    of_red, of_green = (
+        dark + white * (pale - dark)
+        for dark, pale in zip(settings.warmth, settings.white_warmth, strict=True)
+    )
     green = torch.minimum(green, red / of_red)
     hued = torch.stack([red, green, torch.minimum(blue, green / of_green)])
-    return hued * (luminance(colour) / luminance(hued))
+    return hued * (light / luminance(hued))
 
 
 def _short(
@@ -200,8 +198,7 @@ def _short(
     hued = (colour / light) ** (1 - settings.skin_hue) * (
         skin_linear / of_skin
     ) ** settings.skin_hue
-    least = torch.minimum(light, settings.lightest * of_skin)
-    return hued * (least / luminance(hued))
+    return hued * (light / luminance(hued))
 
 
 def _mean(values: Float[Tensor, "n 3"], weight: Float[Tensor, "n 1"]) -> Float[Tensor, "3"]:

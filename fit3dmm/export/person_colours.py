@@ -11,7 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm.export.hair_colour import Hair, seen_hair, with_hair, with_skin_hue
+from fit3dmm.export.beard import Beard
+from fit3dmm.export.hair_colour import Hair, hair_colour, with_hair, with_skin_hue
+from fit3dmm.export.hair_cover import hair_cover
 from fit3dmm.export.iris import iris_change, iris_weight
 from fit3dmm.export.lids import under_lids
 from fit3dmm.export.lips import LipSettings, with_lips
@@ -47,8 +49,10 @@ def base_colours(
         face = model.regions["face"] * model.regions["skin"]
         skin = (face[:, None] * base).sum(0) / face.sum().clamp_min(1e-6)
         base = with_skin_hue(base, skin, model)
-        base = with_hair(base, _hair(model, finest, settings), model, skin, settings.hair)
-        grainy = grain_strength(base, skin, model, settings.hair)
+        hair = _hair(model, finest, settings)
+        base = with_hair(base, hair, model, skin, settings.hair)
+        base = _with_beard(base, [one.beard for one in seen if one.beard is not None], settings)
+        grainy = grain_strength(base, hair.cover, skin, model, settings.hair)
         base = with_lips(base, [one for _, one in finest], tint, model, LipSettings())
     base = base * _iris_change(model, finest, albedo, settings).exp()
     iris = iris_weight(model, settings.iris)
@@ -59,18 +63,28 @@ def base_colours(
 def _hair(
     model: MorphableModel, finest: Sequence[tuple[Shown, Seen]], settings: TextureSettings
 ) -> Hair:
-    """By the finest photo that tells its colour, or else the finest of all."""
-    none = torch.zeros_like(model.regions["face"])
+    """Its colour by the finest photo that tells one, its places by all of them."""
     face = model.regions["face"] * model.regions["skin"] > 0.5
-    scalp = model.regions.get("scalp", none) > 0.5
-    told = []
-    for one, seen in finest:
-        light = seen.light_linear[face].median(0).values.clamp_min(BLACK_LINEAR)
-        visible = seen.points_cam_mm[scalp & (seen.view.in_front(seen.points_cam_mm) > 0)]
-        scalp_px = one.scene.camera.project(visible)
-        told.append(seen_hair(one.photo, one.predicted, light, scalp_px, settings.hair))
-    coloured = [one for one in told if one.colour_linear is not None]
-    return (coloured or told)[0]
+    colour, sights = None, []
+    for _, seen in finest:
+        if seen.hair is not None:
+            sights.append(seen.hair.sight)
+            light = seen.light_linear[face].median(0).values.clamp_min(BLACK_LINEAR)
+            told = hair_colour(seen.hair.map, light, settings.hair)
+            colour = told if colour is None else colour
+    if not sights:
+        return Hair(None, torch.full_like(face, settings.hair.cover.unseen, dtype=torch.float32))
+    return Hair(colour, hair_cover(sights, model, settings.hair.cover))
+
+
+def _with_beard(
+    base: Float[Tensor, "vertices 3"], beards: Sequence[Beard], settings: TextureSettings
+) -> Float[Tensor, "vertices 3"]:
+    """White beards where no photo shows them well."""
+    for beard in beards:
+        share = settings.beard.density * beard.beyond[:, None]
+        base = torch.lerp(base, beard.colour_linear.expand_as(base), share)
+    return base
 
 
 def _iris_change(

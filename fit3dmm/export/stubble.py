@@ -59,6 +59,7 @@ def _tile(size_px: int) -> Float[np.ndarray, "tile tile"]:
 
 def grain_strength(
     albedo: Float[Tensor, "vertices 3"],
+    cover: Float[Tensor, "vertices"],
     skin_linear: Float[Tensor, "3"],
     model: MorphableModel,
     settings: HairSettings,
@@ -67,12 +68,14 @@ def grain_strength(
 
     Args:
         albedo: linear, with the hair.
+        cover: how densely the scalp is grown over.
         skin_linear: colour of the person's skin.
         model: the one that was fitted.
         settings: where hair grows, and how much of it is seen.
     """
-    hair = grown(model, settings)
-    darker = (skin_linear.mean() / albedo.mean(1).clamp_min(1e-4)).log().clamp(0.0, 2.0)
+    hair = grown(model, settings) * cover
+    darker = (skin_linear.mean() / albedo.mean(1).clamp_min(1e-4)).log().abs()
+    darker = darker.clamp(settings.least_contrast, 2.0)
     # In the middle of the hairline hairs stand singly.
     single = 1 + settings.single * 4 * hair * (1 - hair)
     return settings.grain * hair.clamp(0, 1) * darker * single

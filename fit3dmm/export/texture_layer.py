@@ -1,6 +1,6 @@
 """What one photo shows of each vertex of a fitted face, and how well."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
@@ -9,9 +9,20 @@ from torch import Tensor
 from fit3dmm._settings import Settings
 from fit3dmm.colour import LUMINANCE
 from fit3dmm.export.alignment import AlignmentSettings, offsets_px
-from fit3dmm.export.covered import CoverSettings, beard_seen, covered
+from fit3dmm.export.beard import Beard, BeardSettings, white_beard
+from fit3dmm.export.covered import CoverSettings, beard_seen, below_nose, covered
 from fit3dmm.export.delight import DelightSettings, creases, flattened
-from fit3dmm.export.hair_colour import HairSettings
+from fit3dmm.export.hair_colour import HairSettings, white_balanced
+from fit3dmm.export.hair_cover import Sight
+from fit3dmm.export.hair_layer import (
+    HairLayerSettings,
+    hair_factor,
+    hair_thickness_mm,
+    hidden_by_hair,
+    shown_hair,
+    sight_of_hair,
+)
+from fit3dmm.export.hair_map import HairMap, hair_map
 from fit3dmm.export.iris import IrisSettings
 from fit3dmm.export.lids import LidSettings
 from fit3dmm.export.occlusion import OcclusionSettings, beside_lips, occluded
@@ -74,6 +85,10 @@ class TextureSettings(Settings):
     """What clean eyes and teeth look like."""
     lids: LidSettings = field(default_factory=LidSettings)
     """What lids and lashes do to eyes."""
+    beard: BeardSettings = field(default_factory=BeardSettings)
+    """What a white beard is."""
+    hair_layer: HairLayerSettings = field(default_factory=HairLayerSettings)
+    """What of the hair is taken from a photo."""
     hair: HairSettings = field(default_factory=HairSettings)
     """What hair is and how it is drawn."""
 
@@ -108,6 +123,14 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class HairSeen:
+    """Hair in one photo."""
+
+    map: HairMap
+    sight: Sight
+
+
+@dataclass(frozen=True)
 class Seen:
     """What one photo shows of a head."""
 
@@ -120,6 +143,10 @@ class Seen:
     own_tint: Float[Tensor, "vertices 3"]
     """What of it is the skin's own."""
     layer: Layer
+    hair: HairSeen | None
+    """What it shows of the hair."""
+    beard: Beard | None
+    """A white one."""
 
 
 def seen_by(
@@ -168,33 +195,68 @@ def seen_by(
     )
     light = torch.maximum(light, settings.dark[0] * median)
     log_ratio = ((colour / light).clamp_min(BLACK_LINEAR) / albedo).log()
-    skin = seen * face * model.regions["skin"]
+    photo_px = view.T_view_photo.inverse() @ places_px
+    mm_per_px = float((-points[:, 2]).mean() / scene.camera.focal_px)
+    hair_map_ = hair_map(
+        shown.photo, predicted, model, photo_px, facing, mm_per_px, settings.hair.map
+    )
+    by_hair, sight, outside = torch.zeros_like(seen), None, points
+    if hair_map_ is not None:
+        thick_mm = hair_thickness_mm(
+            hair_map_, points, normals, scene.camera, model, settings.hair_layer
+        )
+        outside = points + thick_mm[:, None] * normals
+        outside_px, front = scene.camera.project(outside), view.in_front(points)
+        grazing = settings.hair.cover.grazing
+        sight = sight_of_hair(hair_map_, outside_px, facing, front, grazing)
+        by_hair = hidden_by_hair(sight, model, settings.hair_layer) * (1 - below_nose(model))
+    skin = seen * face * model.regions["skin"] * (1 - by_hair)
     if predicted is not None:
-        skin = skin * predicted.skin_at((view.T_view_photo.inverse() @ places_px).cpu()).to(skin)
+        skin = skin * predicted.skin_at(photo_px.cpu()).to(skin)
     tint = smooth_tint(log_ratio.cpu().numpy(), skin.cpu().numpy(), model.surface, settings.tint)
     tint = model.surface.lift(torch.from_numpy(tint).to(points))
     log_ratio = log_ratio - tint
+    beard = white_beard(
+        log_ratio, colour / light, seen / (1 - below).clamp_min(0.2), model, settings.beard
+    )
+    white = torch.zeros_like(seen) if beard is None else beard.cover
     own = 1 - occluded(log_ratio, albedo.log(), seen, model, topology.edges, settings.occlusion)
     own = own * (1 - beside_lips(log_ratio, seen, model, topology.edges, settings.occlusion))
     bearded = torch.zeros_like(own)
     if predicted is not None:
         lightness = log_ratio @ log_ratio.new_tensor(LUMINANCE)
-        photo_px = view.T_view_photo.inverse() @ places_px
         hidden = covered(predicted, photo_px, lightness, model, topology.edges, settings.cover)
         own = own * (1 - hidden)
         bearded = beard_seen(predicted, photo_px, seen, model, topology.edges, settings.cover)
+    own, bearded = own.maximum(white), bearded.maximum(white)
     folds, deep = creases(
         log_ratio, seen * own, bearded, model, scene, topology.edges, settings.delight
     )
-    matt = 1 - ramp(log_ratio.mean(-1), settings.glare)
-    weight = seen * face * own * matt * (1 - deep)
+    matt = (1 - ramp(log_ratio.mean(-1), settings.glare)).maximum(white)
+    weight = seen * face * own * matt * (1 - deep) * (1 - by_hair)
     weight = feathered(weight, topology.edges, settings.feather_rounds)
     own_tint = flattened(tint, skin, settings.delight)
     log_factor = -light.clamp_min(BLACK_LINEAR).log() - tint - folds
     # A slanted surface is seen as finely along one of its two directions only.
     px_per_mm = scene.camera.focal_px / -points[:, 2] * facing.clamp_min(0).sqrt()
     layer = Layer(places_px, log_factor, weight, px_per_mm)
-    return Seen(view, points, light, tint, own_tint, layer)
+    if hair_map_ is None or sight is None:
+        return Seen(view, points, light, tint, own_tint, layer, None, beard)
+    share = shown_hair(sight, model, topology.edges, settings.hair_layer) * (inside[:, 0] > 0.99)
+    albedo_light = white_balanced(light, settings.hair)
+    on_hair = view.camera.project(outside)
+    shows = share > 0
+    colour = colour.clone()
+    colour[shows] = view.at(view.image_linear, on_hair[shows])
+    factor = hair_factor(colour, albedo_light, share, model, settings.hair_layer) - own_tint
+    mixed = (share / (share + weight + 1e-6))[:, None]
+    layer = replace(
+        layer,
+        places_px=torch.lerp(places_px, on_hair, mixed),
+        log_factor=torch.lerp(log_factor, factor, mixed),
+        weight=(weight + share).clamp_max(1),
+    )
+    return Seen(view, points, light, tint, own_tint, layer, HairSeen(hair_map_, sight), beard)
 
 
 def _unfolded(

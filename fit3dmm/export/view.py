@@ -19,15 +19,19 @@ _DEPTH_PX = 768
 # Stricter than the fit's (`fitting.visibility`), whose pixels are several times wider: the slope of
 # the surface within a pixel is what the tolerance is for.
 _DEPTH_TOLERANCE_MM = 1.0
+# Of the square's side: above the face hair is seen.
+_MARGIN = 0.25
 
 
 @dataclass(frozen=True)
 class PhotoView:
     """The square of the photo around the face, in linear light, and the surface's depth there."""
 
-    image_linear: Float[Tensor, "side side 3"]
-    inside: Float[Tensor, "side side"]
+    image_linear: Float[Tensor, "wide wide 3"]
+    """Of the square and a margin about it, which shows hair."""
+    inside: Float[Tensor, "wide wide"]
     """1 where the photo is, 0 beyond its border."""
+    margin_px: int
     depth_mm: Float[Tensor, "fine fine"]
     """Of the same square in its own pixels; infinite where no surface is."""
     camera: Camera
@@ -37,22 +41,23 @@ class PhotoView:
     def at(
         self, images: Float[Tensor, "height width c"], px: Float[Tensor, "*b 2"]
     ) -> Float[Tensor, "*b c"]:
-        """Bilinear samples of a picture of this size."""
-        size = px.new_tensor([self.camera.width_px, self.camera.height_px])
-        grid = (2 * px / size - 1).reshape(1, 1, -1, 2)
-        picture = images.permute(2, 0, 1)[None]
+        """Bilinear samples, at places of the square, of a picture that has the margin, too."""
+        height, width, channels = images.shape
+        grid = (2 * (px + self.margin_px) / px.new_tensor([width, height]) - 1).reshape(1, 1, -1, 2)
         seen = torch.nn.functional.grid_sample(
-            picture, grid, padding_mode="border", align_corners=False
+            images.permute(2, 0, 1)[None], grid, padding_mode="border", align_corners=False
         )
-        return seen[0, :, 0].T.reshape(*px.shape[:-1], images.shape[-1])
+        return seen[0, :, 0].T.reshape(*px.shape[:-1], channels)
 
     def in_front(self, points_cam_mm: Float[Tensor, "points 3"]) -> Float[Tensor, "points"]:
-        """1 for what no other part of the surface hides."""
+        """1 for what no other part of the surface hides, and for what lies beyond the square."""
         fine_px = len(self.depth_mm)
         at = self.camera.project(points_cam_mm) * (fine_px / self.camera.width_px)
         column, row = at.long().clamp(0, fine_px - 1).unbind(-1)
         nearest_mm = self.depth_mm[row, column]
-        return (-points_cam_mm[:, 2] < nearest_mm + _DEPTH_TOLERANCE_MM).to(points_cam_mm)
+        beyond = ((at < 0) | (at >= fine_px)).any(-1)
+        shown = (-points_cam_mm[:, 2] < nearest_mm + _DEPTH_TOLERANCE_MM) | beyond
+        return shown.to(points_cam_mm)
 
 
 def view_of_face(
@@ -80,11 +85,14 @@ def view_of_face(
     T_view_photo = Similarity.in_plane(scale, (-scale * left, -scale * top)).to(
         points_cam_mm.device
     )
-    crop = extract_crop(photo, T_view_photo.to("cpu"), view_px)
+    margin_px = int(_MARGIN * view_px)
+    T_wide_view = Similarity.in_plane(1.0, (float(margin_px), float(margin_px)))
+    T_wide_photo = T_wide_view @ T_view_photo.to("cpu")
+    crop = extract_crop(photo, T_wide_photo, view_px + 2 * margin_px)
     camera = scene.camera.cropped(T_view_photo, view_px, view_px)
     depth_mm = _depth_mm(model, points_cam_mm, camera)
     picture, inside = crop.image_linear.to(points_cam_mm), crop.inside.to(points_cam_mm)
-    return PhotoView(picture, inside, depth_mm, camera, T_view_photo)
+    return PhotoView(picture, inside, margin_px, depth_mm, camera, T_view_photo)
 
 
 def _depth_mm(

@@ -4,20 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from fit3dmm.colour import luminance
 from fit3dmm.export import normal_map as normal_maps
 from fit3dmm.export.alignment import AlignmentSettings, offsets_px
 from fit3dmm.export.covered import CoverSettings, beard_seen, covered
 from fit3dmm.export.delight import DelightSettings, creases, flattened, of_kept_hue
-from fit3dmm.export.hair_colour import (
-    Hair,
-    HairSettings,
-    grown,
-    seen_hair,
-    warm,
-    with_hair,
-    with_skin_hue,
-)
+from fit3dmm.export.hair_colour import HairSettings, grown, with_skin_hue
 from fit3dmm.export.lids import LidSettings, at_lashes, under_lids
 from fit3dmm.export.normal_map import face_texel_mm, normal_map
 from fit3dmm.export.organs import OrganSettings, with_clean_organs
@@ -81,33 +72,6 @@ def test_dark_skin_has_light_eyes_and_teeth(model):
     torch.testing.assert_close(clean[first], dark[first])
     skin = ~model.in_parts(*(name for name in model.parts if name != "skin"))
     assert torch.equal(clean[skin], dark[skin])
-
-
-def test_a_head_of_hair_and_a_bald_one(model):
-    pixels = np.full((SIDE_PX, SIDE_PX, 3), 40, np.uint8)
-    photo, cover = photo_from_array(pixels, name="hair"), bare_cover()
-    cover[:, :20] = 0
-    cover[HAIR, :20] = 1
-    scalp_px = torch.stack([torch.linspace(60, 200, 30), torch.full((30,), 30.0)], 1)
-    light, settings = torch.full((3,), 0.9), HairSettings()
-    full = seen_hair(photo, told(cover), light, scalp_px, settings)
-    assert full.fullness == 1
-    assert full.colour_linear is not None
-    # A byte of 40 is 0.021 of linear light, of which hair gets a share.
-    wanted = torch.full((3,), 0.0212 / (settings.shade * 0.9))
-    torch.testing.assert_close(full.colour_linear, wanted, rtol=0.1, atol=0)
-    bald = seen_hair(photo, told(bare_cover()), light, scalp_px, settings)
-    assert bald.fullness == 0
-    assert bald.colour_linear is None
-    crown = model.regions["scalp"] > 0.99
-    heads = [
-        with_hair(model.albedo_mean_linear, one, model, SKIN_LINEAR, settings)[crown].mean(0)
-        for one in (full, bald)
-    ]
-    assert (heads[0] < 0.5 * SKIN_LINEAR).all()
-    torch.testing.assert_close(heads[1], SKIN_LINEAR, rtol=0.15, atol=0.0)
-    unknown = seen_hair(photo, None, light, scalp_px, settings)
-    assert unknown == Hair(None, settings.unseen)
 
 
 def test_neck_and_ears_have_the_hue_of_the_face(model):
@@ -244,20 +208,6 @@ def test_the_dark_of_a_deep_fold_is_no_skin(model):
     skin = (spot > 0) & (model.regions["lips"] < 0.01)
     assert skin.any()
     assert deep[skin].mean() > 0.7
-
-
-def test_short_hair_is_warm_and_no_lighter_than_skin_by_much(model):
-    settings = HairSettings()
-    purple = torch.tensor([0.2, 0.2, 0.25])
-    hued = warm(purple, settings)
-    assert hued[0] > hued[1] > hued[2]
-    torch.testing.assert_close(luminance(hued), luminance(purple))
-    brown = torch.tensor([0.08, 0.045, 0.02])
-    torch.testing.assert_close(warm(brown, settings), brown)
-    crown = model.regions["scalp"] > 0.99
-    white = Hair(torch.full((3,), 0.5), 1.0)
-    head = with_hair(model.albedo_mean_linear, white, model, SKIN_LINEAR, settings)[crown]
-    assert luminance(head).max() < 1.3 * luminance(SKIN_LINEAR)
 
 
 def test_the_hairline_is_soft(model):

@@ -1,0 +1,308 @@
+"""Hair: where a photo shows it, what colour it has, where it grows beyond, and what it hides."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import binary_dilation
+
+from fit3dmm.colour import linear_to_srgb, luminance
+from fit3dmm.export.beard import BeardSettings, beard_zone, white_beard
+from fit3dmm.export.hair_colour import Hair, HairSettings, hair_colour, warm, with_hair
+from fit3dmm.export.hair_cover import HairCoverSettings, Sight, hair_cover
+from fit3dmm.export.hair_layer import (
+    HairLayerSettings,
+    forehead_zone,
+    hair_factor,
+    hair_thickness_mm,
+    hidden_by_hair,
+    shown_hair,
+    sight_of_hair,
+)
+from fit3dmm.export.hair_map import HairMapSettings, hair_map, to_scalp_mm
+from fit3dmm.export.stubble import grain_strength
+from fit3dmm.geometry.camera import Camera
+from fit3dmm.model.files import load_model
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.photo import Photo, photo_from_array
+from fit3dmm.render.backend import choose_backend
+from fit3dmm.render.depth import posed
+from fit3dmm.render.synthesise import synthesise
+from fit3dmm.scene import Lighting, Pose, Scene
+
+SIDE_PX, LIGHT = 256, 0.8
+SKIN_LINEAR = torch.tensor([0.42, 0.26, 0.19])
+WALL_LINEAR = torch.tensor([0.12, 0.2, 0.28])
+COLOURS = {
+    "white": (0.62, 0.61, 0.58),
+    "grey": (0.22, 0.21, 0.2),
+    "blond": (0.36, 0.25, 0.12),
+    "brown": (0.07, 0.04, 0.02),
+    "black": (0.016, 0.013, 0.01),
+}
+
+
+@pytest.fixture(scope="module")
+def model() -> MorphableModel:
+    return load_model(level=1)
+
+
+@pytest.fixture(scope="module")
+def scene(model) -> Scene:
+    pose = Pose(torch.zeros(3), torch.tensor([0.0, -20.0, -900.0]))
+    camera = Camera.centred(600.0, SIDE_PX, SIDE_PX)
+    return Scene(model.zeros(), pose, camera, Lighting.ambient_white(LIGHT))
+
+
+class Sitting:
+    """A head that is drawn with hair where a mask of its vertices says, and some beyond it."""
+
+    def __init__(self, model: MorphableModel, scene: Scene) -> None:
+        self.model, self.scene = model, scene
+        self.points_mm = posed(model, scene)
+        backend = choose_backend("auto", torch.device("cpu"))
+        self.normals = backend.vertex_normals(self.points_mm, model.surface.topology)
+        away = torch.nn.functional.normalize(self.points_mm, dim=-1)
+        self.facing = -(self.normals * away).sum(-1)
+        self.px = scene.camera.project(self.points_mm)
+        drawn = synthesise(model, scene, silhouettes=False)
+        self.triangle = drawn.fragments.triangle[0].numpy()
+
+    def mask(self, vertices: torch.Tensor) -> np.ndarray:
+        """Pixels that show vertices of a mask."""
+        corners = vertices[self.model.surface.triangles].all(1).numpy()
+        return (self.triangle >= 0) & corners[self.triangle]
+
+    def photo(self, hair: torch.Tensor, colour, thick_px: int = 0) -> tuple[Photo, np.ndarray]:
+        """The picture, and where it shows hair."""
+        draw = np.random.default_rng(0)
+        there = self.mask(hair)
+        if thick_px:
+            outside = np.asarray(binary_dilation(there, iterations=thick_px)) & (self.triangle < 0)
+            there = there | outside
+        linear = np.where((self.triangle >= 0)[..., None], SKIN_LINEAR, WALL_LINEAR / LIGHT)
+        linear = linear * np.exp(0.03 * draw.standard_normal((SIDE_PX, SIDE_PX, 1)))
+        strands = np.exp(0.35 * draw.standard_normal((SIDE_PX, SIDE_PX, 1)) - 0.02)
+        linear = np.where(there[..., None], np.array(colour) * strands, linear) * LIGHT
+        srgb = linear_to_srgb(torch.from_numpy(linear.clip(0, 1)))
+        pixels = (255 * srgb).round().to(torch.uint8).numpy()
+        return photo_from_array(pixels, name="drawn"), there
+
+    def map(self, photo: Photo):
+        found = hair_map(photo, None, self.model, self.px, self.facing, 1.5, HairMapSettings())
+        assert found is not None
+        return found
+
+    def sight(self, photo: Photo) -> Sight:
+        seen = torch.ones_like(self.facing)
+        return sight_of_hair(
+            self.map(photo), self.px, self.facing, seen, HairCoverSettings().grazing
+        )
+
+
+@pytest.fixture(scope="module")
+def sitting(model, scene) -> Sitting:
+    return Sitting(model, scene)
+
+
+def scalp(model: MorphableModel) -> torch.Tensor:
+    return model.regions["scalp"] > 0.5
+
+
+def lab(linear: torch.Tensor) -> np.ndarray:
+    """CIE L*a*b* of linear RGB under D65."""
+    to_xyz = np.array(
+        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    )
+    t = (linear.double().numpy() @ to_xyz.T) / [0.9505, 1.0, 1.089]
+    f = np.where(t > 0.008856, np.cbrt(t), 7.787 * t + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("name", COLOURS)
+def test_hair_of_any_colour_is_found_without_a_network_and_its_colour_told(model, sitting, name):
+    photo, there = sitting.photo(scalp(model), COLOURS[name], thick_px=12)
+    found = sitting.map(photo)
+    row, column = np.nonzero(np.ones_like(there))
+    at = torch.from_numpy(np.stack([column, row], 1) + 0.5).float()
+    hair = found.at(at)[:, 0].reshape(there.shape).numpy() > 0.5
+    face = sitting.mask((model.regions["face"] > 0.9) & (to_scalp_mm(model) > 10))
+    assert hair[there].mean() > 0.8
+    assert hair[face].mean() < 0.04
+    wall = (sitting.triangle < 0) & ~np.asarray(binary_dilation(there, iterations=6))
+    assert hair[wall].mean() < 0.03
+    # The picture is lit by `LIGHT` without shade.
+    settings = HairSettings(shade=1.0, light_hue=1.0)
+    colour = hair_colour(found, torch.full((3,), LIGHT), settings)
+    assert colour is not None
+    assert np.linalg.norm(lab(colour) - lab(torch.tensor(COLOURS[name]))) < 6
+
+
+def test_a_bald_head_has_no_hair_and_no_colour_of_it(model, sitting):
+    photo, _ = sitting.photo(torch.zeros(model.n_vertices, dtype=torch.bool), (0.1, 0.1, 0.1))
+    sight = sitting.sight(photo)
+    cover = hair_cover([sight], model, HairCoverSettings())
+    assert cover[scalp(model)].mean() < 0.05
+    assert hair_colour(sitting.map(photo), torch.full((3,), LIGHT), HairSettings()) is None
+    hidden = hidden_by_hair(sight, model, HairLayerSettings())
+    face = (model.regions["face"] > 0.9) & (to_scalp_mm(model) > 25)
+    assert hidden[face].mean() < 0.01
+
+
+def test_a_wreath_of_hair_goes_around_the_back_and_leaves_the_crown_bare(model, sitting):
+    points = model.shape_mm(model.zeros())
+    top = float(points[:, 1].max())
+    wreath = scalp(model) & (points[:, 1] < top - 45)
+    photo, _ = sitting.photo(wreath, COLOURS["brown"])
+    cover = hair_cover([sitting.sight(photo)], model, HairCoverSettings())
+    within = model.regions["scalp"] > 0.95
+    crown = within & (points[:, 1] > top - 15)
+    behind = within & (points[:, 2] < points[within][:, 2].quantile(0.15))
+    low = behind & (points[:, 1] < top - 75) & (points[:, 1] > top - 110)
+    assert cover[crown].mean() < 0.2
+    assert cover[low].mean() > 0.6
+
+
+def test_what_one_side_shows_the_other_has(model):
+    points = model.shape_mm(model.zeros())
+    left = (points[:, 0] > 5).float()
+    sight = Sight(hair=torch.ones(len(points)), weight=left)
+    cover = hair_cover([sight], model, HairCoverSettings())
+    right = (points[:, 0] < -5) & (model.regions["scalp"] > 0.95)
+    assert cover[right].min() > 0.9
+    nothing = Sight(sight.hair, 0 * left)
+    unseen = hair_cover([nothing], model, HairCoverSettings())
+    assert (unseen == HairCoverSettings().unseen).all()
+
+
+def test_of_two_photos_the_one_that_sees_a_place_decides(model):
+    n = model.n_vertices
+    sees = Sight(torch.ones(n), torch.ones(n))
+    blind = Sight(torch.zeros(n), torch.zeros(n))
+    cover = hair_cover([blind, sees], model, HairCoverSettings())
+    torch.testing.assert_close(cover, torch.ones(n))
+
+
+def test_hair_that_stands_off_the_scalp_is_seen_beyond_it(model, sitting):
+    settings = HairLayerSettings()
+    points = model.shape_mm(model.zeros())
+    # Only beyond the outline: the forehead is high, as on a head that is fitted too low.
+    none = torch.zeros(model.n_vertices, dtype=torch.bool)
+    top = scalp(model) & (points[:, 1] > points[:, 1].max() - 14)
+
+    def thickness(hair: torch.Tensor, thick_px: int) -> torch.Tensor:
+        photo, _ = sitting.photo(hair, COLOURS["white"], thick_px)
+        how = (sitting.points_mm, sitting.normals, sitting.scene.camera, model, settings)
+        return hair_thickness_mm(sitting.map(photo), *how)
+
+    assert thickness(top, 20).max() > 5
+    assert (thickness(none, 0) == 0).all()
+    assert (
+        hair_thickness_mm(
+            None, sitting.points_mm, sitting.normals, sitting.scene.camera, model, settings
+        )
+        .abs()
+        .max()
+        == 0
+    )
+
+
+def test_a_fringe_hides_the_whole_forehead_and_a_low_hairline_does_not(model, sitting):
+    settings, edges = HairLayerSettings(), model.surface.topology.edges
+    zone = forehead_zone(model, settings)
+    fringe = scalp(model) | ((zone > 0.3) & (to_scalp_mm(model) < 45))
+    low = scalp(model) | ((to_scalp_mm(model) < 8) & (model.regions["face"] > 0))
+    sights = [sitting.sight(sitting.photo(one, COLOURS["brown"], 8)[0]) for one in (fringe, low)]
+    hidden = [hidden_by_hair(one, model, settings) for one in sights]
+    bare = (zone > 0.9) & (to_scalp_mm(model) > 48)
+    assert hidden[0][bare].min() > 0.9
+    assert hidden[1][bare].max() < 0.1
+    shown = shown_hair(sights[0], model, edges, settings)
+    ears = model.regions["ears"] > 0.5
+    assert shown[bare].max() == 0
+    assert shown[ears].max() < 0.01
+    assert shown[scalp(model) & (sitting.facing > 0.4)].mean() > 0.5
+
+
+def test_hair_is_evenly_light_and_keeps_its_strands(model, sitting):
+    settings = HairLayerSettings()
+    height = sitting.points_mm[:, 1]
+    slope = 0.01 * (height - height.median())
+    draw = torch.Generator().manual_seed(0)
+    strands = 0.3 * torch.randn(len(height), generator=draw)
+    colour = 0.2 * (slope + strands).exp()[:, None].expand(-1, 3)
+    share = scalp(model).float()
+    factor = hair_factor(colour, torch.ones(len(height), 3), share, model, settings)
+    even = (colour.log() + factor)[:, 0]
+    inner = model.regions["scalp"] > 0.99
+    assert np.corrcoef(even[inner], strands[inner])[0, 1] > 0.9
+    left = np.polyfit(height[inner], even[inner], 1)[0]
+    assert abs(left) < 0.4 * 0.01
+
+
+def test_white_hair_stays_white_and_black_hair_is_warm():
+    settings = HairSettings()
+    white = torch.tensor([0.6, 0.6, 0.58])
+    torch.testing.assert_close(warm(white, settings), white, rtol=0.02, atol=0)
+    blueish = torch.tensor([0.015, 0.016, 0.02])
+    black = warm(blueish, settings)
+    assert black[0] > black[1] > black[2]
+    torch.testing.assert_close(luminance(black), luminance(blueish))
+    brown = torch.tensor([0.08, 0.045, 0.02])
+    torch.testing.assert_close(warm(brown, settings), brown)
+
+
+def test_a_scalp_has_the_hairs_own_colour_and_a_grain_whatever_that_is(model):
+    settings, inner = HairSettings(), model.regions["scalp"] > 0.999
+    for name in ("white", "grey", "brown"):
+        colour = torch.tensor(COLOURS[name])
+        full = Hair(colour, torch.ones(model.n_vertices))
+        head = with_hair(model.albedo_mean_linear, full, model, SKIN_LINEAR, settings)
+        middle = head[inner].median(0).values
+        assert np.linalg.norm(lab(middle) - lab(colour)) < 6
+        grain = grain_strength(head, full.cover, SKIN_LINEAR, model, settings)
+        assert grain[inner].min() > 0.05
+        assert (grain[model.regions["lips"] > 0.5] == 0).all()
+    bald = Hair(colour, torch.zeros(model.n_vertices))
+    head = with_hair(model.albedo_mean_linear, bald, model, SKIN_LINEAR, settings)
+    torch.testing.assert_close(head[inner].mean(0), SKIN_LINEAR, rtol=0.15, atol=0.0)
+    unknown = Hair(None, torch.ones(model.n_vertices))
+    head = with_hair(model.albedo_mean_linear, unknown, model, SKIN_LINEAR, settings)
+    assert (head[inner].mean(0) < SKIN_LINEAR).all()
+
+
+def test_a_white_beard_is_kept_and_shine_on_a_chin_is_none(model):
+    settings = BeardSettings()
+    zone, seen = beard_zone(model, settings), torch.ones(model.n_vertices)
+    points = model.shape_mm(model.zeros())
+    chin = model.landmarks["ibug68"].locate(points, model.surface.triangles)[8]
+    white = torch.tensor([0.5, 0.49, 0.47])
+
+    def found(where: torch.Tensor, colour: torch.Tensor, how_well: torch.Tensor = seen):
+        reflectance = torch.where(where[:, None], colour, SKIN_LINEAR)
+        log_ratio = (reflectance / SKIN_LINEAR).log()
+        return white_beard(log_ratio, reflectance, how_well, model, settings)
+
+    beard = found(zone > 0.5, white)
+    assert beard is not None
+    torch.testing.assert_close(beard.colour_linear, white)
+    assert beard.cover[zone > 0.99].min() > 0.9
+    assert beard.cover[points[:, 1] > chin[1] + 110].max() == 0
+    # The other side is turned away.
+    half = found(zone > 0.5, white, (points[:, 0] > 0).float())
+    assert half is not None
+    other = (zone > 0.99) & (points[:, 0] < -15)
+    assert half.beyond[other].mean() > 0.4
+    shine = (points - chin - torch.tensor([0.0, 8.0, 0.0])).norm(dim=1) < 6
+    assert found(shine, white) is None
+    # Light on the skin makes it lighter and leaves its hue.
+    assert found(zone > 0.5, 1.6 * SKIN_LINEAR) is None
+    assert found(zone > 0.5, 0.3 * SKIN_LINEAR) is None
+
+
+def test_without_a_scalp_there_is_no_map(model, sitting):
+    bare = model.replace(
+        regions={name: one for name, one in model.regions.items() if name != "scalp"}
+    )
+    photo, _ = sitting.photo(scalp(model), COLOURS["brown"])
+    how = (sitting.px, sitting.facing, 1.5, HairMapSettings())
+    assert hair_map(photo, None, bare, *how) is None
