@@ -1,8 +1,12 @@
 """Faces out of photos, and out of folders of results."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
 
 from fit3dmm._errors import InputError
 from fit3dmm.export.folder import EXPRESSION, RECORD
@@ -105,13 +109,19 @@ def load_face(
     photo = None if photo is None else as_photo(photo)
     texture = record.with_name(TEXTURE)
     folded = record.with_name(EXPRESSION)
-    anew = None if photo is None else baked(result, photo, model, TEXTURE_PX)
-    if anew is not None and not texture.is_file():
-        return _face(result, model, photo, anew)
+    if photo is not None and not texture.is_file():
+        return _face(result, model, photo, baked(result, photo, model, TEXTURE_PX))
     skin = read_from(texture, folded if folded.is_file() else None)
-    if anew is not None and not folded.is_file():
-        skin = Skin(skin.make, anew.make_folded)
+    if photo is not None and not folded.is_file():
+        skin = Skin(skin.make, _folded_as(skin, result, photo, model))
     return _face(result, model, photo, skin)
+
+
+def _folded_as(
+    skin: Skin, result: FitResult, photo: Photo, model: MorphableModel
+) -> Callable[[], UInt8[np.ndarray, "size size 3"]]:
+    """What bakes the folds of an expression at the size of a texture that is there already."""
+    return lambda: baked(result, photo, model, len(skin.srgb)).folded_srgb
 
 
 def _face(result: FitResult, model: MorphableModel, photo: Photo | None, skin: Skin) -> Face:

@@ -18,7 +18,8 @@ def test_normals_turn_as_on_the_whole_surface(share):
     person = model.sample(generator=torch.Generator().manual_seed(0), expression=True)
     rest_mm = model.shape_mm(person.neutral())
     normals, n_drawn = vertex_normals(model, rest_mm), round(share * model.n_vertices)
-    found = list(movements(model, person, rest_mm, n_drawn))
+    zeros = torch.zeros_like(person.expression)
+    found = list(movements(model, person, rest_mm, n_drawn, zeros))
     assert [one.name for one in found] == list(model.expression_names)
     lifted = model.surface.lift(model.expression_basis_mm)
     for one, moved_mm, weight in zip(found, lifted, person.expression, strict=True):
