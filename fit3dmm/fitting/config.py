@@ -142,10 +142,9 @@ class FitConfig(Settings):
 
     landmarks: Landmarks = field(default_factory=Landmarks)
     """Points that the detector saw."""
-    network: Landmarks = field(default_factory=lambda: Landmarks(NETWORK, modes_scale=1.4))
+    network: Landmarks = field(default_factory=lambda: Landmarks(NETWORK, modes_scale=1.0))
     """Points that the model's own network saw, where it has one: its table was made of pictures
-    that are about as hard as photos. With less, faces of scans come out nearer and smiles leak
-    more."""
+    that are about as hard as photos, so it is taken at its word."""
     detector_modes: DetectorModesPrior = field(default_factory=DetectorModesPrior)
     """What the detector makes of the photo."""
     openings: Openings = field(default_factory=Openings)
