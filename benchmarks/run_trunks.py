@@ -78,9 +78,9 @@ def main() -> None:
 
 def _network(name: str, weights: Mapping[str, str], held_out: Batch) -> FaceNetwork:
     torch.manual_seed(0)
-    sizes = [held_out.coefficients[block].shape[1] for block in held_out.coefficients]
+    sizes = {block: values.shape[1] for block, values in held_out.coefficients.items()}
     points = (held_out.points_px / held_out.size_px).mean(0)
-    network = FaceNetwork(NetworkSettings(name, len(points), *sizes), points)
+    network = FaceNetwork(NetworkSettings(name, len(points), **sizes), points)
     if name in weights:
         load_trunk(network, weights[name])
     return network

@@ -213,8 +213,9 @@ class Train:
         anywhere."""
         if self.start is not None:
             network = read_regressor(self.start, model).network
-            add = self.refiner is not None and network.refiner is None
-            return with_refiner(network, self.refiner) if add else network
+            if self.refiner is None or network.refiner is not None:
+                return network
+            return with_refiner(network, self.refiner)
         torch.manual_seed(self.settings.seed)
         n_points = sum(len(model.landmarks[name]) for name in point_sets)
         sizes = (model.n_identity, model.n_detail, model.n_expression, model.n_albedo)
