@@ -20,7 +20,7 @@ from fit3dmm.cli.train import make_studio, point_sets_of
 from fit3dmm.model.files import load_model
 from fit3dmm.regress.batch import Batch, batch_of
 from fit3dmm.regress.looks import Look
-from fit3dmm.regress.network import FaceNetwork, NetworkSettings
+from fit3dmm.regress.network import BLOCKS, FaceNetwork, NetworkSettings
 from fit3dmm.regress.pool import PicturePool
 from fit3dmm.regress.training import train
 from fit3dmm.regress.training_settings import Phase, TrainingSettings
@@ -78,9 +78,12 @@ def main() -> None:
 
 def _network(name: str, weights: Mapping[str, str], held_out: Batch) -> FaceNetwork:
     torch.manual_seed(0)
-    sizes = {block: values.shape[1] for block, values in held_out.coefficients.items()}
+    identity, detail, expression, albedo = (
+        held_out.coefficients[block].shape[1] for block in BLOCKS
+    )
     points = (held_out.points_px / held_out.size_px).mean(0)
-    network = FaceNetwork(NetworkSettings(name, len(points), **sizes), points)
+    settings = NetworkSettings(name, len(points), identity, detail, expression, albedo)
+    network = FaceNetwork(settings, points)
     if name in weights:
         load_trunk(network, weights[name])
     return network
