@@ -49,4 +49,5 @@ def test_workers_collect_what_their_tasks_leave():
         assert enabled
         assert gone
         assert frozen > 1000
-    assert gc.get_freeze_count() == before
+    # What was frozen may have gone since.
+    assert gc.get_freeze_count() <= before
