@@ -6,7 +6,6 @@ points see there is put together, and each is moved by both (as P. Dollar, P. We
 "Cascaded pose regression", CVPR 2010, index features by the current shape).
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -67,7 +66,11 @@ class PointRefiner(nn.Module):
         self.scale = nn.Parameter(torch.ones(n_points, local))
         self.shift = nn.Parameter(torch.zeros(n_points, local))
         self.mix = nn.Linear(local, local)
-        self.anchors = nn.Parameter(torch.randn(settings.anchors, n_points) / math.sqrt(n_points))
+        self.anchors = nn.Parameter(torch.empty(settings.anchors, n_points))
+        # Uniform: what `read_regressor` makes first has no numbers, and normal ones would load much
+        # of torch for them.
+        most = (3 / n_points) ** 0.5
+        nn.init.uniform_(self.anchors, -most, most)
         self.together = nn.ModuleList(
             [
                 nn.Linear(n_hidden + settings.anchors * local, settings.hidden),
