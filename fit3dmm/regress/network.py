@@ -145,12 +145,13 @@ class FaceNetwork(nn.Module):
             told = told.float()
             said = self.say_points(told[:, :_HIDDEN])
             rest = self.say_rest(told)
+            n = self.settings.n_points
+            places = self.mean_points + _POINT_STEP * said[:, : 2 * n].unflatten(1, (n, 2))
         added = None
         if self.refiner is not None:
             # Where it looks is no matter of degree: derivatives reach the first places as they are.
-            first = self._first_places(said).detach()
-            added = self.refiner(features, image, told[:, :_HIDDEN], first).float()
-        return self._say(said, added, rest, cover.float())
+            added = self.refiner(features, image, told[:, :_HIDDEN], places.detach()).float()
+        return self._say(places, said, added, rest, cover.float())
 
     def told(self, image_srgb: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch told"]:
         """What the last layer is told of crops: the hidden units, the mean of the coarsest
@@ -167,10 +168,6 @@ class FaceNetwork(nn.Module):
         thumbnail = F.adaptive_avg_pool2d(image_srgb, _THUMBNAIL).flatten(1).to(hidden)
         return torch.cat([hidden, mean, thumbnail], 1)
 
-    def _first_places(self, said: Float[Tensor, "batch said"]) -> Tensor:
-        n = self.settings.n_points
-        return self.mean_points + _POINT_STEP * said[:, : 2 * n].unflatten(1, (n, 2))
-
     def rest_rows(self) -> dict[str, slice]:
         """Which rows of `say_rest` say what."""
         lengths = {**self.settings.sizes(), "pose": _POSE, "light": _LIGHT, "tone": 1}
@@ -182,13 +179,13 @@ class FaceNetwork(nn.Module):
 
     def _say(
         self,
+        places: Float[Tensor, "batch points 2"],
         said: Float[Tensor, "batch said"],
         added: Float[Tensor, "batch points 5"] | None,
         rest: Tensor,
         cover: Tensor,
     ) -> Outputs:
         n = self.settings.n_points
-        places = self._first_places(said)
         log_sigma = math.log(_START_SIGMA) + said[:, 2 * n : 4 * n].unflatten(1, (n, 2))
         correlation = said[:, 4 * n :]
         if added is not None:
