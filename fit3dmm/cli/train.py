@@ -148,7 +148,7 @@ class Train:
             ).cpu()
             if not (held_out is not None and isinstance(pool, PicturePool)):
                 return
-            if unlabelled is None and self.settings.trains == "all":
+            if unlabelled is None and self.settings.trains != "refiner":
                 # Of renders alone: it would undo what photos said of the last layer.
                 self._solve_last_layer(trained, pool, held_out, console)
         info = self._info(model, point_sets, studio.size_px, looks, unlabelled)

@@ -137,8 +137,12 @@ class FaceNetwork(nn.Module):
         Args:
             image_srgb: 0..1.
         """
-        image = 2 * image_srgb - 1
-        features = self.trunk(image)
+        return self.said_of(self.trunk(2 * image_srgb - 1), image_srgb)
+
+    def said_of(
+        self, features: Features, image_srgb: Float[Tensor, "batch 3 size size"]
+    ) -> Outputs:
+        """What the network says when its trunk has seen these features in pictures."""
         told, cover = self._told(features, image_srgb), self.cover(features)
         # The last layers say small differences: in full precision, whatever the trunk's is.
         with torch.autocast(told.device.type, enabled=False):
@@ -150,7 +154,9 @@ class FaceNetwork(nn.Module):
         added = None
         if self.refiner is not None:
             # Where it looks is no matter of degree: derivatives reach the first places as they are.
-            added = self.refiner(features, image, told[:, :_HIDDEN], places.detach()).float()
+            added = self.refiner(
+                features, 2 * image_srgb - 1, told[:, :_HIDDEN], places.detach()
+            ).float()
         return self._say(places, said, added, rest, cover.float())
 
     def told(self, image_srgb: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch told"]:

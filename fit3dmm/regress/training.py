@@ -14,9 +14,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fit3dmm._errors import InputError
-from fit3dmm.regress.batch import Batch, batch_of, changed, draw_changes, resized
+from fit3dmm.regress.batch import Batch, batch_of, changed, draw_changes, parts_of, resized
 from fit3dmm.regress.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from fit3dmm.regress.laid_out import laid_out
+from fit3dmm.regress.learner import Learner
 from fit3dmm.regress.looks import Look, Measured, Unlabelled, largest_increase, lowest, measure
 from fit3dmm.regress.loss import losses, total
 from fit3dmm.regress.network import FaceNetwork
@@ -28,6 +28,8 @@ from fit3dmm.regress.training_settings import TrainingSettings
 
 _OF_PHOTOS = 1
 """Tells what is drawn for photos from what is drawn for pictures."""
+_AT_ONCE = 16
+"""Pictures that a processor learns from together."""
 
 
 def train(
@@ -101,11 +103,7 @@ class _Run:
             network = cast(FaceNetwork, nn.SyncBatchNorm.convert_sync_batchnorm(network))
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.settings, self.folder, self.device = settings, folder, device
-        if settings.trains == "refiner":
-            if network.refiner is None:
-                raise ValueError("A network without a refiner has none that could learn.")
-            network.requires_grad_(False)
-            network.refiner.requires_grad_(True)
+        self.learner = Learner(self.network, settings.trains)
         self.unlabelled, self.ranks = unlabelled, ranks
         self.optimiser = torch.optim.AdamW(parameter_groups(network, settings), fused=False)
         self.average = {k: v.detach().clone() for k, v in network.state_dict().items()}
@@ -113,7 +111,6 @@ class _Run:
         self.step, self.waited, self.seconds = 0, 0, 0.0
         self.best_loss, self.looks_since_best = math.inf, 0
         self.best_errors: dict[str, float] = {}
-        self._quick: tuple[int, FaceNetwork] | None = None
 
     @property
     def done(self) -> float:
@@ -152,14 +149,13 @@ class _Run:
         factor = rate_factor(self.step, self.done, settings)
         for group in self.optimiser.param_groups:
             group["lr"] = group["initial_lr"] * factor
-        loss = self._loss(batch, photos)
+        self.optimiser.zero_grad()
+        loss = self._descend(batch, photos)
         if not bool(torch.isfinite(ranks.mean(loss))):
             raise InputError(
                 f"The training loss is no number at step {self.step}: lower the learning rates, "
                 "delete the last checkpoint and start again."
             )
-        self.optimiser.zero_grad()
-        loss.backward()
         ranks.average_gradients(self.network.parameters())
         nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
         self.optimiser.step()
@@ -181,16 +177,31 @@ class _Run:
         seen = self.unlabelled.photos.take([names[k] for k in self.ranks.share(chosen)])
         return photos_resized(changed_photos(seen, drawn), size_px).to(self.device)
 
-    def _loss(self, batch: Batch, photos: PhotoBatch | None) -> Float[Tensor, ""]:
+    def _descend(self, batch: Batch, photos: PhotoBatch | None) -> Float[Tensor, ""]:
+        """Add the step's derivatives to the parameters', and tell its loss."""
+        n_of_model = self.ranks.mean(batch.is_of_model.float().sum())
+        n_of_model = n_of_model.clamp_min(1 / self.ranks.size)
+        n = len(batch.image_srgb)
+        # A processor is quickest with few pictures at a time; the sum is the same where a picture
+        # is seen alike whatever is beside it.
+        apart = self.learner.pictures_apart and photos is None and self.device.type == "cpu"
+        parts = list(parts_of(batch, _AT_ONCE)) if apart and n % _AT_ONCE == 0 else [batch]
+        losses_of_parts = []
+        for part in parts:
+            loss = self._loss(part, photos, n_of_model / len(parts)) / len(parts)
+            loss.backward()
+            losses_of_parts.append(loss.detach())
+        return torch.stack(losses_of_parts).sum()
+
+    def _loss(
+        self, batch: Batch, photos: PhotoBatch | None, n_of_model: Float[Tensor, ""]
+    ) -> Float[Tensor, ""]:
         n, images = len(batch.image_srgb), batch.image_srgb
         if photos is not None:
             # In one pass, so that the norms' statistics are those of both.
             images = torch.cat([images, photos.image_srgb])
-        network = self._learner(images.shape[-1])
         with _precision(self.device, self.settings.bfloat16):
-            outputs = network(_channels_last(images))
-        n_of_model = self.ranks.mean(batch.is_of_model.float().sum())
-        n_of_model = n_of_model.clamp_min(1 / self.ranks.size)
+            outputs = self.learner.look(_channels_last(images))
         of_renders = outputs.map(lambda values: values[:n])
         loss = total(losses(of_renders, batch, n_of_model), self.settings.weights)
         if photos is None or self.unlabelled is None:
@@ -198,17 +209,6 @@ class _Run:
         energies = self.unlabelled.loss(outputs.map(lambda values: values[n:]), photos)
         of_photos = torch.stack(list(energies.values())).sum(0).mean()
         return loss + self.settings.photos.weight * of_photos
-
-    def _learner(self, size_px: int) -> FaceNetwork:
-        """The network that is shown pictures to learn from."""
-        if self.settings.trains == "all":
-            return self.network.train()
-        # Norms that do not learn keep their statistics, and layers can be laid out for speed.
-        if self._quick is None or self._quick[0] != size_px:
-            quick = laid_out(self.network.eval(), size_px)
-            quick.refiner = self.network.refiner
-            self._quick = size_px, quick
-        return self._quick[1]
 
     def look(self, held_out: Batch | None, pictures: int, report: Callable[[Look], None]) -> None:
         """Measure on held-out pictures, keep the best, write a checkpoint, and report."""

@@ -1,9 +1,9 @@
 """What decides a training's numbers."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from fit3dmm.regress.batch import Changes
+from fit3dmm.regress.learner import Learns
 from fit3dmm.regress.loss import LossWeights
 
 
@@ -41,8 +41,9 @@ class TrainingSettings:
     """Time for the whole training, where `steps` says none."""
     batch: int = 64
     """Pictures a step, those of all processes together."""
-    trains: Literal["all", "refiner"] = "all"
-    """What learns. The refiner alone takes a fraction of the time for a picture, and everything but
+    trains: Learns = "all"
+    """What learns. `upper` leaves the trunk's layers up to a stride of 4 as they are, and norms'
+    statistics. The `refiner` alone takes a fraction of the time for a picture, and everything but
     the points is said as before."""
     fresh: int = 16
     """New pictures a step; the rest are earlier ones, changed by augmentation."""

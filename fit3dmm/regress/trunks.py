@@ -38,6 +38,18 @@ class Trunk(nn.Module):
         Args:
             image: normalised sRGB, about -1..1.
         """
+        return self.deep(self.shallow(image))
+
+    def shallow(self, image: Float[Tensor, "batch 3 height width"]) -> Tensor:
+        """Maps at a stride of 4: half of the work, and what is much the same in all networks."""
+        raise NotImplementedError
+
+    def deep(self, maps: Tensor) -> Features:
+        """The rest, from what `shallow` gives."""
+        raise NotImplementedError
+
+    def shallow_layers(self) -> list[nn.Module]:
+        """Those that `shallow` uses, and `deep` does not."""
         raise NotImplementedError
 
 
@@ -96,10 +108,20 @@ class Lite0(Trunk):
         self._conv_head = nn.Conv2d(inner, 1280, 1, bias=False)
         self._bn1 = _norm(1280)
 
-    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Features:
+    def shallow(self, image: Float[Tensor, "batch 3 height width"]) -> Tensor:
         x = F.relu6(self._bn0(self._conv_stem(image)))
-        kept = []
+        for block in list(self._blocks)[: self._ends[1]]:
+            x = block(x)
+        return x
+
+    def shallow_layers(self) -> list[nn.Module]:
+        return [self._conv_stem, self._bn0, *list(self._blocks)[: self._ends[1]]]
+
+    def deep(self, maps: Tensor) -> Features:
+        x, kept = maps, []
         for place, block in enumerate(self._blocks, start=1):
+            if place <= self._ends[1]:
+                continue
             x = block(x)
             # The last blocks before the strides of 16 and 32.
             if place in (self._ends[2], self._ends[4]):
@@ -168,9 +190,14 @@ class ResNet(Trunk):
         self.layer1, self.layer2, self.layer3, self.layer4 = layers
         self.channels = (inner // 4, inner // 2, inner)
 
-    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Features:
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(image))), 3, 2, 1)
-        fine = self.layer2(self.layer1(x))
+    def shallow(self, image: Float[Tensor, "batch 3 height width"]) -> Tensor:
+        return self.layer1(F.max_pool2d(F.relu(self.bn1(self.conv1(image))), 3, 2, 1))
+
+    def shallow_layers(self) -> list[nn.Module]:
+        return [self.conv1, self.bn1, self.layer1]
+
+    def deep(self, maps: Tensor) -> Features:
+        fine = self.layer2(maps)
         middle = self.layer3(fine)
         return Features(fine, middle, self.layer4(middle))
 
@@ -221,11 +248,21 @@ class Recognition(Trunk):
         mean = torch.tensor(_RECOGNITION_MEAN)[:, None, None]
         self.register_buffer("mean", mean, persistent=False)
 
-    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Features:
+    def shallow(self, image: Float[Tensor, "batch 3 height width"]) -> Tensor:
         x = (127.5 * (image + 1) - self.mean) / _RECOGNITION_UNIT
         x = F.max_pool2d(F.pad(F.relu(self.stem(x)), (0, 1, 0, 1)), 3, 2)
-        kept = []
+        for block in list(self.blocks)[: _RECOGNITION_HALVES[0]]:
+            x = block(x)
+        return x
+
+    def shallow_layers(self) -> list[nn.Module]:
+        return [self.stem, *list(self.blocks)[: _RECOGNITION_HALVES[0]]]
+
+    def deep(self, maps: Tensor) -> Features:
+        x, kept = maps, []
         for place, block in enumerate(self.blocks):
+            if place < _RECOGNITION_HALVES[0]:
+                continue
             if place in _RECOGNITION_HALVES[1:]:
                 kept.append(x)
             x = block(x)
