@@ -69,20 +69,23 @@ def starting_values(
         InputError: no detector saw points that the model is prepared for, or a regressor is to
             say the start and did not look.
     """
-    if observation.predicted is None and config.init == "regressor":
+    regressor = prepared.regressor
+    borrowed = regressor is not None and not regressor.knows_coefficients
+    predicted = None if borrowed else observation.predicted
+    if predicted is None and config.init == "regressor":
         raise InputError(
             f"The fit of {observation.name} is to start with what a regressor sees, and none "
-            f"looked: the model {prepared.model.info.name} has none; take `landmarks`, or make one "
-            "with `fit3dmm train`."
+            f"looked that knows the coefficients of the model {prepared.model.info.name}: take "
+            "`landmarks`, or make one with `fit3dmm train`."
         )
     starts = {}
     if config.init != "regressor":
         starts["landmarks"] = initial_values(prepared, observation, config)
     # Where the shape stays what it is, it stays the mean.
     shape_moves = any(IDENTITY in stage.free for stage in config.stages)
-    if observation.predicted is not None and config.init != "landmarks" and shape_moves:
+    if predicted is not None and config.init != "landmarks" and shape_moves:
         known_px = config.focal_px or observation.exif_focal_px
-        starts["regressor"] = predicted_values(prepared, observation.predicted, known_px)
+        starts["regressor"] = predicted_values(prepared, predicted, known_px)
     return starts
 
 

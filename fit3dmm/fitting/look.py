@@ -8,13 +8,14 @@ from fit3dmm._errors import InputError
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.crop_camera import by_five_points
 from fit3dmm.fitting.prepared import PreparedModel
+from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.choice import FaceChoice, NoFaceError
 from fit3dmm.observe.detect import FaceDetector
 from fit3dmm.observe.detection import GIVEN_BOX, MEDIAPIPE, NETWORK, Detection
 from fit3dmm.observe.observation import Observation, observe, observe_face
 from fit3dmm.observe.photo import Photo
 from fit3dmm.observe.predicted import Predicted
-from fit3dmm.regress.network import SIGMAS
+from fit3dmm.regress.network import BLOCKS, SIGMAS
 from fit3dmm.regress.prediction import FACE_POINTS, Prediction, predict
 from fit3dmm.regress.search import MOST_DOUBT, face_box, face_doubt, find_face
 from fit3dmm.unknowns import JOINTS, values_of
@@ -109,7 +110,10 @@ def seen_by_network(
     known = NETWORK in prepared.detectors and seen.has_mediapipe_points
     if known and not _agree(observation.detections.get(MEDIAPIPE), seen):
         observation = observe_face(photo, face_box(prediction), observation.size_px)
-    return observation.seen_by(seen).replace(predicted=_predicted(prediction))
+    predicted = _predicted(prediction)
+    if not regressor.knows_coefficients:
+        predicted = _without_coefficients(predicted, prepared.model)
+    return observation.seen_by(seen).replace(predicted=predicted)
 
 
 def _agree(other: Detection | None, network: Detection) -> bool:
@@ -149,3 +153,12 @@ def _predicted(prediction: Prediction) -> Predicted:
         T_crop_photo=prediction.T_crop_photo,
         crop_size_px=prediction.crop_size_px,
     )
+
+
+def _without_coefficients(predicted: Predicted, model: MorphableModel) -> Predicted:
+    """The same of the mean face of another model than the network's, of whom it knows nothing."""
+    rest = model.zeros()
+    log_sigmas = predicted.log_sigmas.clone()
+    log_sigmas[[SIGMAS.index(name) for name in BLOCKS]] = 0.0
+    of_rest = {name: getattr(rest, name) for name in BLOCKS}
+    return predicted.replace(**of_rest, log_sigmas=log_sigmas)

@@ -49,6 +49,9 @@ class Regressor:
     info: RegressorInfo
     errors: DetectorErrors | None = None
     """How its points lie off the true ones, where that was learned: a fit takes them by it."""
+    knows_coefficients: bool = True
+    """Whether the coefficients that it says are those of the model that it is used with. Points,
+    light, tone and what covers the face mean the same for all models that have its points."""
 
 
 def model_key(model: MorphableModel) -> str:
