@@ -29,7 +29,7 @@ from commons.population import (
 )
 from commons.regions import build_regions, ear_quads
 from commons.sources import BaseMesh, Sources, fetch_sources, read_base_mesh
-from commons.spread_points import spread_points
+from commons.spread_points import read_spread_points, spread_points, write_spread_points
 from commons.surface_points import LEVEL, Points, head_surface
 from fit3dmm.geometry.subdivision import (
     composed_operator,
@@ -52,7 +52,7 @@ _SEED = 20190320
 INFO = ModelInfo(
     name="commons",
     family="commons",
-    version="2.0",
+    version="2.1",
     licence="CC0-1.0",
     provenance=(
         "Geometry, controls and expressions: MakeHuman base mesh and targets, and the Face Units "
@@ -102,7 +102,7 @@ def _anthropometric_points(points: dict[str, np.ndarray], head: Head) -> Surface
     return SurfacePoints(rows, at.astype(float), tuple(single))
 
 
-def build(cache: Path) -> StoredModel:
+def build(cache: Path, new_points: bool = False) -> StoredModel:
     sources = fetch_sources(cache)
     mesh = read_base_mesh(sources)
     head = cut_head(mesh)
@@ -118,7 +118,9 @@ def build(cache: Path) -> StoredModel:
     landmarks, contours = build_landmarks(surface, mediapipe, ear_quads(mesh, head))
     landmarks["anthropometry"] = _anthropometric_points(points_of(head, mean), head)
     regions = build_regions(sources, mesh, surface, mediapipe)
-    landmarks["spread200"] = spread_points(surface, regions, landmarks["ibug68"], mediapipe)
+    if new_points:
+        write_spread_points(spread_points(surface, regions, landmarks["ibug68"], mediapipe))
+    landmarks["spread200"] = read_spread_points()
     weight = np.where(regions["face"] > 0.5, 1.0, _WEIGHT_ELSEWHERE) * head.in_part("skin")
     components, _ = principal_components(population, weight[: head.n_cut])
     components = following_the_skin(components[: _N_IDENTITY + _N_DETAIL], mean, head)
@@ -161,9 +163,14 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parents[1] / "data" / "commons.h5"
     )
+    parser.add_argument(
+        "--new-points",
+        action="store_true",
+        help="choose the 200 spread points anew, which no network knows then",
+    )
     arguments = parser.parse_args()
     start = time.perf_counter()
-    model = build(arguments.cache)
+    model = build(arguments.cache, arguments.new_points)
     write_stored(model, arguments.out)
     size = arguments.out.stat().st_size / 1e6
     print(f"{arguments.out}: {size:.2f} MB in {time.perf_counter() - start:.0f} s")

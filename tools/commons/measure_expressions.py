@@ -36,6 +36,7 @@ from fit3dmm.fitting.result import FitResult
 from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import Coefficients, MorphableModel
+from fit3dmm.regress.library import regressor_of
 
 _UNITS = ("mouthSmile", "mouthUpperUp", "jawOpen")
 # Units that hardly vary without a smile are held back more.
@@ -96,7 +97,8 @@ def main() -> None:
 
 def fit_all(photos: Sequence[Path], model: MorphableModel, preset: str) -> Fits:
     """Fit the largest face of each photo."""
-    prepared = prepare(model)
+    # What is sought is smaller than MediaPipe's own smile is wrong: the network looks, too.
+    prepared = prepare(model, regressor=regressor_of(model))
     results = [fit_photo(photo, prepared, preset, "largest")[0] for photo in photos]
     return Fits(
         np.stack([_neutral_mm(result, model) for result in results]),

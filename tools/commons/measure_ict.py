@@ -1,8 +1,8 @@
 """Measure where anatomical points lie on ICT-FaceKit's heads, and how they vary together.
 
 ICT-FaceKit Light (MIT) is a statistical model of light-stage scans. Of it we take figures: the mean
-and the 100 modes of the positions of the 68 iBUG points and of some ninety points spread over the
-face between them. No surface is taken over. Run once, with a clone of its repository:
+and the 100 modes of the positions of the 68 iBUG points and of some 870 points spread over the face
+between them. No mesh is taken over. Run once, with a clone of its repository:
 
     python tools/commons/measure_ict.py ICT-FaceKit/FaceXModel
 
@@ -22,6 +22,7 @@ if __name__ == "__main__":
 from commons.controls import average_adult_mm
 from commons.head import Head, cut_head
 from commons.landmarks import build_landmarks, mediapipe_points
+from commons.organs import with_things
 from commons.population import PointFigures
 from commons.regions import ear_quads
 from commons.sources import fetch_sources, read_base_mesh
@@ -32,10 +33,11 @@ from fit3dmm.geometry.subdivision import quads_to_triangles
 from fit3dmm.model.formats.recognise import read_source
 
 TABLE = Path(__file__).parent / "ict_figures.npz"
-# Points on one half of the face between the anatomical ones; with their mirror images about 90.
-_N_BETWEEN = 50
+# Points on one half of the face between the anatomical ones; with their mirror images twice as many.
+_N_BETWEEN = 450
 # iBUG's jaw line is no anatomy: it is matched last, by the surface.
 _N_JAW = 17
+
 # A vertex that the registration leaves further away than this has no counterpart.
 _MATCHED_MM = 1.0
 
@@ -83,7 +85,7 @@ def measure(
         anchors[inner],
         ibug_mm[inner],
     )
-    over = head_surface(head, laid.vertices_mm)
+    over = head_surface(head, laid.vertices_mm, ("skin",))
     matched = skin & (laid.distance_mm < _MATCHED_MM) & _face(head, base_mm)
     between = _spread(base_mm, surface.locate(ibug), matched, head)
     points = joined([over.nearest(ibug_mm), _at_vertices(head, between)])
@@ -127,8 +129,9 @@ def main() -> None:
     arguments = parser.parse_args()
     sources = fetch_sources(arguments.cache)
     mesh = read_base_mesh(sources)
-    head = cut_head(mesh).bare
-    surface = head_surface(head, average_adult_mm(sources, mesh, head))
+    head = cut_head(mesh)
+    # MediaPipe's points include the irises, which lie on the eyeballs.
+    surface = head_surface(head, with_things(average_adult_mm(sources, mesh, head.bare), head))
     landmarks, _ = build_landmarks(surface, mediapipe_points(surface), ear_quads(mesh, head))
     ours = landmarks["ibug68"]
     source = read_source([arguments.source])

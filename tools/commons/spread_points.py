@@ -3,7 +3,12 @@
 A detector's points are dense where features are and leave the rest of the head bare. These fill it,
 each as far from all others as it can be (farthest-point sampling: T. Gonzalez, "Clustering to
 minimize the maximum intercluster distance", 1985), for networks that predict dense points.
+Networks learn these places, so they were chosen once, on version 2.0, and are kept in
+spread_table.json: on another mean face the farthest place is another one.
 """
+
+import json
+from pathlib import Path
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -14,9 +19,29 @@ from fit3dmm.geometry.surface_points import SurfacePoints
 
 COUNTS = {"forehead": 32, "cheek": 44, "jaw": 36, "ear": 32, "hairline": 28, "neck": 28}
 """Points of each area; both sides together."""
+TABLE = Path(__file__).with_name("spread_table.json")
 _ON_MIDLINE_MM = 0.6
 _HAIRLINE_HALF_WIDTH_MM = 7.0
 _THROAT_DEPTH_MM = 75.0
+
+
+def read_spread_points() -> SurfacePoints[np.ndarray]:
+    """Those that were chosen, on the base mesh."""
+    table = json.loads(TABLE.read_text())
+    return SurfacePoints(
+        np.array(table["triangle"]), np.array(table["barycentric"]), tuple(table["names"])
+    )
+
+
+def write_spread_points(points: SurfacePoints[np.ndarray]) -> None:
+    """Replace those that were chosen: networks that know the old ones know none of these."""
+    table = {
+        "names": list(points.names or ()),
+        "triangle": points.triangle.tolist(),
+        "barycentric": points.barycentric.round(7).tolist(),
+    }
+    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in table.items())
+    TABLE.write_text(f"{{\n{lines}\n}}\n")
 
 
 def spread_points(
