@@ -335,6 +335,11 @@ def test_a_white_beard_is_kept_and_shine_on_a_chin_is_none(model):
     assert half.beyond[other].mean() > 0.4
     shine = (points - chin - torch.tensor([0.0, 8.0, 0.0])).norm(dim=1) < 6
     assert found(shine, white) is None
+    # A smile's cheek in the light is lighter and a little paler, and still of the skin's hue.
+    assert found(zone > 0.5, 1.4 * SKIN_LINEAR * torch.tensor([1.0, 1.15, 1.2])) is None
+    grey = found(zone > 0.5, torch.tensor([0.6, 0.5, 0.43]))
+    assert grey is not None
+    assert grey.cover[zone > 0.99].min() > 0.9
     # Light on the skin makes it lighter and leaves its hue.
     assert found(zone > 0.5, 1.6 * SKIN_LINEAR) is None
     assert found(zone > 0.5, 0.3 * SKIN_LINEAR) is None
