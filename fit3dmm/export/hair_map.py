@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from scipy.ndimage import distance_transform_edt, gaussian_filter, grey_opening, uniform_filter
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from fit3dmm._kept import kept
@@ -239,7 +239,7 @@ def _nearest(places: Tensor, shown: Tensor, n: int) -> Int[np.ndarray, "n n"]:
     """The vertex that is seen nearest to the middle of each cell."""
     rows = torch.nonzero(shown)[:, 0].cpu().numpy()
     middles = np.stack(np.meshgrid(*[np.arange(n) + 0.5] * 2, indexing="xy"), -1)
-    return rows[cKDTree(places.numpy()[rows]).query(middles)[1]]
+    return rows[KDTree(places.numpy()[rows]).query(middles)[1]]
 
 
 def _told(predicted: Predicted, T_map_photo: Similarity, n: int) -> np.ndarray:
