@@ -59,10 +59,13 @@ def scalp_over_face(
     fitted, and true."""
     points = posed(model, fit.scene)
     backend = choose_backend("auto", points.device)
-    normals = backend.vertex_normals(points, model.surface.topology)
-    facing = -(normals * torch.nn.functional.normalize(points, dim=-1)).sum(-1)
-    face = (model.regions["face"] * model.regions["skin"] > 0.5) & (facing > _GRAZING)
-    scalp = (model.regions["scalp"] > 0.5) & (facing > _GRAZING)
+    # Those of the base mesh are enough: the probe is summed for each normal.
+    n = model.surface.n_base
+    normals = backend.vertex_normals(points, model.surface.topology)[:n]
+    facing = -(normals * torch.nn.functional.normalize(points[:n], dim=-1)).sum(-1)
+    face = (model.regions["face"] * model.regions["skin"])[:n] > 0.5
+    face = face & (facing > _GRAZING)
+    scalp = (model.regions["scalp"][:n] > 0.5) & (facing > _GRAZING)
     fitted = sh_basis(normals) @ fit.scene.lighting.irradiance_sh
     true = torch.from_numpy(probe.irradiance(normals.double().numpy())).to(fitted)
     levels = [luminance(one).clamp_min(0.01).log() for one in (fitted, true)]
