@@ -11,6 +11,7 @@ from fit3dmm._kept import kept
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import luminance
 from fit3dmm.export.hair_cover import HairCoverSettings
+from fit3dmm.export.hair_light import HairLightSettings
 from fit3dmm.export.hair_map import HairMap, HairMapSettings
 from fit3dmm.export.smoothing import averaged, base_edges, ramp
 from fit3dmm.model.morphable import MorphableModel
@@ -24,19 +25,17 @@ class HairSettings(Settings):
     """Where the photo shows it."""
     cover: HairCoverSettings = field(default_factory=HairCoverSettings)
     """Where it grows beyond what the photo shows."""
+    light: HairLightSettings = field(default_factory=HairLightSettings)
+    """What falls on it."""
     sure: float = ranged(0.8, 0.0, 1.0)
     """Probability from which a cell of the map tells the colour."""
     near_mm: float = ranged(20.0, 0.0)
     """Distance from the head within which it does."""
     middle: tuple[float, float] = ranged((0.15, 0.75), 0.0, 1.0)
-    """Quantiles of their lightness between which cells tell the colour: beyond them are gaps, and
-    gloss."""
+    """Quantiles of their lightness, less the light's, between which cells tell the colour: beyond
+    them are gaps, and gloss."""
     fewest_cells: int = 25
     """Cells that must show hair before its colour is told."""
-    shade: float = 0.9
-    """Share of the light on the face that reaches the hair among hair."""
-    light_hue: float = ranged(0.3, 0.0, 1.0)
-    """Share of the hue of the fitted light that is taken for the hair's."""
     range_linear: tuple[float, float] = (0.008, 0.7)
     """The darkest and the lightest hair."""
     warmth: tuple[float, float] = ranged((1.08, 1.22), 1.0)
@@ -74,13 +73,13 @@ class Hair:
 
 
 def hair_colour(
-    seen: HairMap, light_linear: Float[Tensor, "3"], settings: HairSettings
+    seen: HairMap, light_linear: Float[Tensor, "vertices 3"], settings: HairSettings
 ) -> Float[Tensor, "3"] | None:
     """Albedo of the hair on a head; None where too little is seen.
 
     Args:
         seen: where the photo shows hair.
-        light_linear: what white that faces the camera would show.
+        light_linear: what white hair would show at each vertex (`export.hair_light`).
         settings: what counts as hair.
     """
     there = (seen.hair > settings.sure) & seen.on_scalp & (seen.away_mm < settings.near_mm)
@@ -89,29 +88,13 @@ def hair_colour(
     # Cells at the rim show the wall, too.
     inner = -torch.nn.functional.max_pool2d(-there[None].float(), 3, 1, 1)[0] > 0.5
     there = inner if int(inner.sum()) >= settings.fewest_cells else there
-    colours = seen.image_linear[there]
-    light = luminance(colours)
-    low, high = (light.quantile(one) for one in settings.middle)
-    middle = colours[(light >= low) & (light <= high)].median(0).values.to(light_linear)
-    albedo = middle / white_balanced(light_linear, settings)
+    colours = seen.image_linear[there].to(light_linear) / light_linear[seen.vertex[there]]
+    level = luminance(colours)
+    low, high = (level.quantile(one) for one in settings.middle)
+    albedo = colours[(level >= low) & (level <= high)].median(0).values
     albedo = albedo.clamp(*settings.range_linear)
     # No hair is bluer than it is red; but the sky in it is.
     return warm(albedo, settings)
-
-
-def white_balanced(
-    light_linear: Float[Tensor, "*b 3"], settings: HairSettings
-) -> Float[Tensor, "*b 3"]:
-    """What white hair shows in a light: cameras balance the light's colour out, and what a fit
-    finds of it beyond that goes with the skin's.
-
-    Args:
-        light_linear: what white that faces it would show.
-        settings: how much of its hue counts.
-    """
-    level = luminance(light_linear)[..., None].clamp_min(1e-3)
-    hue = (light_linear / level).clamp_min(0.1) ** settings.light_hue
-    return settings.shade * level * hue
 
 
 def with_skin_hue(

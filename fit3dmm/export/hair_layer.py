@@ -189,6 +189,7 @@ def hair_factor(
     colour_linear: Float[Tensor, "vertices 3"],
     light_linear: Float[Tensor, "vertices 3"],
     share: Float[Tensor, "vertices"],
+    albedo_linear: Float[Tensor, "3"] | None,
     model: MorphableModel,
     settings: HairLayerSettings,
 ) -> Float[Tensor, "vertices 3"]:
@@ -198,15 +199,23 @@ def hair_factor(
         colour_linear: of the photo at each vertex.
         light_linear: what white hair would show there.
         share: how well hair is seen.
+        albedo_linear: of all the hair that the photo shows: the scalp's alone lies in the gloss of
+            the crown, and would be another colour than what goes on behind. None where it is not
+            told.
         model: the one that was fitted.
         settings: how far it is made even.
     """
     n, factor = model.surface.n_base, -light_linear.clamp_min(_BLACK_LINEAR).log()
-    seen = (luminance(colour_linear[:n]).clamp_min(_BLACK_LINEAR)).log() + factor[:n].mean(1)
     weight = share[:n]
     if float(weight.sum()) < 1:
         return factor
-    middle = seen[weight > 0.5 * weight.max()].median()
+    logs = colour_linear[:n].clamp_min(_BLACK_LINEAR).log() + factor[:n]
+    well = weight > 0.5 * weight.max()
+    if albedo_linear is not None:
+        lift = albedo_linear.log() - logs[well].median(0).values
+        factor, logs = factor + lift, logs + lift
+    seen = luminance(logs.exp()).log()
+    middle = seen[well].median()
     weighted = torch.stack([(seen - middle) * weight, weight], 1)
     sums = averaged(weighted, base_edges(model), settings.broad_rounds)
     broad = model.surface.lift(sums[:, :1] / sums[:, 1:].clamp_min(1e-2))

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.ndimage import distance_transform_edt, gaussian_filter, grey_opening, uniform_filter
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from fit3dmm._kept import kept
@@ -88,6 +89,8 @@ class HairMap:
     """From the head, in the picture."""
     on_scalp: Bool[Tensor, "cells cells"]
     """Where the fitted head has its scalp, or where hair stands off it."""
+    vertex: Int[Tensor, "cells cells"]
+    """Of the head's outside, that is nearest in the picture."""
 
     def at(self, photo_px: Float[Tensor, "points 2"]) -> Float[Tensor, "points 2"]:
         """Probabilities of hair and of skin at points of the photo; none beyond the map."""
@@ -152,7 +155,8 @@ def hair_map(
         for one in (shares[_HAIR] + shares[_SHADE], shares[_SKIN])
     )
     away_mm, on_scalp = (torch.from_numpy(one) for one in (where.away_mm, where.on_scalp))
-    return HairMap(hair, skin, crop.image_linear, T_map_photo, away_mm.float(), on_scalp)
+    vertex = torch.from_numpy(where.vertex)
+    return HairMap(hair, skin, crop.image_linear, T_map_photo, away_mm.float(), on_scalp, vertex)
 
 
 def _features(image: np.ndarray) -> np.ndarray:
@@ -174,6 +178,7 @@ class _Priors:
     """Surely skin."""
     away_mm: Float[np.ndarray, "n n"]
     on_scalp: Bool[np.ndarray, "n n"]
+    vertex: Int[np.ndarray, "n n"]
 
 
 def _priors(
@@ -226,9 +231,15 @@ def _priors(
     sides = np.stack([-column + 0 * row, -row + 0 * column, column + 0 * row])
     sides = np.exp((sides - sides.max(0)) / (0.1 * n))
     behind = behind * sides / sides.sum(0)
-    return _Priors(
-        np.stack([skin, hair / 2, hair / 2, clothes, *behind]), core, away_mm, near < 10.0
-    )
+    prior = np.stack([skin, hair / 2, hair / 2, clothes, *behind])
+    return _Priors(prior, core, away_mm, near < 10.0, _nearest(places, outer, n))
+
+
+def _nearest(places: Tensor, shown: Tensor, n: int) -> Int[np.ndarray, "n n"]:
+    """The vertex that is seen nearest to the middle of each cell."""
+    rows = torch.nonzero(shown)[:, 0].cpu().numpy()
+    middles = np.stack(np.meshgrid(*[np.arange(n) + 0.5] * 2, indexing="xy"), -1)
+    return rows[KDTree(places.numpy()[rows]).query(middles)[1]]
 
 
 def _told(predicted: Predicted, T_map_photo: Similarity, n: int) -> np.ndarray:

@@ -12,14 +12,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.export.beard import Beard
-from fit3dmm.export.hair_colour import Hair, hair_colour, with_hair, with_skin_hue
+from fit3dmm.export.hair_colour import Hair, with_hair, with_skin_hue
 from fit3dmm.export.hair_cover import hair_cover
 from fit3dmm.export.iris import iris_change, iris_weight
 from fit3dmm.export.lids import under_lids
 from fit3dmm.export.lips import LipSettings, with_lips
 from fit3dmm.export.organs import organs, with_clean_organs
 from fit3dmm.export.stubble import grain_strength
-from fit3dmm.export.texture_layer import BLACK_LINEAR, Seen, Shown, TextureSettings
+from fit3dmm.export.texture_layer import Seen, Shown, TextureSettings
 from fit3dmm.model.morphable import MorphableModel
 
 
@@ -64,16 +64,11 @@ def _hair(
     model: MorphableModel, finest: Sequence[tuple[Shown, Seen]], settings: TextureSettings
 ) -> Hair:
     """Its colour by the finest photo that tells one, its places by all of them."""
-    face = model.regions["face"] * model.regions["skin"] > 0.5
-    colour, sights = None, []
-    for _, seen in finest:
-        if seen.hair is not None:
-            sights.append(seen.hair.sight)
-            light = seen.light_linear[face].median(0).values.clamp_min(BLACK_LINEAR)
-            told = hair_colour(seen.hair.map, light, settings.hair)
-            colour = told if colour is None else colour
+    sights = [seen.hair.sight for _, seen in finest if seen.hair is not None]
+    told = (seen.hair.colour_linear for _, seen in finest if seen.hair is not None)
+    colour = next((one for one in told if one is not None), None)
     if not sights:
-        return Hair(None, torch.full_like(face, settings.hair.cover.unseen, dtype=torch.float32))
+        return Hair(None, torch.full_like(model.regions["face"], settings.hair.cover.unseen))
     return Hair(colour, hair_cover(sights, model, settings.hair.cover))
 
 

@@ -12,7 +12,7 @@ from fit3dmm.export.alignment import AlignmentSettings, offsets_px
 from fit3dmm.export.beard import Beard, BeardSettings, white_beard
 from fit3dmm.export.covered import CoverSettings, beard_seen, below_nose, covered
 from fit3dmm.export.delight import DelightSettings, creases, flattened
-from fit3dmm.export.hair_colour import HairSettings, white_balanced
+from fit3dmm.export.hair_colour import HairSettings, hair_colour
 from fit3dmm.export.hair_cover import Sight
 from fit3dmm.export.hair_layer import (
     HairLayerSettings,
@@ -22,7 +22,8 @@ from fit3dmm.export.hair_layer import (
     shown_hair,
     sight_of_hair,
 )
-from fit3dmm.export.hair_map import HairMap, hair_map
+from fit3dmm.export.hair_light import light_on_hair
+from fit3dmm.export.hair_map import hair_map
 from fit3dmm.export.iris import IrisSettings
 from fit3dmm.export.lids import LidSettings
 from fit3dmm.export.occlusion import OcclusionSettings, beside_lips, occluded
@@ -126,7 +127,8 @@ class Layer:
 class HairSeen:
     """Hair in one photo."""
 
-    map: HairMap
+    colour_linear: Float[Tensor, "3"] | None
+    """Its albedo; None where too little is seen."""
     sight: Sight
 
 
@@ -243,12 +245,13 @@ def seen_by(
     if hair_map_ is None or sight is None:
         return Seen(view, points, light, tint, own_tint, layer, None, beard)
     share = shown_hair(sight, model, topology.edges, settings.hair_layer) * (inside[:, 0] > 0.99)
-    albedo_light = white_balanced(light, settings.hair)
+    on_scalp = light_on_hair(light, median, settings.hair.light)
+    hair = hair_colour(hair_map_, on_scalp, settings.hair)
     on_hair = view.camera.project(outside)
     shows = share > 0
     colour = colour.clone()
     colour[shows] = view.at(view.image_linear, on_hair[shows])
-    factor = hair_factor(colour, albedo_light, share, model, settings.hair_layer) - own_tint
+    factor = hair_factor(colour, on_scalp, share, hair, model, settings.hair_layer) - own_tint
     mixed = (share / (share + weight + 1e-6))[:, None]
     layer = replace(
         layer,
@@ -256,7 +259,7 @@ def seen_by(
         log_factor=torch.lerp(log_factor, factor, mixed),
         weight=(weight + share).clamp_max(1),
     )
-    return Seen(view, points, light, tint, own_tint, layer, HairSeen(hair_map_, sight), beard)
+    return Seen(view, points, light, tint, own_tint, layer, HairSeen(hair, sight), beard)
 
 
 def _unfolded(

@@ -1,5 +1,7 @@
 """Hair: where a photo shows it, what colour it has, where it grows beyond, and what it hides."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,7 @@ from fit3dmm.export.hair_layer import (
     shown_hair,
     sight_of_hair,
 )
+from fit3dmm.export.hair_light import HairLightSettings, light_on_hair
 from fit3dmm.export.hair_map import HairMapSettings, hair_map, to_scalp_mm
 from fit3dmm.export.stubble import grain_strength
 from fit3dmm.geometry.camera import Camera
@@ -130,11 +133,42 @@ def test_hair_of_any_colour_is_found_without_a_network_and_its_colour_told(model
     assert hair[face].mean() < 0.04
     wall = (sitting.triangle < 0) & ~np.asarray(binary_dilation(there, iterations=6))
     assert hair[wall].mean() < 0.03
-    # The picture is lit by `LIGHT` without shade.
-    settings = HairSettings(shade=1.0, light_hue=1.0)
-    colour = hair_colour(found, torch.full((3,), LIGHT), settings)
+    colour = hair_colour(found, torch.full((model.n_vertices, 3), LIGHT), HairSettings())
     assert colour is not None
     assert np.linalg.norm(lab(colour) - lab(torch.tensor(COLOURS[name]))) < 6
+
+
+def test_hair_in_more_light_than_the_face_is_no_lighter_for_it(model, sitting):
+    settings, truth = HairSettings(light=HairLightSettings(1.0, 1.0, 1.0)), COLOURS["blond"]
+    side = torch.nn.functional.normalize(torch.tensor([0.3, 1.0, 0.2]), dim=0)
+    lit = 0.25 + 0.75 * (sitting.normals @ side).clamp_min(0)[:, None].expand(-1, 3)
+    photo, _ = sitting.photo(scalp(model), truth)
+    found = sitting.map(photo)
+    shaded = replace(found, image_linear=found.image_linear / LIGHT * lit[found.vertex])
+    on_hair = light_on_hair(lit, torch.full((3,), 0.6), settings.light)
+    colour = hair_colour(shaded, on_hair, settings)
+    assert colour is not None
+    assert np.linalg.norm(lab(colour) - lab(torch.tensor(truth))) < 6
+    # By the face's light alone it is another one.
+    on_face = lit[model.regions["face"] > 0.5].median(0).values
+    flat = hair_colour(shaded, on_face.expand_as(lit), settings)
+    assert flat is not None
+    assert lab(flat)[0] > lab(torch.tensor(truth))[0] + 8
+
+
+def test_light_on_hair_lies_between_the_fitted_light_and_the_faces():
+    fitted, face = torch.tensor([[0.3] * 3, [0.8] * 3, [1.6] * 3]), torch.full((3,), 0.8)
+    settings = HairLightSettings(above=1.0)
+    dark, same, bright = light_on_hair(fitted, face, settings)
+    torch.testing.assert_close(same, face)
+    assert (dark > 0.3).all()
+    assert (dark < 0.8).all()
+    assert (bright > 0.8).all()
+    assert (bright < 1.6).all()
+    warm_light = torch.tensor([1.2, 0.9, 0.6])
+    by_itself = light_on_hair(warm_light, warm_light, HairLightSettings(above=1.0))
+    torch.testing.assert_close(luminance(by_itself), luminance(warm_light), rtol=0.03, atol=0.0)
+    assert 1 < by_itself[0] / by_itself[2] < 1.5
 
 
 def test_a_bald_head_has_no_hair_and_no_colour_of_it(model, sitting):
@@ -142,7 +176,8 @@ def test_a_bald_head_has_no_hair_and_no_colour_of_it(model, sitting):
     sight = sitting.sight(photo)
     cover = hair_cover([sight], model, HairCoverSettings())
     assert cover[scalp(model)].mean() < 0.05
-    assert hair_colour(sitting.map(photo), torch.full((3,), LIGHT), HairSettings()) is None
+    light = torch.full((model.n_vertices, 3), LIGHT)
+    assert hair_colour(sitting.map(photo), light, HairSettings()) is None
     hidden = hidden_by_hair(sight, model, HairLayerSettings())
     face = (model.regions["face"] > 0.9) & (to_scalp_mm(model) > 25)
     assert hidden[face].mean() < 0.01
@@ -231,9 +266,15 @@ def test_hair_is_evenly_light_and_keeps_its_strands(model, sitting):
     strands = 0.3 * torch.randn(len(height), generator=draw)
     colour = 0.2 * (slope + strands).exp()[:, None].expand(-1, 3)
     share = scalp(model).float()
-    factor = hair_factor(colour, torch.ones(len(height), 3), share, model, settings)
+    white, blond = torch.ones(len(height), 3), torch.tensor(COLOURS["blond"])
+    factor = hair_factor(colour, white, share, None, model, settings)
     even = (colour.log() + factor)[:, 0]
     inner = model.regions["scalp"] > 0.99
+    # The same pattern in the colour of all the hair, whatever of it lies on the scalp.
+    lifted = hair_factor(colour, white, share, blond, model, settings)
+    middle = (colour * lifted.exp())[inner].median(0).values
+    torch.testing.assert_close(middle, blond, rtol=0.1, atol=0.0)
+    assert (lifted - factor)[inner].std(0).max() < 0.05
     assert np.corrcoef(even[inner], strands[inner])[0, 1] > 0.9
     left = np.polyfit(height[inner], even[inner], 1)[0]
     assert abs(left) < 0.4 * 0.01
@@ -294,6 +335,11 @@ def test_a_white_beard_is_kept_and_shine_on_a_chin_is_none(model):
     assert half.beyond[other].mean() > 0.4
     shine = (points - chin - torch.tensor([0.0, 8.0, 0.0])).norm(dim=1) < 6
     assert found(shine, white) is None
+    # A smile's cheek in the light is lighter and a little paler, and still of the skin's hue.
+    assert found(zone > 0.5, 1.4 * SKIN_LINEAR * torch.tensor([1.0, 1.15, 1.2])) is None
+    grey = found(zone > 0.5, torch.tensor([0.6, 0.5, 0.43]))
+    assert grey is not None
+    assert grey.cover[zone > 0.99].min() > 0.9
     # Light on the skin makes it lighter and leaves its hue.
     assert found(zone > 0.5, 1.6 * SKIN_LINEAR) is None
     assert found(zone > 0.5, 0.3 * SKIN_LINEAR) is None

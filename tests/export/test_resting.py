@@ -76,6 +76,22 @@ def test_a_calm_photo_shows_the_rest_itself_and_a_smile_says_nothing_of_it(model
     torch.testing.assert_close(of(model, found, "brow"), of(model, calm.expression, "brow"))
 
 
+def test_a_mouth_at_rest_is_bent_no_more_the_broader_it_smiled(model):
+    def bend_mm(expression: torch.Tensor) -> float:
+        """Corners over the middle of the lips."""
+        at = model.landmarks_mm("mediapipe478", model.zeros().replace(expression=expression))
+        return float(at[[61, 291], 1].mean() - at[[13, 14], 1].mean())
+
+    usual = usual_rest(model)
+    bends = []
+    for smile in (0.3, 0.6, 0.95):
+        broad = showing(model, usual, jawOpen=0.2, mouthSmileLeft=smile, mouthSmileRight=smile)
+        assert bend_mm(broad.expression) > bend_mm(usual) + 2
+        bends.append(bend_mm(resting(model, broad)))
+    assert max(bends) - min(bends) < 0.02
+    assert bend_mm(usual) - 0.6 < bends[0] < bend_mm(usual) - 0.2
+
+
 def test_shut_eyes_and_raised_brows_are_no_rest(model):
     usual = usual_rest(model)
     shown = showing(model, usual, eyeBlinkLeft=1.0, eyeBlinkRight=1.0, browInnerUp=1.0)
