@@ -8,7 +8,13 @@ import torch
 
 from fit3dmm.energy.model_points import base_points
 from fit3dmm.fitting.misfit import Misfit, misfit_mm
-from fit3dmm.fitting.uncertainty import Uncertainty, laplace, posterior, posteriors
+from fit3dmm.fitting.uncertainty import (
+    Uncertainty,
+    laplace,
+    posterior,
+    posteriors,
+    sigma_by_energy,
+)
 from fit3dmm.fitting.vertex_sigma import (
     distance_log_variance,
     face_rows,
@@ -160,6 +166,30 @@ def test_the_distance_that_the_network_saw_is_as_sure_as_it_says(model):
     known, taken = posterior(problem, products), laplace(problem, products)
     assert known.sigma("translation_mm")[2] == pytest.approx(0.3 * 800, rel=1e-3)
     assert taken.sigma("translation_mm")[2] == pytest.approx(0.1 * 800, rel=1e-3)
+
+
+def test_the_sigma_of_one_unknown_is_that_of_the_covariance_of_all():
+    generator = torch.Generator().manual_seed(0)
+    matrix = torch.randn(40, 12, generator=generator, dtype=torch.float64)
+    start = {name: torch.zeros(n).double() for name, n in (("a", 5), ("b", 3), ("c", 4))}
+    terms = {
+        "all": lambda v: sum_of_squares(matrix @ torch.cat([v["a"], v["b"], v["c"]])),
+        # Of this one the energy says next to nothing.
+        "a": lambda v: sum_of_squares(1e-6 * v["a"]),
+    }
+    problem = Problem(start, ("a", "b", "c"), terms)
+    products = _products(problem)
+    whole = laplace(problem, products)
+    for name in start:
+        assert torch.allclose(
+            sigma_by_energy(problem, products, name), whole.sigma(name), rtol=1e-6
+        )
+    # What no term depends on is as little known either way.
+    free = Problem(start, ("b",), {"b": lambda v: sum_of_squares(v["b"][:2])})
+    found = sigma_by_energy(free, _products(free), "b")
+    assert torch.allclose(found, laplace(free, _products(free)).sigma("b"), rtol=1e-6)
+    with pytest.raises(ValueError, match="did not move"):
+        sigma_by_energy(free, _products(free), "a")
 
 
 def _products(problem: Problem) -> dict[str, TermProduct]:
