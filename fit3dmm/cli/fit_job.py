@@ -27,6 +27,7 @@ from fit3dmm.model.library import find_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.choice import FaceChoice
 from fit3dmm.observe.detect import FaceDetector
+from fit3dmm.observe.landmarker import import_mediapipe
 from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.photo import read_photo
 from fit3dmm.render.backend import choose_backend
@@ -210,6 +211,15 @@ def fit_in_worker(
         return _worker_of(job).fit(photo, target, who)
     except Exception as error:
         return error
+
+
+def prepare_workers(job: Job) -> None:
+    """Import and load what `fit_in_worker` needs, for processes that are copied from this one."""
+    worker = _worker_of(job)
+    # Where the model can't be used each photo says so.
+    with contextlib.suppress(InputError), torch_threads(1):
+        _ = worker.prepared
+    import_mediapipe()
 
 
 @functools.lru_cache(maxsize=1)
