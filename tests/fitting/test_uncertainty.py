@@ -126,6 +126,18 @@ def test_sigmas_of_the_neutral_face_are_those_after_a_rigid_motion(model, result
     assert mean == pytest.approx(float(wanted[face].square().sum(1).mean().sqrt()), rel=0.1)
 
 
+def test_what_is_kept_of_a_model_serves_every_photo_and_every_misfit(model, result):
+    known = result.uncertainty
+    less_sure = replace(known, covariance=4 * known.covariance)
+    for sigma in (neutral_sigma_mm, neutral_face_sigma_mm):
+        first, twice = (torch.as_tensor(sigma(model, u, NO_MISFIT)) for u in (known, less_sure))
+        assert torch.allclose(twice, 2 * first)
+        with_misfit = torch.as_tensor(sigma(model, known))
+        assert (with_misfit >= first).all()
+        assert (with_misfit > first).any()
+        assert torch.equal(torch.as_tensor(sigma(model, known, NO_MISFIT)), first)
+
+
 def test_where_nothing_is_open_only_the_models_misfit_is_left(model):
     sure = Uncertainty(("identity",), (model.n_identity,), torch.zeros(2 * [model.n_identity]))
     found = neutral_sigma_mm(model, sure)
