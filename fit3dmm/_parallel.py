@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import queue
+import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -170,6 +171,11 @@ def worked_ahead(items: Iterator[Result], n: int) -> Generator[Result, None, Non
 
 def _begin_worker() -> None:
     end_with_the_parent()
+    # A copy has its parent's handlers, and must end where a process that began anew would.
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
     # The first task imports what it needs when it arrives, and what a copy has is never garbage.
     _collector.rest()
 

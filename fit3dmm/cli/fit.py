@@ -13,6 +13,7 @@ import tyro
 
 from fit3dmm import _collector
 from fit3dmm._errors import InputError
+from fit3dmm._memory import keep_freed_memory
 from fit3dmm._parallel import one_thread_each
 from fit3dmm.cli.console import say
 from fit3dmm.cli.inputs import Inputs, find_photos
@@ -120,6 +121,7 @@ class Fit:
             from fit3dmm.export.outputs import parse_outputs
             from fit3dmm.export.texture import check_texture_size
 
+        keep_freed_memory()
         config, start, write = self._config(), self._start(), parse_outputs(self.write)
         if self.explain:
             self._explain(config)

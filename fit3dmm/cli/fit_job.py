@@ -11,6 +11,7 @@ import torch
 
 from fit3dmm._content import code_digest, content_key
 from fit3dmm._errors import InputError
+from fit3dmm._memory import keep_freed_memory
 from fit3dmm._threads import torch_threads
 from fit3dmm._version import __version__
 from fit3dmm.cli.console import say
@@ -224,6 +225,7 @@ def prepare_workers(job: Job) -> None:
 
 @functools.lru_cache(maxsize=1)
 def _worker_of(job: Job) -> Worker:
+    keep_freed_memory()
     return Worker(replace(job, config=replace(job.config, threads=1)))
 
 
