@@ -4,11 +4,13 @@ import contextlib
 import multiprocessing
 import os
 import queue
+import signal
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from fit3dmm import _collector
@@ -33,41 +35,78 @@ def available_cores() -> int:
 
 
 def run_in_parallel(
-    function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]], jobs: int
+    function: Callable[..., Result],
+    tasks: Sequence[tuple[Any, ...]],
+    jobs: int,
+    prepare: Callable[[], object] | None = None,
 ) -> Iterator[tuple[int, Result]]:
-    """Call `function(*task)` for every task; yields (place of the task, result) as they finish.
+    """Call `function(*task)` for every task; gives (place of the task, result) as they finish.
+
+    Workers begin when it is called, and not when the first result is asked for.
 
     Args:
         function: at the top level of a module.
         tasks: arguments that survive pickling.
         jobs: processes. 1 runs in this process.
+        prepare: imports and makes here what all tasks need. Workers are then copies of this process
+            that have it, where that is safe: on Linux, while nothing else runs in this process (the
+            locks of a thread would stay closed in the copy for ever). Elsewhere it is not called,
+            and each worker imports and makes what its first task asks for.
 
     Raises:
         RuntimeError: a worker was killed, most often for want of memory.
     """
     if jobs == 1 or len(tasks) < 2:
-        for place, task in enumerate(tasks):
-            yield place, function(*task)
-        return
-    with one_thread_each():
+        return ((place, function(*task)) for place, task in enumerate(tasks))
+    method = "spawn"
+    if prepare is not None and runs_alone():
+        prepare()
+        method = "fork" if runs_alone() else "spawn"
+    with one_thread_each(), _told_of_killed_workers():
         pool = ProcessPoolExecutor(
             min(jobs, len(tasks)),
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=multiprocessing.get_context(method),
             initializer=_begin_worker,
         )
         try:
             places = {
                 pool.submit(_call, function, *task): place for place, task in enumerate(tasks)
             }
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return _finished(pool, places)
+
+
+def runs_alone() -> bool:
+    """Whether this process has a single thread, Python's and libraries' own counted, where the
+    system tells."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) == 1
+    except OSError:
+        return False
+
+
+def _finished(
+    pool: ProcessPoolExecutor, places: Mapping[Future[Result], int]
+) -> Iterator[tuple[int, Result]]:
+    try:
+        with _told_of_killed_workers():
             for future in as_completed(places):
                 yield places[future], future.result()
-        except BrokenProcessPool as error:
-            raise RuntimeError(
-                "A worker process was killed, perhaps for want of memory: run the same command "
-                "again with fewer --jobs; finished cases are kept."
-            ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _told_of_killed_workers() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            "A worker process was killed, perhaps for want of memory: run the same command "
+            "again with fewer --jobs; finished cases are kept."
+        ) from error
 
 
 @contextmanager
@@ -132,7 +171,12 @@ def worked_ahead(items: Iterator[Result], n: int) -> Generator[Result, None, Non
 
 def _begin_worker() -> None:
     end_with_the_parent()
-    # The first task imports what it needs when it arrives.
+    # A copy has its parent's handlers, and must end where a process that began anew would.
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    # The first task imports what it needs when it arrives, and what a copy has is never garbage.
     _collector.rest()
 
 

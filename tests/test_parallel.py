@@ -1,9 +1,22 @@
 import os
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from fit3dmm._parallel import run_in_parallel, worked_ahead
+from fit3dmm._parallel import run_in_parallel, runs_alone, worked_ahead
+
+prepared = []
+
+
+def prepare():
+    prepared.append(os.getpid())
+
+
+def who_prepared(_):
+    return list(prepared), os.getpid(), signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def square(x):
@@ -28,6 +41,33 @@ def test_one_job_runs_here():
 def test_a_killed_worker_says_what_to_do():
     with pytest.raises(RuntimeError, match="finished cases are kept"):
         list(run_in_parallel(die, [(0,), (1,)], jobs=2))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no process is copied here")
+def test_workers_are_copies_of_a_process_that_prepared_and_runs_alone():
+    script = (
+        "import os, signal, tests.test_parallel as here\n"
+        "signal.signal(signal.SIGTERM, lambda *_: None)\n"
+        "found = list(here.run_in_parallel(here.who_prepared, [(0,), (1,)], 2, here.prepare))\n"
+        "assert all(told == [os.getpid()] != [worker] for _, (told, worker, _) in found), found\n"
+        "assert all(ends for _, (_, _, ends) in found), found\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_workers_begin_anew_where_a_thread_runs():
+    prepared.clear()
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    try:
+        assert not runs_alone()
+        found = list(run_in_parallel(who_prepared, [(0,), (1,)], 2, prepare))
+    finally:
+        ended.set()
+        thread.join()
+    assert [told for _, (told, _, _) in found] == [[], []]
 
 
 def test_what_is_worked_ahead_comes_in_order_and_fails_in_its_place():

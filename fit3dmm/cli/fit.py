@@ -3,6 +3,7 @@
 What does the work is imported when it is to be done: `--help` need not wait for torch.
 """
 
+import contextlib
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ import tyro
 
 from fit3dmm import _collector
 from fit3dmm._errors import InputError
+from fit3dmm._memory import keep_freed_memory
+from fit3dmm._parallel import one_thread_each
 from fit3dmm.cli.console import say
 from fit3dmm.cli.inputs import Inputs, find_photos
 
@@ -109,13 +112,16 @@ class Fit:
             refine: coefficients, or a folder of them.
             basis: of 3DDFA_V2, for its numbers.
         """
-        with _collector.resting():
+        # Threads that libraries start when they are loaded would keep workers from being copied.
+        alone = one_thread_each() if self.jobs > 1 else contextlib.nullcontext()
+        with _collector.resting(), alone:
             from fit3dmm.cli.fit_job import Job, read_start
             from fit3dmm.cli.fit_person import PersonRun
             from fit3dmm.cli.fit_run import Run
             from fit3dmm.export.outputs import parse_outputs
             from fit3dmm.export.texture import check_texture_size
 
+        keep_freed_memory()
         config, start, write = self._config(), self._start(), parse_outputs(self.write)
         if self.explain:
             self._explain(config)

@@ -11,6 +11,7 @@ import torch
 
 from fit3dmm._content import code_digest, content_key
 from fit3dmm._errors import InputError
+from fit3dmm._memory import keep_freed_memory
 from fit3dmm._threads import torch_threads
 from fit3dmm._version import __version__
 from fit3dmm.cli.console import say
@@ -27,6 +28,7 @@ from fit3dmm.model.library import find_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.choice import FaceChoice
 from fit3dmm.observe.detect import FaceDetector
+from fit3dmm.observe.landmarker import import_mediapipe
 from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.photo import read_photo
 from fit3dmm.render.backend import choose_backend
@@ -212,8 +214,18 @@ def fit_in_worker(
         return error
 
 
+def prepare_workers(job: Job) -> None:
+    """Import and load what `fit_in_worker` needs, for processes that are copied from this one."""
+    worker = _worker_of(job)
+    # Where the model can't be used each photo says so.
+    with contextlib.suppress(InputError), torch_threads(1):
+        _ = worker.prepared
+    import_mediapipe()
+
+
 @functools.lru_cache(maxsize=1)
 def _worker_of(job: Job) -> Worker:
+    keep_freed_memory()
     return Worker(replace(job, config=replace(job.config, threads=1)))
 
 

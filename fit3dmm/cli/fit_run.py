@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from fit3dmm._errors import InputError
 from fit3dmm._parallel import run_in_parallel
 from fit3dmm.cli.console import console, printable, say
-from fit3dmm.cli.fit_job import STEPS, Job, Worker, compile_once, fit_in_worker
+from fit3dmm.cli.fit_job import (
+    STEPS,
+    Job,
+    Worker,
+    compile_once,
+    fit_in_worker,
+    prepare_workers,
+)
 from fit3dmm.cli.inputs import Inputs
 from fit3dmm.cli.names import Places
 from fit3dmm.export.folder import SUMMARY, file_identity
@@ -100,12 +108,16 @@ class Run:
         )
         bar = progress.add_task("", total=len(tasks) * len(STEPS))
         if self.jobs > 1 and len(tasks) > 1:
-            if self.job.device != "cuda":
+            on_processor = self.job.device != "cuda"
+            if on_processor:
                 compile_once()
+            arguments = [(self.job, task.photo, task.target, task.who) for task in tasks]
+            # Before a bar is drawn, which has a thread of its own.
+            prepare = partial(prepare_workers, self.job) if on_processor else None
+            results = run_in_parallel(fit_in_worker, arguments, self.jobs, prepare)
             with progress:
                 progress.update(bar, description=f"{len(tasks)} photos")
-                arguments = [(self.job, task.photo, task.target, task.who) for task in tasks]
-                for place, entry in run_in_parallel(fit_in_worker, arguments, self.jobs):
+                for place, entry in results:
                     came(tasks[place].photo, entry)
                     progress.advance(bar, len(STEPS))
             return

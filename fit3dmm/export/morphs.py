@@ -69,31 +69,33 @@ def movements(
     """
     normals = vertex_normals(model, neutral_mm)
     weights = from_rest(coefficients.expression, rest).tolist()
-    left = (share * moved for share, moved in zip(1 - rest, _lifted(model), strict=True))
     parts = _bent_parts(model, n_drawn)
-    lifted = zip(model.expression_names, weights, left, parts, strict=True)
-    for name, weight, moved_mm, bent in lifted:
-        yield _movement(name, weight, moved_mm, neutral_mm, normals, bent, n_drawn)
+    lifted = zip(model.expression_names, weights, 1 - rest, _lifted(model), parts, strict=True)
+    for name, weight, left, moved_mm, bent in lifted:
+        around_mm = left * moved_mm[bent.around]
+        yield _movement(name, weight, around_mm, neutral_mm, normals, bent, n_drawn)
     for name, weight, moved_mm in _turns(model, coefficients, neutral_mm):
         whole = _bent_part(torch.ones_like(moved_mm[:, 0], dtype=torch.bool), model, n_drawn)
-        yield _movement(name, weight, moved_mm, neutral_mm, normals, whole, n_drawn)
+        around_mm = moved_mm[whole.around]
+        yield _movement(name, weight, around_mm, neutral_mm, normals, whole, n_drawn)
 
 
 def _movement(
     name: str,
     weight: float,
-    moved_mm: Float[Tensor, "vertices 3"],
+    around_mm: Float[Tensor, "around 3"],
     neutral_mm: Float[Tensor, "vertices 3"],
     normals: Float[Tensor, "vertices 3"],
     bent: "_BentPart",
     n_drawn: int,
 ) -> Movement:
-    around, rows = bent.around, bent.rows.cpu().numpy()
-    backend = choose_backend("auto", moved_mm.device)
-    found = backend.vertex_normals((neutral_mm + moved_mm)[around], bent.topology)
-    turn = np.zeros((n_drawn, 3), np.float32)
+    """Of how it moves the vertices around those that it bends; all others stay."""
+    rows = bent.rows.cpu().numpy()
+    backend = choose_backend("auto", around_mm.device)
+    found = backend.vertex_normals(neutral_mm[bent.around] + around_mm, bent.topology)
+    turn, shift_mm = np.zeros((2, n_drawn, 3), np.float32)
     turn[rows] = (found[bent.place] - normals[bent.rows]).cpu().numpy()
-    shift_mm = moved_mm[:n_drawn].cpu().numpy()
+    shift_mm[rows] = around_mm[bent.place].cpu().numpy()
     moves = np.zeros(n_drawn, bool)
     moves[rows] = (_length(shift_mm[rows]) > _STILL_MM) | (_length(turn[rows]) > _STILL_NORMAL)
     return Movement(name, weight, shift_mm, turn, moves)

@@ -49,21 +49,25 @@ def smooth_tint(
     Returns:
         The field on the base mesh: `surface.lift` carries it to the surface.
     """
-    lift, sink, stiffness = _matrices(surface)
+    lift, stiffness = _matrices(surface)
     per_base = len(weight) / surface.n_base
     membrane = settings.reach_edges**2 * stiffness + settings.tether * sp.eye_array(surface.n_base)
     # From the median of all: hair over a whole forehead must not count as its tint.
     seen = log_ratio[weight > 0.5 * weight.max(initial=0)]
     start = np.median(seen, axis=0) if len(seen) else np.zeros(log_ratio.shape[1])
     field = np.tile(start, (surface.n_base, 1))
+    # Of most of a head a photo shows nothing.
+    (counted,) = np.nonzero(weight > 0)
+    lift, weight = lift[counted], weight[counted].astype(np.float64)
+    sink, log_ratio = sp.csr_matrix(lift.T), log_ratio[counted].astype(np.float64)
     for _ in range(settings.rounds):
         distance = np.linalg.norm(log_ratio - lift @ field, axis=1) / settings.outlier
         robust = 1 / (1 + distance**2) ** 2
-        w = weight.astype(np.float64) * robust / per_base
+        w = weight * robust / per_base
         weighed = lift.copy()
         weighed.data *= np.repeat(w, np.diff(lift.indptr))
         system = _factorised(sp.csc_matrix(sink @ weighed + membrane))
-        field = system.solve(sink @ (w[:, None] * log_ratio.astype(np.float64)))
+        field = system.solve(sink @ (w[:, None] * log_ratio))
     return field.astype(np.float32)
 
 
@@ -79,11 +83,10 @@ def _factorised(matrix: sp.csc_matrix) -> SuperLU:
 
 
 @kept(most=1)
-def _matrices(surface: Surface) -> tuple[sp.csr_matrix, sp.csr_matrix, sp.csr_array]:
-    """From base to surface, the transposed of that, and differences between neighbours."""
-    lift = _lift_matrix(surface)
+def _matrices(surface: Surface) -> tuple[sp.csr_matrix, sp.csr_array]:
+    """From base to surface, and differences between neighbours."""
     edges = unique_edges(surface.base_faces.cpu().numpy())[0]
-    return lift, sp.csr_matrix(lift.T), laplacian(edge_graph(edges, surface.n_base))
+    return _lift_matrix(surface), laplacian(edge_graph(edges, surface.n_base))
 
 
 def _lift_matrix(surface: Surface) -> sp.csr_matrix:

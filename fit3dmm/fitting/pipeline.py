@@ -22,7 +22,7 @@ from fit3dmm.fitting.presets import preset
 from fit3dmm.fitting.quality import judge
 from fit3dmm.fitting.result import FitResult, StageReport
 from fit3dmm.fitting.stage import Stage
-from fit3dmm.fitting.uncertainty import Uncertainty, laplace, posterior
+from fit3dmm.fitting.uncertainty import Uncertainty, posterior, sigma_by_energy
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.choice import FaceChoice
@@ -168,6 +168,8 @@ class Run:
     reports: tuple[StageReport, ...] = ()
     last: tuple[Context, Problem] | None = field(default=None, compare=False, repr=False)
     """Of the last stage, from where it began."""
+    at: Evaluation | None = field(default=None, compare=False, repr=False)
+    """All terms of the last stage where it ended, from solvers that have them."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,8 @@ def _posed(
 def _ended(run: Run, context: Context, problem: Problem, solution: Solution, began_s: float) -> Run:
     report = _report(context.stage, solution, time.perf_counter() - began_s)
     reports = (*run.reports, report)
-    return replace(run, values=solution.values, reports=reports, last=(context, problem))
+    last = (context, problem)
+    return replace(run, values=solution.values, reports=reports, last=last, at=solution.at)
 
 
 def _better(
@@ -271,10 +274,12 @@ def ending_of(
     (context, problem), stage = run.last, config.stages[-1]
     moved = any(not torch.equal(run.values[name], before) for name, before in problem.start.items())
     # A last stage that moved nothing saw what is judged.
+    at = run.at
     if moved or context.stage != stage:
         context = context_at(prepared, observation, stage, run.values, context)
-        problem = stage_problem(context, config)
-    at = problem.evaluate(problem.flat_start())
+        problem, at = stage_problem(context, config), None
+    if at is None:
+        at = problem.evaluate(problem.flat_start())
     return Ending(context, problem, at, term_products(problem, at))
 
 
@@ -290,10 +295,10 @@ def result_of(
         uncertainty: of it, where more is known than this photo says.
     """
     values, reports, context = run.values, run.reports, ending.context
-    by_energy = laplace(ending.problem, ending.products)
     depth_mm = float(values[TRANSLATION][..., 2])
     # The weights of the verdict were chosen with the doubt that the energy itself has.
-    distance_log_sigma = abs(float(by_energy.sigma(TRANSLATION)[-1]) / depth_mm)
+    by_energy_mm = float(sigma_by_energy(ending.problem, ending.products, TRANSLATION)[-1])
+    distance_log_sigma = abs(by_energy_mm / depth_mm)
     return FitResult(
         scene=scene_of(values, context.intrinsics),
         observation=context.observation,

@@ -46,10 +46,12 @@ class Together(Settings):
     same_camera: bool = False
     """Whether all photos of one size are of one camera whose focal length did not change; else
     those are whose EXIF tells the same focal length."""
-    alone_decrease: float = ranged(1e-2, 0.0)
+    alone_decrease: float = ranged(0.1, 0.0)
     """Share of its energy by which a step must lower it for another to follow, in the last stage
     that each photo runs alone: all photos go on together from there, and what each tells of the
     person is told by its slope, too."""
+    early_decrease: float = ranged(2e-3, 0.0)
+    """The same in the stages before it."""
     strangers: Strangers = field(default_factory=Strangers)
     """When a photo counts as one of somebody else."""
     recognition: Recognition | None = field(default_factory=Recognition)
@@ -146,10 +148,10 @@ def fit_together(
             run = run_stages(prepared, one, config, alone)
             assert run.last is not None
             problem = replace(run.last[1], start=run.values)
-            models.append(sitting.model(problem))
+            models.append(sitting.model(problem, run.at))
             priors = priors or [sitting.prior(problem)]
             # Of many photos the problems are large, and the next stage has its own.
-            runs.append(replace(run, last=None))
+            runs.append(replace(run, last=None, at=None))
         ((prior, n_shape),) = priors
         shape_prior = prior[:n_shape, :n_shape]
         shapes = [one.of_person.of_first(n_shape, prior) for one in models]
@@ -204,9 +206,14 @@ def _schedule(config: FitConfig, together: Together) -> tuple[tuple[Stage, ...],
         )
     last = moving[-1]
     # Where one stage alone moves the shape it is run twice.
-    *alone, before = config.stages[: last if len(moving) > 1 else last + 1]
-    solver = before.solver
-    if isinstance(solver, LevenbergMarquardt):
-        least = max(solver.relative_decrease, together.alone_decrease)
-        before = replace(before, solver=replace(solver, relative_decrease=least))
-    return (*alone, before), config.stages[last:]
+    *early, before = config.stages[: last if len(moving) > 1 else last + 1]
+    alone = [_stopping_at(together.early_decrease, stage) for stage in early]
+    return (*alone, _stopping_at(together.alone_decrease, before)), config.stages[last:]
+
+
+def _stopping_at(least: float, stage: Stage) -> Stage:
+    """The same that is left when steps lower its energy by less than this share."""
+    solver = stage.solver
+    if not isinstance(solver, LevenbergMarquardt) or solver.relative_decrease >= least:
+        return stage
+    return replace(stage, solver=replace(solver, relative_decrease=least))

@@ -25,8 +25,8 @@ from fit3dmm.fitting.stage import Stage
 from fit3dmm.fitting.uncertainty import posteriors
 from fit3dmm.observe.observation import Observation
 from fit3dmm.solve.join import join, member
-from fit3dmm.solve.noise import summed_products
-from fit3dmm.solve.problem import Problem, Values
+from fit3dmm.solve.noise import summed_curvature
+from fit3dmm.solve.problem import Evaluation, Problem, Values
 from fit3dmm.solve.solvers import solve
 from fit3dmm.unknowns import ALBEDO, DETAIL, IDENTITY, LOG_FOCAL, bounds_of
 
@@ -53,12 +53,20 @@ class Sitting:
         context = context_at(self.prepared, seen, stage, run.values, before)
         return context, stage_problem(context, self.config)
 
-    def model(self, problem: Problem) -> PhotoModel:
-        """What a photo tells of the person, at the start of its problem."""
+    def model(self, problem: Problem, at: Evaluation | None = None) -> PhotoModel:
+        """What a photo tells of the person, at the start of its problem.
+
+        Args:
+            problem: of the photo.
+            at: all its terms there, if somebody has evaluated them.
+        """
         shared = self.config.of_person()
         terms = {name: term for name, term in problem.terms.items() if name not in shared}
         own = replace(problem, terms=terms)
-        curvature, gradient = own.normal_equations(own.evaluate(own.flat_start()))
+        if at is None:
+            at = own.evaluate(own.flat_start())
+        at = replace(at, terms={name: at.terms[name] for name in terms})
+        curvature, gradient = own.normal_equations(at)
         return photo_model(own, _of_person(own.free), curvature.dense(), gradient)
 
     def prior(self, problem: Problem) -> tuple[Float[Tensor, "n n"], int]:
@@ -95,7 +103,7 @@ class Sitting:
             energies = member(solution.energies, place)
             report = StageReport(stage.name, solution.reason, energies, solution.history, seconds)
             reports = (*runs[k].reports, report)
-            found[k] = replace(runs[k], values=values, reports=reports, last=lasts[k])
+            found[k] = replace(runs[k], values=values, reports=reports, last=lasts[k], at=None)
         for k in range(len(runs)):
             if k not in counting:
                 seen = self.observations[k]
@@ -125,9 +133,9 @@ class Sitting:
     def _evidence(self, ending: Ending) -> PersonEvidence:
         shared = self.config.of_person()
         own = {name: one for name, one in ending.products.items() if name not in shared}
-        sums = summed_products(ending.problem, own)
+        curvature, gradient = summed_curvature(ending.problem, own)
         person = _of_person(ending.problem.free)
-        return photo_model(ending.problem, person, sums.curvature.dense(), sums.gradient).of_person
+        return photo_model(ending.problem, person, curvature.dense(), gradient).of_person
 
     def _joined(self, problems: Sequence[Problem], counting: Sequence[int]) -> Problem:
         groups = _same_cameras([self.observations[k] for k in counting], self.same_camera)

@@ -9,7 +9,13 @@ from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.solve.join import member
-from fit3dmm.solve.noise import Sums, TermProduct, joined_products, sandwich, summed_products
+from fit3dmm.solve.noise import (
+    TermProduct,
+    joined_products,
+    sandwich,
+    summed_curvature,
+    summed_products,
+)
 from fit3dmm.solve.problem import Problem
 
 
@@ -71,7 +77,8 @@ def posterior(problem: Problem, products: Mapping[str, TermProduct]) -> Uncertai
         problem: of one photo.
         products: of its terms there (`solve.noise`).
     """
-    sums = _of_one(problem, products)
+    _check_of_one(problem)
+    sums = summed_products(problem, products)
     return _uncertainty(problem, sandwich(sums.curvature, sums.noise).head)
 
 
@@ -82,14 +89,46 @@ def laplace(problem: Problem, products: Mapping[str, TermProduct]) -> Uncertaint
         problem: of one photo.
         products: of its terms there.
     """
-    sums = _of_one(problem, products)
-    return _uncertainty(problem, sandwich(sums.curvature, sums.curvature).head)
+    _check_of_one(problem)
+    curvature, _ = summed_curvature(problem, products)
+    return _uncertainty(problem, sandwich(curvature, curvature).head)
 
 
-def _of_one(problem: Problem, products: Mapping[str, TermProduct]) -> Sums:
+def sigma_by_energy(
+    problem: Problem, products: Mapping[str, TermProduct], name: str
+) -> Float[Tensor, "n"]:
+    """What `laplace` says of one unknown that moved, in the time of a factorisation.
+
+    Args:
+        problem: of one photo.
+        products: of its terms where a solver ended.
+        name: of the unknown.
+
+    Raises:
+        ValueError: it did not move.
+    """
+    _check_of_one(problem)
+    if name not in problem.free:
+        raise ValueError(f"{name} did not move.")
+    curvature = summed_curvature(problem, products)[0].head
+    scale = curvature.diagonal().clamp_min(1e-30).rsqrt()
+    # What no term depends on is not known at all, as `solve.noise.sandwich` has it.
+    scaled = scale[:, None] * curvature * scale
+    scaled.diagonal().add_(1e-9)
+    place = problem.slices()[name]
+    unit = torch.eye(len(scaled), dtype=scaled.dtype, device=scaled.device)[:, place]
+    factor, failed = torch.linalg.cholesky_ex(scaled)
+    if int(failed) != 0:
+        solved = torch.linalg.solve(scaled, unit)
+    else:
+        solved = torch.cholesky_solve(unit, factor)
+    variance = solved[place].diagonal() * scale[place].square()
+    return variance.clamp_min(0).sqrt().to(problem.start[name].dtype)
+
+
+def _check_of_one(problem: Problem) -> None:
     if problem.groups:
         raise ValueError("Expected the problem of one photo: use posteriors() for several.")
-    return summed_products(problem, products)
 
 
 def _uncertainty(problem: Problem, covariance: Float[Tensor, "free free"]) -> Uncertainty:

@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fit3dmm._kept import kept
 from fit3dmm.energy.model_points import base_points
 from fit3dmm.energy.points import LinearPoints, Points, Projection, project
 from fit3dmm.fitting.misfit import Misfit, misfit_mm
@@ -29,8 +30,7 @@ def neutral_sigma_mm(
         uncertainty: of its coefficients.
         misfit: what is added for what the model can't be; the default one if left out.
     """
-    rows = torch.arange(model.surface.n_base, device=model.mean_mm.device)
-    variance = _neutral_variance_mm2(model, uncertainty, rows, face_rows(model), misfit)
+    variance = _neutral_variance_mm2(model, uncertainty, False, misfit)
     return model.surface.lift(variance).clamp_min(0).sqrt()
 
 
@@ -45,9 +45,7 @@ def neutral_face_sigma_mm(
         uncertainty: of its coefficients.
         misfit: what is added for what the model can't be; the default one if left out.
     """
-    rows = face_rows(model)
-    within = torch.arange(len(rows), device=rows.device)
-    variance = _neutral_variance_mm2(model, uncertainty, rows, within, misfit)
+    variance = _neutral_variance_mm2(model, uncertainty, True, misfit)
     return float(variance.sum(1).mean().sqrt())
 
 
@@ -119,13 +117,23 @@ def depth_wrt(at: Projection, names: tuple[str, ...]) -> dict[str, Float[Tensor,
 
 
 def _neutral_variance_mm2(
-    model: MorphableModel,
-    uncertainty: Uncertainty,
-    rows: Int[Tensor, "points"],
-    face: Int[Tensor, "within"],
-    misfit: Misfit | None,
+    model: MorphableModel, uncertainty: Uncertainty, face_alone: bool, misfit: Misfit | None
 ) -> Float[Tensor, "points 3"]:
-    """Of base vertices; `face` says which of the rows are laid on the truth."""
+    """Of the face's base vertices, or of all."""
+    wrt, beyond_mm2 = _neutral_slopes(model, face_alone, misfit)
+    return beyond_mm2[:, None] + uncertainty.variance_of(wrt).reshape(-1, 3)
+
+
+@kept(most=2)
+def _neutral_slopes(
+    model: MorphableModel, face_alone: bool, misfit: Misfit | None
+) -> tuple[dict[str, Float[Tensor, "coordinates _"]], Float[Tensor, "points"]]:
+    """How the neutral face's vertices follow the person's coefficients once the face is laid on the
+    truth, and the variance of what the model can't be: the same for all photos."""
+    face = face_rows(model)
+    rows = face if face_alone else torch.arange(model.surface.n_base, device=face.device)
+    if face_alone:
+        face = torch.arange(len(rows), device=rows.device)
     moving = base_points(model, rows)
     # The joints of a neutral face are at rest.
     points = moving if isinstance(moving, LinearPoints) else moving.rest
@@ -135,8 +143,7 @@ def _neutral_variance_mm2(
     still = _without_motion(shape, points.mean, face).flatten(0, 1)
     slopes = still.split([one.shape[-1] for one in moved], -1)
     wrt: dict[str, Tensor] = dict(zip((IDENTITY, DETAIL), slopes, strict=True))
-    beyond = misfit_mm(model, points.mean, misfit).square()[:, None]
-    return beyond + uncertainty.variance_of(wrt).reshape(points.mean.shape)
+    return wrt, misfit_mm(model, points.mean, misfit).square()
 
 
 def _without_motion(

@@ -31,9 +31,8 @@ class FaceLandmarker:
         _opened.add(self)
 
     def _open(self) -> None:
-        # Importing MediaPipe takes a while, which only those who detect should pay.
-        with _without_sound():
-            from mediapipe.tasks.python import BaseOptions, vision
+        import_mediapipe()
+        from mediapipe.tasks.python import BaseOptions, vision
 
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(data_path("face_landmarker.task"))),
@@ -89,6 +88,13 @@ class FaceLandmarker:
             image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels_srgb)
         )
         return self._landmarker.detect(image)
+
+
+def import_mediapipe() -> None:
+    """Import it, which takes a while that only those who detect should pay."""
+    with _without_sound():
+        import mediapipe.tasks.python
+        import mediapipe.tasks.python.vision  # noqa: F401
 
 
 @contextlib.contextmanager

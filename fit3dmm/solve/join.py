@@ -54,7 +54,7 @@ def join(
     start: dict[str, Tensor] = {}
     for one, of in owners.items():
         inner = one.rpartition("@")[0] or one
-        start[one] = torch.stack([problems[k].start[inner] for k in of]).mean(0)
+        start[one] = _mean([problems[k].start[inner] for k in of])
     bounds: dict[str, Tensor] = {}
     steps: dict[str, float] = {}
     terms: dict[str, Term] = {}
@@ -102,6 +102,15 @@ def scaled(term: Term, variance: float) -> Term:
         return replace(at, energy=at.energy / variance, weight=weight / variance)
 
     return rescaled
+
+
+def _mean(starts: Sequence[Tensor]) -> Tensor:
+    """Where all agree it is what each says: a sum that is rounded would move what nobody moved, and
+    with it all that is kept for as long as nothing moves."""
+    first, *others = starts
+    if all(torch.equal(first, one) for one in others):
+        return first
+    return torch.stack(list(starts)).mean(0)
 
 
 def _named(term: Term, names: dict[str, str]) -> Term:

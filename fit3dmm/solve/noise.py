@@ -68,6 +68,20 @@ def summed_products(problem: Problem, products: Mapping[str, TermProduct]) -> Su
     return _sums(problem, [(name, one, one.columns) for name, one in products.items()])
 
 
+def summed_curvature(
+    problem: Problem, products: Mapping[str, TermProduct]
+) -> tuple[BlockArrow, Float[Tensor, "free"]]:
+    """Curvature and gradient of the sum of some of a problem's terms, as its `normal_equations` has
+    them of all."""
+    like = problem.start[problem.free[0]]
+    curvature = problem.empty_sum(like)
+    gradient = like.new_zeros(sum(problem.sizes), dtype=torch.float64)
+    for name, one in products.items():
+        gradient[one.columns] += one.gradient.double()
+        curvature.add(name, one.columns, one.curvature)
+    return curvature.arrow(), gradient
+
+
 def joined_products(
     joined: Problem, problems: Sequence[Problem], products: Sequence[Mapping[str, TermProduct]]
 ) -> Sums:

@@ -158,6 +158,28 @@ def test_processes_make_what_one_makes(photos, quick, capsys):
     assert "jobs must be 1 or more" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no process is copied here")
+def test_copied_processes_make_what_one_makes(photos, quick):
+    """As a command of its own, which has no threads when its workers begin."""
+    arguments = ["fit", str(photos), *quick, "--write", "json"]
+    code = (
+        "import sys; from fit3dmm.cli.main import main\n"
+        "ended = main(sys.argv[1:])\n"
+        "from fit3dmm.cli.fit_job import _worker_of\n"
+        "assert _worker_of.cache_info().currsize == 1, 'the workers began anew'\n"
+        "sys.exit(ended)"
+    )
+    words = [sys.executable, "-c", code, *arguments, "-o", "copied", "--jobs", "2"]
+    run = subprocess.run(words, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert main([*arguments, "-o", "here"]) == 0
+    for name in ("one", "two"):
+        here, copied = (
+            json.loads(Path(out, name, "fit.json").read_text()) for out in ("here", "copied")
+        )
+        assert copied["identity"] == pytest.approx(here["identity"], abs=1e-4)
+
+
 def test_help_waits_for_nothing_heavy():
     """It takes under half a second on an idle machine, most of it for the parser itself."""
     code = (

@@ -165,6 +165,14 @@ def test_tint_is_smooth_robust_and_everywhere():
     field = smooth_tint(log_ratio, seen.numpy(), surface, TintSettings())
     # Outliers of 2.2 with a weight of a thousandth pull by less than a hundredth.
     np.testing.assert_allclose(field, 0.2, atol=0.02)
+    # What is not seen may be anything.
+    log_ratio[seen.numpy() == 0] = np.nan
+    np.testing.assert_array_equal(
+        smooth_tint(log_ratio, seen.numpy(), surface, TintSettings()), field
+    )
+    # Of a photo that shows nothing there is no tint.
+    nothing = smooth_tint(log_ratio, np.zeros(len(seen), np.float32), surface, TintSettings())
+    np.testing.assert_array_equal(nothing, 0)
 
 
 @pytest.mark.parametrize("size_px", [0, 63, 10000])

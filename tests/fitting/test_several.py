@@ -16,7 +16,10 @@ from fit3dmm.fitting import (
     prepare,
     preset,
 )
+from fit3dmm.fitting.context import context_at
+from fit3dmm.fitting.pipeline import ending_of, run_stages
 from fit3dmm.fitting.shape_evidence import PersonEvidence, information_shares, summed
+from fit3dmm.fitting.sitting import Sitting
 from fit3dmm.fitting.strangers import Strangers, verify
 from fit3dmm.observe.detection import MEDIAPIPE
 from fit3dmm.observe.detector_errors import exact_detector
@@ -131,6 +134,28 @@ def test_two_that_contradict_are_said_to(prepared, seen):
     assert not known.contradict
     doubted = fit_together(prepared, seen[:2], CONFIG, settings, recognised=-10 * sure)
     assert doubted.contradict
+
+
+def test_what_has_been_worked_out_is_not_worked_out_otherwise(prepared, seen):
+    """Where a fit ended, what the photo tells there, and its colours: as if asked for anew."""
+    run = run_stages(prepared, seen[0], WHOLE, WHOLE.stages)
+    assert run.last is not None
+    assert run.at is not None
+    kept = ending_of(prepared, seen[0], WHOLE, run)
+    anew = ending_of(prepared, seen[0], WHOLE, replace(run, at=None))
+    assert kept.at.energies() == anew.at.energies()
+    sitting = Sitting(prepared, seen, WHOLE, same_camera=False)
+    problem = replace(run.last[1], start=run.values)
+    told, again = sitting.model(problem, run.at), sitting.model(problem)
+    assert torch.equal(told.of_person.precision, again.of_person.precision)
+    assert torch.equal(told.of_person.pull, again.of_person.pull)
+    colours, context = WHOLE.photometric, kept.context
+    explained = colours.explained(context)
+    fresh = context_at(prepared, seen[0], context.stage, context.values)
+    assert colours.explained(fresh) == explained
+    energy = colours.term(fresh)(context.values).energy
+    other = context_at(prepared, seen[0], context.stage, context.values)
+    assert torch.equal(colours.term(other)(context.values).energy, energy)
 
 
 def test_photos_of_one_camera_share_its_focal_length(prepared, seen):

@@ -8,7 +8,13 @@ import torch
 
 from fit3dmm.energy.model_points import base_points
 from fit3dmm.fitting.misfit import Misfit, misfit_mm
-from fit3dmm.fitting.uncertainty import Uncertainty, laplace, posterior, posteriors
+from fit3dmm.fitting.uncertainty import (
+    Uncertainty,
+    laplace,
+    posterior,
+    posteriors,
+    sigma_by_energy,
+)
 from fit3dmm.fitting.vertex_sigma import (
     distance_log_variance,
     face_rows,
@@ -120,6 +126,18 @@ def test_sigmas_of_the_neutral_face_are_those_after_a_rigid_motion(model, result
     assert mean == pytest.approx(float(wanted[face].square().sum(1).mean().sqrt()), rel=0.1)
 
 
+def test_what_is_kept_of_a_model_serves_every_photo_and_every_misfit(model, result):
+    known = result.uncertainty
+    less_sure = replace(known, covariance=4 * known.covariance)
+    for sigma in (neutral_sigma_mm, neutral_face_sigma_mm):
+        first, twice = (torch.as_tensor(sigma(model, u, NO_MISFIT)) for u in (known, less_sure))
+        assert torch.allclose(twice, 2 * first)
+        with_misfit = torch.as_tensor(sigma(model, known))
+        assert (with_misfit >= first).all()
+        assert (with_misfit > first).any()
+        assert torch.equal(torch.as_tensor(sigma(model, known, NO_MISFIT)), first)
+
+
 def test_where_nothing_is_open_only_the_models_misfit_is_left(model):
     sure = Uncertainty(("identity",), (model.n_identity,), torch.zeros(2 * [model.n_identity]))
     found = neutral_sigma_mm(model, sure)
@@ -160,6 +178,30 @@ def test_the_distance_that_the_network_saw_is_as_sure_as_it_says(model):
     known, taken = posterior(problem, products), laplace(problem, products)
     assert known.sigma("translation_mm")[2] == pytest.approx(0.3 * 800, rel=1e-3)
     assert taken.sigma("translation_mm")[2] == pytest.approx(0.1 * 800, rel=1e-3)
+
+
+def test_the_sigma_of_one_unknown_is_that_of_the_covariance_of_all():
+    generator = torch.Generator().manual_seed(0)
+    matrix = torch.randn(40, 12, generator=generator, dtype=torch.float64)
+    start = {name: torch.zeros(n).double() for name, n in (("a", 5), ("b", 3), ("c", 4))}
+    terms = {
+        "all": lambda v: sum_of_squares(matrix @ torch.cat([v["a"], v["b"], v["c"]])),
+        # Of this one the energy says next to nothing.
+        "a": lambda v: sum_of_squares(1e-6 * v["a"]),
+    }
+    problem = Problem(start, ("a", "b", "c"), terms)
+    products = _products(problem)
+    whole = laplace(problem, products)
+    for name in start:
+        assert torch.allclose(
+            sigma_by_energy(problem, products, name), whole.sigma(name), rtol=1e-6
+        )
+    # What no term depends on is as little known either way.
+    free = Problem(start, ("b",), {"b": lambda v: sum_of_squares(v["b"][:2])})
+    found = sigma_by_energy(free, _products(free), "b")
+    assert torch.allclose(found, laplace(free, _products(free)).sigma("b"), rtol=1e-6)
+    with pytest.raises(ValueError, match="did not move"):
+        sigma_by_energy(free, _products(free), "a")
 
 
 def _products(problem: Problem) -> dict[str, TermProduct]:

@@ -179,3 +179,15 @@ def test_scaling_rows_and_columns_is_that_of_the_dense_matrix():
     arrow = _random_arrow(4, [3, 5])
     scale = torch.linspace(0.5, 2, sum(arrow.sizes), dtype=torch.float64)
     assert torch.allclose(arrow.scaled(scale).dense(), scale[:, None] * arrow.dense() * scale)
+
+
+def test_an_unknown_on_whose_start_all_agree_starts_there():
+    """To the last bit: a sum of five equal numbers, divided by five, may be another number."""
+    generator = torch.Generator().manual_seed(0)
+    agreed = torch.rand(1000, generator=generator)
+    assert not torch.equal(torch.stack([agreed] * 5).mean(0), agreed)
+    terms = {"person": lambda v: sum_of_squares(v["person"])}
+    one = Problem({"person": agreed}, ("person",), terms)
+    assert torch.equal(join([one] * 5, ("person",)).start["person"], agreed)
+    other = Problem({"person": agreed + 2}, ("person",), terms)
+    assert torch.allclose(join([one, other], ("person",)).start["person"], agreed + 1)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -63,7 +64,9 @@ class Photometric(Evidence):
         weight = seen.weight
         if context.stage.hairless_only:
             weight = weight * context.prepared.hairless
-        residuals = _ColourResiduals(context, seen, weight, self.robust_scale)
+            residuals = _ColourResiduals(context, seen, weight, self.robust_scale)
+        else:
+            residuals = self._unmasked(context)
         sigma = self._sigma(residuals.unexplained())
         if context.stage.mask_occlusions:
             share = _share_of_face(context, weight, residuals, sigma)
@@ -77,9 +80,8 @@ class Photometric(Evidence):
             The typical difference as a share of the face's mean light, and the share of the seen
             face that is explained at all.
         """
-        seen = self._seen(context)
-        weight = seen.weight
-        residuals = _ColourResiduals(context, seen, weight, self.robust_scale)
+        weight = self._seen(context).weight
+        residuals = self._unmasked(context)
         error = residuals.unexplained()
         share = _share_of_face(context, weight, residuals, self._sigma(error))
         return error, float((weight * share).sum() / weight.sum().clamp_min(1e-9))
@@ -97,6 +99,15 @@ class Photometric(Evidence):
 
         return context.surface.once(self, make)
 
+    def _unmasked(self, context: Context) -> "_ColourResiduals":
+        """Of all that is seen, for the term and for those who judge where it ended."""
+
+        def make() -> _ColourResiduals:
+            seen = self._seen(context)
+            return _ColourResiduals(context, seen, seen.weight, self.robust_scale)
+
+        return context.once(("colours", self), context.values, make)
+
     def energies(
         self, context: Context, sigma: float
     ) -> tuple[Float[Tensor, "points"], Float[Tensor, "points"]]:
@@ -107,7 +118,7 @@ class Photometric(Evidence):
             sigma: of a colour, as a share of the face's mean light.
         """
         seen = self._seen(context)
-        residuals = _ColourResiduals(context, seen, seen.weight, self.robust_scale)
+        residuals = self._unmasked(context)
         rows, energy = residuals.rows, torch.zeros_like(seen.weight)
         energy[rows] = seen.weight[rows] * residuals.energies(sigma)
         counted = torch.zeros_like(energy)
@@ -203,8 +214,9 @@ class _ColourResiduals:
 
     def energies(self, sigma: float) -> Float[Tensor, "seen"]:
         """Of each point, were it one observation."""
-        return self._loss((self.distance() / (sigma * self._light)).square())[0]
+        return self._loss((self.distance / (sigma * self._light)).square())[0]
 
+    @cached_property
     def distance(self) -> Float[Tensor, "seen"]:
         """Length of each point's colour difference."""
         residual = self.term(1.0)(self._context.values).residual
@@ -214,7 +226,7 @@ class _ColourResiduals:
         """Robust standard deviation of a colour channel: from the weighted median difference."""
         if not len(self._weight):
             return math.inf
-        distance = self.distance()
+        distance = self.distance
         order = distance.argsort()
         share = self._weight[order].cumsum(0) / self._weight.sum()
         median = float(distance[order][int((share < 0.5).sum())])
@@ -230,7 +242,7 @@ def _share_of_face(
     loss gives up the points that lie on hair, but those on its edge still pull the face off it.
     """
     explained = torch.zeros_like(weight)
-    strangeness = residuals.distance() / (_STRANGE_SIGMAS * sigma)
+    strangeness = residuals.distance / (_STRANGE_SIGMAS * sigma)
     explained[residuals.rows] = 1 / (1 + strangeness.square())
     near = context.prepared.neighbours
     of_near = weight[near]
