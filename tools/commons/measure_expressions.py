@@ -12,6 +12,10 @@ photos differ, and differ alike for everybody, that is expression which the unit
 rounds: fit all photos; regress, over the people, the difference of the neutral meshes on the
 difference of the activations of smile, upper lip and jaw; add what was found to the units; take the
 second moments of the activations, with the fits' own uncertainty, for the next round's prior.
+
+Photos are seen by MediaPipe and by the network of the model that the measuring begins with, as
+`fit3dmm fit` sees them. The units that result are another model's: after `build_commons.py` the
+detector's table and the network have to be made again (data/README.md).
 """
 
 import argparse
@@ -23,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rich.progress import track
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -36,6 +41,8 @@ from fit3dmm.fitting.result import FitResult
 from fit3dmm.geometry.alignment import solve_similarity
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import Coefficients, MorphableModel
+from fit3dmm.observe.detect import FaceDetector
+from fit3dmm.regress.files import Regressor
 from fit3dmm.regress.library import regressor_of
 
 _UNITS = ("mouthSmile", "mouthUpperUp", "jawOpen")
@@ -81,25 +88,39 @@ def main() -> None:
     pairs = [arguments.london / p[kind] for p in people for kind in ("neutral", "smiling")]
     portraits = sorted(arguments.portraits.glob("*.jpg"))
     portraits = portraits[:: max(1, len(portraits) // _N_PORTRAITS)]
+    # First, because without it hours of fits could not be written down.
+    head = cut_head(read_base_mesh(fetch_sources(arguments.cache)))
     model = load_model(arguments.model)
+    regressor = regressor_of(model)
     lacking = np.zeros((len(_UNITS), *model.mean_mm.shape))
     for number in range(arguments.rounds):
-        of_pairs = fit_all(pairs, model, "default")
-        of_portraits = fit_all(portraits, model, "landmarks")
+        of_pairs = fit_all(pairs, model, "default", regressor)
+        of_portraits = fit_all(portraits, model, "landmarks", regressor)
         found = lacking_mm(of_pairs, model)
         lacking += found
         moments = (of_pairs.second_moments() + of_portraits.second_moments()) / 2
         model = with_prior(with_units(model, found), moments)
         print(f"round {number + 1}: neutral meshes {leakage_mm(of_pairs, model):.3f} mm apart")
-    head = cut_head(read_base_mesh(fetch_sources(arguments.cache)))
     write(model, lacking, moments, head)
 
 
-def fit_all(photos: Sequence[Path], model: MorphableModel, preset: str) -> Fits:
-    """Fit the largest face of each photo."""
-    # What is sought is smaller than MediaPipe's own smile is wrong: the network looks, too.
-    prepared = prepare(model, regressor=regressor_of(model))
-    results = [fit_photo(photo, prepared, preset, "largest")[0] for photo in photos]
+def fit_all(
+    photos: Sequence[Path], model: MorphableModel, preset: str, regressor: Regressor | None
+) -> Fits:
+    """Fit the largest face of each photo.
+
+    Args:
+        photos: of one face each.
+        model: with the units as they are now.
+        preset: name of the settings.
+        regressor: of the model with the units as they were. Its points are the same ones on both.
+    """
+    prepared = prepare(model, regressor=regressor)
+    with FaceDetector() as detector:
+        results = [
+            fit_photo(photo, prepared, preset, "largest", detector)[0]
+            for photo in track(photos, f"{preset}, {len(photos)} photos")
+        ]
     return Fits(
         np.stack([_neutral_mm(result, model) for result in results]),
         np.stack([r.scene.coefficients.expression.double().numpy() for r in results]),
@@ -127,7 +148,8 @@ def lacking_mm(pairs: Fits, model: MorphableModel) -> np.ndarray:
     change = _change(pairs.activations, model.expression_names)
     moved = []
     for neutral, smiling in zip(pairs.neutral_mm[::2], pairs.neutral_mm[1::2], strict=True):
-        placed = solve_similarity(smiling[still], neutral[still])
+        # A head keeps its size.
+        placed = solve_similarity(smiling[still], neutral[still], with_scale=False)
         moved.append(placed @ smiling - neutral)
     both = (np.array(moved) + np.array(moved)[:, mirror] * [-1, 1, 1]) / 2 * moving[:, None]
     normal = change.T @ change + np.diag(_RIDGE) * len(change)
@@ -211,7 +233,7 @@ def leakage_mm(pairs: Fits, model: MorphableModel) -> float:
 
 def _distances_mm(faces_mm: np.ndarray) -> Iterator[float]:
     for neutral, smiling in zip(faces_mm[::2], faces_mm[1::2], strict=True):
-        placed = solve_similarity(smiling, neutral) @ smiling
+        placed = solve_similarity(smiling, neutral, with_scale=False) @ smiling
         yield float(np.linalg.norm(placed - neutral, axis=1).mean())
 
 
