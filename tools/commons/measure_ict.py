@@ -33,7 +33,7 @@ from fit3dmm.geometry.subdivision import quads_to_triangles
 from fit3dmm.model.formats.recognise import read_source
 
 TABLE = Path(__file__).parent / "ict_figures.npz"
-# Points on one half of the face between the anatomical ones; with their mirror images twice as many.
+# Points on one half of the face between the anatomical ones; mirror images make it twice as many.
 _N_BETWEEN = 450
 # iBUG's jaw line is no anatomy: it is matched last, by the surface.
 _N_JAW = 17

@@ -13,13 +13,12 @@ _LID_GAP_MM = 0.35
 # The lining of the lids ends just under the eyeball's surface, inside the opening's outline.
 _LINING_DEPTH_MM = 0.15
 _LINING_INWARD = 0.93
-# What counts as moving in a blink, and how far the rims stay apart at its end.
-_LID_MOVES_MM, _LIDS_APART_MM = 0.5, 0.2
+# How far lids close, in units of MakeHuman's way: who looks from the side still saw the eye, by the
+# inner corners.
+_LIDS_CLOSE = 1.01
 # How much further than MakeHuman's the lids go with the eyes, up and down.
 _LIDS_FOLLOW = (1.5, 1.3)
 _CLOSED_LIDS_OFF_MM = 1.3
-# How much of the way back to where the middles of the lids would just meet.
-_MEETING_SHARE = 0.2
 # The upper front teeth show a little below resting lips and stand behind them.
 _EDGE_BELOW_MM, _BEHIND_LIPS_MM = 2.0, 8.0
 _FRONT_MM = 6.0
@@ -163,23 +162,14 @@ def lids_sliding(expressions_mm: np.ndarray, mean_mm: np.ndarray, head: Head) ->
 def lids_meeting(
     names: tuple[str, ...], expressions_mm: np.ndarray, mean_mm: np.ndarray, head: Head
 ) -> np.ndarray:
-    """(n, cut, 3) expressions whose blinks end where the lids meet, and whose lids follow the eyes.
+    """(n, cut, 3) expressions whose blinks leave nothing of the eyes, and whose lids follow them.
 
     MakeHuman's upper lids go on over the lower ones, and follow eyes that turn less than ours.
     """
     result = expressions_mm.copy()
-    for side, rim in zip(("Left", "Right"), head.lid_rims, strict=True):
+    for side in ("Left", "Right"):
         blink = names.index(f"eyeBlink{side}")
-        rest, closed = mean_mm[rim], mean_mm[rim] + expressions_mm[blink, rim]
-        upper = rest[:, 1] - closed[:, 1] > _LID_MOVES_MM
-        low = rest[:, 1] < np.median(rest[:, 1])
-        lower = closed[~upper & low]
-        lower = lower[np.argsort(lower[:, 0])]
-        meets = np.interp(closed[upper, 0], lower[:, 0], lower[:, 1]) + _LIDS_APART_MM
-        share = (rest[upper, 1] - meets) / (rest[upper, 1] - closed[upper, 1])
-        # The middle of the lids decides; towards the corners they have met before.
-        middle = share > np.median(share)
-        result[blink] *= 1 + _MEETING_SHARE * (share[~middle].mean() - 1)
+        result[blink] *= _LIDS_CLOSE
         part = f"eye_{side.lower()}"
         result[blink] += _off_the_ball(result[blink], mean_mm, head, part)
         for way, follow in zip(("Up", "Down"), _LIDS_FOLLOW, strict=True):
