@@ -97,19 +97,16 @@ def laplace(problem: Problem, products: Mapping[str, TermProduct]) -> Uncertaint
 def sigma_by_energy(
     problem: Problem, products: Mapping[str, TermProduct], name: str
 ) -> Float[Tensor, "n"]:
-    """What `laplace` says of one unknown that moved, in the time of a factorisation.
+    """What `laplace` says of one unknown, in the time of a factorisation; zeros if it did not move.
 
     Args:
         problem: of one photo.
         products: of its terms where a solver ended.
         name: of the unknown.
-
-    Raises:
-        ValueError: it did not move.
     """
     _check_of_one(problem)
     if name not in problem.free:
-        raise ValueError(f"{name} did not move.")
+        return torch.zeros_like(problem.start[name])
     curvature = summed_curvature(problem, products)[0].head
     scale = curvature.diagonal().clamp_min(1e-30).rsqrt()
     # What no term depends on is not known at all, as `solve.noise.sandwich` has it.

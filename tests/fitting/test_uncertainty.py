@@ -200,8 +200,8 @@ def test_the_sigma_of_one_unknown_is_that_of_the_covariance_of_all():
     free = Problem(start, ("b",), {"b": lambda v: sum_of_squares(v["b"][:2])})
     found = sigma_by_energy(free, _products(free), "b")
     assert torch.allclose(found, laplace(free, _products(free)).sigma("b"), rtol=1e-6)
-    with pytest.raises(ValueError, match="did not move"):
-        sigma_by_energy(free, _products(free), "a")
+    assert not sigma_by_energy(free, _products(free), "a").any()
+    assert not laplace(free, _products(free)).sigma("a").any()
 
 
 def _products(problem: Problem) -> dict[str, TermProduct]:
