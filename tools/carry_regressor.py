@@ -11,8 +11,6 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.regress.files import Regressor, model_key, read_regressor, write_regressor
@@ -28,13 +26,12 @@ def carried(regressor: Regressor, model: MorphableModel) -> Regressor:
     points = sum(len(model.landmarks[name]) for name in info.point_sets)
     if sizes != network.settings.sizes() or points != network.settings.n_points:
         raise SystemExit("The model has other numbers of coefficients or points.")
-    rows, layer = network.rest_rows(), network.say_rest
+    rows, weights = network.rest_rows(), network.say_rest.state_dict()
     first_sigma = rows["log_sigmas"].start
-    with torch.no_grad():
-        for name in _OF_PEOPLE:
-            for place in (rows[name], first_sigma + SIGMAS.index(name)):
-                layer.weight[place] = 0
-                layer.bias[place] = 0
+    for name in _OF_PEOPLE:
+        for place in (rows[name], first_sigma + SIGMAS.index(name)):
+            for tensor in weights.values():
+                tensor[place] = 0
     edition = f"{model.info.name} {model.info.version}"
     return replace(
         regressor,
