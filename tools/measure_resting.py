@@ -18,10 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._files import atomic_path
-from fit3dmm.fitting.pipeline import fit_photo
-from fit3dmm.fitting.prepared import prepare
-from fit3dmm.model.files import load_model
-from fit3dmm.regress.library import regressor_of
+from fit3dmm.fitting.config import FitConfig
+from fit3dmm.fitting.pipeline import as_prepared, fit_photo
 
 TABLE = Path(__file__).parents[1] / "data" / "resting.csv"
 # What hardly moves anything is left out.
@@ -35,8 +33,8 @@ def main() -> None:
     parser.add_argument("london", type=Path)
     folder = parser.parse_args().london
     people = json.loads((folder / "list.json").read_text(encoding="utf-8"))[::2]
-    model = load_model()
-    prepared = prepare(model, regressor=regressor_of(model))
+    prepared = as_prepared("commons", FitConfig())
+    model = prepared.model
     fits = [fit_photo(folder / one["neutral"], prepared, "default", "largest")[0] for one in people]
     shown = torch.stack([fit.scene.coefficients.expression for fit in fits])
     mean = of_both_sides(shown.mean(0), model.expression_names)

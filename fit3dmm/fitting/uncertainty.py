@@ -15,6 +15,7 @@ from fit3dmm.solve.noise import (
     sandwich,
     summed_curvature,
     summed_products,
+    well_conditioned,
 )
 from fit3dmm.solve.problem import Problem
 
@@ -107,18 +108,10 @@ def sigma_by_energy(
     _check_of_one(problem)
     if name not in problem.free:
         return torch.zeros_like(problem.start[name])
-    curvature = summed_curvature(problem, products)[0].head
-    scale = curvature.diagonal().clamp_min(1e-30).rsqrt()
-    # What no term depends on is not known at all, as `solve.noise.sandwich` has it.
-    scaled = scale[:, None] * curvature * scale
-    scaled.diagonal().add_(1e-9)
+    curvature, scale = well_conditioned(summed_curvature(problem, products)[0])
     place = problem.slices()[name]
-    unit = torch.eye(len(scaled), dtype=scaled.dtype, device=scaled.device)[:, place]
-    factor, failed = torch.linalg.cholesky_ex(scaled)
-    if int(failed) != 0:
-        solved = torch.linalg.solve(scaled, unit)
-    else:
-        solved = torch.cholesky_solve(unit, factor)
+    unit = torch.eye(len(scale), dtype=scale.dtype, device=scale.device)[:, place]
+    solved = torch.linalg.solve(curvature.head, unit)
     variance = solved[place].diagonal() * scale[place].square()
     return variance.clamp_min(0).sqrt().to(problem.start[name].dtype)
 

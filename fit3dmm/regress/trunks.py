@@ -9,6 +9,7 @@ network that was trained to tell people apart; its parameters are named as in da
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
@@ -119,9 +120,7 @@ class Lite0(Trunk):
 
     def deep(self, maps: Tensor) -> Features:
         x, kept = maps, []
-        for place, block in enumerate(self._blocks, start=1):
-            if place <= self._ends[1]:
-                continue
+        for place, block in islice(enumerate(self._blocks, start=1), self._ends[1], None):
             x = block(x)
             # The last blocks before the strides of 16 and 32.
             if place in (self._ends[2], self._ends[4]):
@@ -260,9 +259,7 @@ class Recognition(Trunk):
 
     def deep(self, maps: Tensor) -> Features:
         x, kept = maps, []
-        for place, block in enumerate(self.blocks):
-            if place < _RECOGNITION_HALVES[0]:
-                continue
+        for place, block in islice(enumerate(self.blocks), _RECOGNITION_HALVES[0], None):
             if place in _RECOGNITION_HALVES[1:]:
                 kept.append(x)
             x = block(x)

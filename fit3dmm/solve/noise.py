@@ -22,6 +22,9 @@ from fit3dmm.solve.join import first_of, member
 from fit3dmm.solve.problem import Evaluation, Problem, Residuals
 from fit3dmm.solve.symmetric_product import symmetric_product
 
+_TINY = 1e-9
+"""Added to a diagonal of ones."""
+
 
 @dataclass(frozen=True)
 class TermProduct(TensorRecord):
@@ -65,7 +68,7 @@ def term_products(problem: Problem, at: Evaluation) -> dict[str, TermProduct]:
 
 def summed_products(problem: Problem, products: Mapping[str, TermProduct]) -> Sums:
     """The sum of some of a problem's terms."""
-    return _sums(problem, [(name, one, one.columns) for name, one in products.items()])
+    return _sums(problem, _in_place(products))
 
 
 def summed_curvature(
@@ -73,13 +76,7 @@ def summed_curvature(
 ) -> tuple[BlockArrow, Float[Tensor, "free"]]:
     """Curvature and gradient of the sum of some of a problem's terms, as its `normal_equations` has
     them of all."""
-    like = problem.start[problem.free[0]]
-    curvature = problem.empty_sum(like)
-    gradient = like.new_zeros(sum(problem.sizes), dtype=torch.float64)
-    for name, one in products.items():
-        gradient[one.columns] += one.gradient.double()
-        curvature.add(name, one.columns, one.curvature)
-    return curvature.arrow(), gradient
+    return _curvature(problem, _in_place(products))
 
 
 def joined_products(
@@ -117,15 +114,28 @@ def curvature_and_noise(problem: Problem, at: Evaluation) -> tuple[BlockArrow, B
     return sums.curvature, sums.noise
 
 
+def _in_place(products: Mapping[str, TermProduct]) -> list[tuple[str, TermProduct, Tensor]]:
+    return [(name, one, one.columns) for name, one in products.items()]
+
+
 def _sums(problem: Problem, every: Sequence[tuple[str, TermProduct, Tensor]]) -> Sums:
+    curvature, gradient = _curvature(problem, every)
+    noise = problem.empty_sum(problem.start[problem.free[0]])
+    for name, one, columns in every:
+        noise.add(name, columns, one.noise)
+    return Sums(gradient, curvature, noise.arrow())
+
+
+def _curvature(
+    problem: Problem, every: Sequence[tuple[str, TermProduct, Tensor]]
+) -> tuple[BlockArrow, Float[Tensor, "free"]]:
     like = problem.start[problem.free[0]]
-    curvature, noise = problem.empty_sum(like), problem.empty_sum(like)
+    curvature = problem.empty_sum(like)
     gradient = like.new_zeros(sum(problem.sizes), dtype=torch.float64)
     for name, one, columns in every:
         gradient[columns] += one.gradient.double()
         curvature.add(name, columns, one.curvature)
-        noise.add(name, columns, one.noise)
-    return Sums(gradient, curvature.arrow(), noise.arrow())
+    return curvature.arrow(), gradient
 
 
 def in_common(term: Residuals) -> Float[Tensor, "together together"]:
@@ -146,6 +156,14 @@ def in_common(term: Residuals) -> Float[Tensor, "together together"]:
     return moments / size
 
 
+def well_conditioned(curvature: BlockArrow) -> tuple[BlockArrow, Float[Tensor, "free"]]:
+    """A curvature scaled to a unit diagonal, which is well conditioned whatever the units, and the
+    scales of its unknowns. What no term depends on is not known at all; so it gets a variance, and
+    a large one."""
+    scale = curvature.diagonal().clamp_min(1e-30).rsqrt()
+    return curvature.scaled(scale).with_added(torch.full_like(scale, _TINY)), scale
+
+
 def sandwich(curvature: BlockArrow, noise: BlockArrow) -> BlockArrow:
     """Covariance `H^-1 S H^-1` of the estimate, in time in proportion to the number of tips.
 
@@ -153,12 +171,8 @@ def sandwich(curvature: BlockArrow, noise: BlockArrow) -> BlockArrow:
         Covariances of the head, of the head with each tip, and of each tip. Tips are correlated
         with each other, too; that is no part of it.
     """
-    # Scaled to a unit diagonal the matrix is well conditioned whatever the units.
-    scale = curvature.diagonal().clamp_min(1e-30).rsqrt()
-    tiny = torch.full_like(scale, 1e-9)
-    # What no term depends on is not known at all; so it has a variance, and a large one.
-    curvature = curvature.scaled(scale).with_added(tiny)
-    noise = noise.scaled(scale).with_added(tiny)
+    curvature, scale = well_conditioned(curvature)
+    noise = noise.scaled(scale).with_added(torch.full_like(scale, _TINY))
     # Eliminating a tip leaves of the head's gradient g_h - A T^-1 g_t, with this covariance.
     schur, of_head, regressions = curvature.head, noise.head, []
     for arm, tip, noise_arm, noise_tip in zip(

@@ -37,7 +37,6 @@ TABLE = Path(__file__).parent / "ict_figures.npz"
 _N_BETWEEN = 450
 # iBUG's jaw line is no anatomy: it is matched last, by the surface.
 _N_JAW = 17
-
 # A vertex that the registration leaves further away than this has no counterpart.
 _MATCHED_MM = 1.0
 
