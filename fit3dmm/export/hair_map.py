@@ -94,10 +94,19 @@ class HairMap:
 
     def at(self, photo_px: Float[Tensor, "points 2"]) -> Float[Tensor, "points 2"]:
         """Probabilities of hair and of skin at points of the photo; none beyond the map."""
+        return self._sampled(torch.stack([self.hair, self.skin], -1), photo_px)
+
+    def colour_at(self, photo_px: Float[Tensor, "points 2"]) -> Float[Tensor, "points 3"]:
+        """Linear colour at points of the photo, as coarse as the map; black beyond it."""
+        return self._sampled(self.image_linear, photo_px)
+
+    def _sampled(
+        self, cells: Float[Tensor, "cells cells c"], photo_px: Float[Tensor, "points 2"]
+    ) -> Float[Tensor, "points c"]:
         places = (self.T_map_photo @ photo_px) / len(self.hair)
-        both = torch.stack([self.hair, self.skin])[None].to(photo_px)
+        picture = cells.permute(2, 0, 1)[None].to(photo_px)
         grid = (2 * places - 1)[None, None]
-        return torch.nn.functional.grid_sample(both, grid, align_corners=False)[0, :, 0].T
+        return torch.nn.functional.grid_sample(picture, grid, align_corners=False)[0, :, 0].T
 
 
 def hair_map(

@@ -13,7 +13,13 @@ from fit3dmm.export.hair_map import HairMap
 from fit3dmm.export.hair_raised import outward, skull
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.predicted import BACKGROUND, Predicted
 from fit3dmm.scene import Scene
+
+# Angle of the first ray: down the picture, where a head has no hair of its own.
+_DOWN = math.pi / 2
+# Of linear light: darker is noise.
+_BLACK = 0.004
 
 
 @dataclass(frozen=True)
@@ -22,16 +28,25 @@ class HairOutlineSettings(Settings):
 
     rays: int = ranged(90, 8)
     """Directions in which a photo is asked where the hair ends."""
-    hair: float = ranged(0.5, 0.0, 1.0)
-    """Probability from which a place shows hair."""
-    gap_mm: float = ranged(7.0, 0.0)
-    """What hair goes on beyond: glosses, and walls that shine through."""
     inside_mm: float = ranged(8.0, 0.0)
     """How far within the head's outline the hair must begin."""
     step_mm: float = ranged(1.0, 0.1)
     """Between places along a ray."""
-    reach_mm: float = ranged(96.0, 0.0)
+    reach_mm: float = ranged(80.0, 0.0)
     """How far beyond the head's outline it is followed."""
+    hair_per_mm: float = ranged(0.06, 0.0)
+    """Gain, as a logarithm of odds, for each millimetre of hair that is within the outline, and
+    loss for each of what is no hair. Neighbours tell the same, so that it is little."""
+    edge: float = ranged(3.0, 0.0)
+    """The same for an edge of the picture that lies there."""
+    contrast: float = ranged(0.7, 0.01)
+    """Difference of colours, as natural logarithms, that makes a full edge."""
+    edge_mm: float = ranged(5.0, 1.0)
+    """Width of the strips on both sides of an edge that are compared."""
+    bend_per_mm: float = ranged(0.12, 0.0)
+    """Loss for each millimetre by which neighbouring rays differ."""
+    most_bend_mm: float = ranged(15.0, 1.0)
+    """The largest such difference."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,7 @@ class HairOutline:
 
 def hair_outline(
     seen: HairMap,
+    predicted: Predicted | None,
     scene: Scene,
     points_cam_mm: Float[Tensor, "vertices 3"],
     hairy: Bool[Tensor, "vertices"],
@@ -64,6 +80,7 @@ def hair_outline(
 
     Args:
         seen: where the photo shows hair.
+        predicted: what the network saw, if one looked.
         scene: in the `photo` frame, without batch axes.
         points_cam_mm: its surface.
         hairy: where hair grows.
@@ -79,19 +96,28 @@ def hair_outline(
     flat, scalp = np.zeros((2, settings.rays))
     np.maximum.at(flat, ray, radius)
     np.maximum.at(scalp, ray, radius * hairy.cpu().numpy())
-    angle = (np.arange(settings.rays) + 0.5) * (2 * math.pi / settings.rays)
+    angle = _DOWN + (np.arange(settings.rays) + 0.5) * (2 * math.pi / settings.rays)
     along = torch.tensor(np.stack([np.cos(angle), np.sin(angle)], -1)).to(middle)
     reach = settings.inside_mm + settings.reach_mm
     steps = np.arange(-settings.inside_mm, reach, settings.step_mm) / mm_per_px
     radii = torch.tensor(flat[:, None] + steps).to(middle)
     places = middle + radii[..., None] * along[:, None]
-    hair = seen.at(places.reshape(-1, 2))[:, 0].reshape(radii.shape).cpu().numpy() > settings.hair
+    flat_places = places.reshape(-1, 2)
+    hair = seen.at(flat_places)[:, 0]
+    if predicted is not None:
+        hair = hair * (1 - predicted.cover_at(flat_places.cpu())[BACKGROUND].to(hair))
+    hair = hair.reshape(radii.shape).cpu().numpy()
+    colour = seen.colour_at(flat_places).reshape(*radii.shape, 3).cpu().numpy()
     size = places.new_tensor([camera.width_px, camera.height_px])
     # The cells of the map at the photo's border are half beyond it.
     border = 1.5 / float(seen.T_map_photo.linear_map(places.new_tensor([1.0, 0.0])).norm())
     inside = ((places > border) & (places < size - border)).all(-1).cpu().numpy()
-    gap = max(round(settings.gap_mm / settings.step_mm), 1)
-    end, cut = _ends(hair, inside, gap)
+    end = _most_likely(*_gains(hair, np.log(colour.clip(_BLACK)), inside, settings), settings)
+    gained = np.take_along_axis(np.cumsum(2 * hair - 1, 1), end[:, None], 1)[:, 0]
+    # An edge without hair within it is the head's own.
+    end = np.where(gained > 0, end, 0)
+    room = inside.cumprod(1).sum(1)
+    cut = (room < len(steps)) & (end >= room - 3) & (end > 0)
     end_px = np.take_along_axis(radii.cpu().numpy(), end[:, None], 1)[:, 0]
     beside = flat - scalp < settings.inside_mm / mm_per_px
     tells = (scalp > 0) & (beside | (end_px > flat))
@@ -100,26 +126,59 @@ def hair_outline(
     return HairOutline(points, directions, camera.to("cpu"), middle_px, end_px, tells, cut)
 
 
-def _ends(
-    hair: Bool[np.ndarray, "rays steps"], inside: Bool[np.ndarray, "rays steps"], gap: int
-) -> tuple[Int[np.ndarray, "rays"], Bool[np.ndarray, "rays"]]:
-    """The last step that shows hair before a gap, and whether the photo ends there."""
-    n = hair.shape[1]
+def _gains(
+    hair: Float[np.ndarray, "rays steps"],
+    log_colour: Float[np.ndarray, "rays steps 3"],
+    inside: Bool[np.ndarray, "rays steps"],
+    settings: HairOutlineSettings,
+) -> tuple[Float[np.ndarray, "rays steps"], float]:
+    """What speaks for each end of each ray, and the loss for a step by which neighbours differ."""
+    mm = settings.step_mm
+    region = settings.hair_per_mm * mm * np.cumsum(2 * hair - 1, 1)
+    n, width = hair.shape[1], max(round(settings.edge_mm / mm), 1)
+    sums = np.concatenate([np.zeros_like(log_colour[:, :1]), np.cumsum(log_colour, 1)], 1)
     step = np.arange(n)
-    # The last hair at each step or before it; before the first there is a gap's worth of patience.
-    last = np.maximum.accumulate(np.where(hair, step, -1), 1)
-    broken = (step - np.maximum(last, 0) > gap) | ~inside
-    first = np.where(broken.any(1), broken.argmax(1), n)
-    before = np.maximum(first - 1, 0)
-    end = np.maximum(np.take_along_axis(last, before[:, None], 1)[:, 0], 0)
-    left = ~np.take_along_axis(inside, np.minimum(first, n - 1)[:, None], 1)[:, 0]
-    return end, left & (before - end <= gap // 2) & (end > 0)
+    low, high = np.maximum(step - width, 0), np.minimum(step + width, n - 1)
+    within = (sums[:, step] - sums[:, low]) / np.maximum(step - low, 1)[:, None]
+    beyond = (sums[:, high + 1] - sums[:, step + 1]) / np.maximum(high - step, 1)[:, None]
+    contrast = np.sqrt(np.square(within - beyond).mean(-1)) / settings.contrast
+    # At the two ends of a ray there is nothing to compare.
+    whole = (step >= width) & (step < n - width)
+    there = np.logical_and.accumulate(inside, 1)
+    far = np.minimum(step + width, n - 1)
+    edge = settings.edge * contrast.clip(0, 1) * whole * there[:, far]
+    return np.where(there | (step == 0), region + edge, -np.inf), settings.bend_per_mm * mm
+
+
+def _most_likely(
+    gains: Float[np.ndarray, "rays steps"], bend: float, settings: HairOutlineSettings
+) -> Int[np.ndarray, "rays"]:
+    """The line around the head that gains most, by dynamic programming (Viterbi 1967). It is open
+    at the first ray, which should be where nothing is told."""
+    rays, n = gains.shape
+    most = max(round(settings.most_bend_mm / settings.step_mm), 1)
+    shift = np.arange(-most, most + 1)
+    source = np.arange(n)[:, None] + shift
+    loss = np.where((source >= 0) & (source < n), bend * np.abs(shift), np.inf)
+    source = source.clip(0, n - 1)
+    total, choice = gains[0], np.zeros((rays, n), int)
+    for ray in range(1, rays):
+        options = total[source] - loss
+        best = options.argmax(1)
+        choice[ray] = source[np.arange(n), best]
+        total = options[np.arange(n), best] + gains[ray]
+    end = np.zeros(rays, int)
+    end[-1] = int(total.argmax())
+    for ray in range(rays - 1, 0, -1):
+        end[ray - 1] = choice[ray, end[ray]]
+    return end
 
 
 def polar(
     from_middle_px: Float[Tensor, "n 2"], rays: int
 ) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n"]]:
-    """Which ray each place is nearest to, and how far out it lies."""
+    """Which ray each place is nearest to, from the one that points down the picture and clockwise,
+    and how far out it lies."""
     x, y = from_middle_px.cpu().numpy().astype(np.float64).T
-    angle = np.arctan2(y, x) % (2 * math.pi)
+    angle = (np.arctan2(y, x) - _DOWN) % (2 * math.pi)
     return np.minimum((angle * rays / (2 * math.pi)).astype(int), rays - 1), np.hypot(x, y)

@@ -1,4 +1,4 @@
-"""Where hair is raised to, and along which lines: the one place that decides an avatar's surface."""
+"""Where hair is raised to, and along which lines: here alone an avatar leaves the fitted head."""
 
 import torch
 from jaxtyping import Float

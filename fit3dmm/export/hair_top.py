@@ -17,6 +17,7 @@ from fit3dmm.export.hair_volume import HairVolumeSettings, hair_volume_mm, stand
 from fit3dmm.export.view import PhotoView
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.predicted import Predicted
 from fit3dmm.render.backend import choose_backend
 from fit3dmm.scene import Scene
 
@@ -34,6 +35,7 @@ class HairTop:
 
 def hair_top(
     seen: HairMap,
+    predicted: Predicted | None,
     sight: Sight,
     scene: Scene,
     view: PhotoView,
@@ -47,6 +49,7 @@ def hair_top(
 
     Args:
         seen: where the photo shows hair.
+        predicted: what the network saw, if one looked.
         sight: what it shows of the scalp, as far as that is known without a volume.
         scene: in the `photo` frame, without batch axes.
         view: the photo around the face.
@@ -59,7 +62,7 @@ def hair_top(
     shape_mm = model.shape_mm(scene.coefficients)
     share = standing_hair([sight], model, hair, volume)
     points = scene.pose.T_cam_model @ shape_mm
-    outline = hair_outline(seen, scene, points, share > 0, model, volume.outline)
+    outline = hair_outline(seen, predicted, scene, points, share > 0, model, volume.outline)
     raised_mm = hair_volume_mm([outline], share, model, volume)
     if raised_mm is None:
         return HairTop(outline, outside_cam_mm, sight, light_linear)

@@ -4,9 +4,9 @@ Layout of version 2. Attributes of the file: `format` ("fit3dmm-result"), `forma
 and `frame`. The group `scene` is laid out as in a saved scene. Every other field of the result is a
 group where it holds tensors (each a data set) or records by name, and else a data set of one
 string, JSON, in which NaN and Infinity may stand for numbers; a record in it says its `kind`. A
-field that a file lacks takes its default, so that settings can be added without a new version. `hair_mm`,
-where it is, is no field of the result: it says how far the avatar's hair stands off.
-`export.former` says what version 1 had elsewhere.
+field that a file lacks takes its default, so that settings can be added without a new version. The
+data set `hair_mm` is no field of the result: it says how far its avatar's hair stands off, where it
+does. `export.former` says what version 1 had elsewhere.
 """
 
 import dataclasses

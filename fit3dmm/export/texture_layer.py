@@ -251,9 +251,8 @@ def seen_by(
     layer = Layer(places_px, log_factor, weight, px_per_mm)
     if hair_map_ is None or sight is None:
         return Seen(view, points, light, tint, own_tint, layer, None, beard)
-    top = hair_top(
-        *(hair_map_, sight, scene, view, outside, light), model, settings.hair, settings.volume
-    )
+    how = (model, settings.hair, settings.volume)
+    top = hair_top(hair_map_, predicted, sight, scene, view, outside, light, *how)
     outside = top.points_cam_mm
     share = shown_hair(top.sight, model, topology.edges, settings.hair_layer)
     share = share * (inside[:, 0] > 0.99)
