@@ -110,7 +110,7 @@ def hair_outline(
     colour = seen.colour_at(flat_places).reshape(*radii.shape, 3).cpu().numpy()
     size = places.new_tensor([camera.width_px, camera.height_px])
     # The cells of the map at the photo's border are half beyond it.
-    border = 1.5 / float(seen.T_map_photo.linear_map(places.new_tensor([1.0, 0.0])).norm())
+    border = 1.5 / float(seen.T_map_photo.linear_map(places.new_tensor([[1.0, 0.0]])).norm())
     inside = ((places > border) & (places < size - border)).all(-1).cpu().numpy()
     end = _most_likely(*_gains(hair, np.log(colour.clip(_BLACK)), inside, settings), settings)
     gained = np.take_along_axis(np.cumsum(2 * hair - 1, 1), end[:, None], 1)[:, 0]
@@ -118,7 +118,8 @@ def hair_outline(
     end = np.where(gained > 0, end, 0)
     room = inside.cumprod(1).sum(1)
     cut = (room < len(steps)) & (end >= room - 3) & (end > 0)
-    end_px = np.take_along_axis(radii.cpu().numpy(), end[:, None], 1)[:, 0]
+    beyond = (end > 0) * _half_way(colour, end, settings) / mm_per_px
+    end_px = np.take_along_axis(radii.cpu().numpy(), end[:, None], 1)[:, 0] + beyond
     beside = flat - scalp < settings.inside_mm / mm_per_px
     tells = (scalp > 0) & (beside | (end_px > flat))
     points, directions = (one.cpu().numpy() for one in (points_cam_mm, directions))
@@ -146,7 +147,7 @@ def _gains(
     whole = (step >= width) & (step < n - width)
     there = np.logical_and.accumulate(inside, 1)
     far = np.minimum(step + width, n - 1)
-    edge = settings.edge * contrast.clip(0, 1) * whole * there[:, far]
+    edge = settings.edge * np.tanh(contrast) * whole * there[:, far]
     return np.where(there | (step == 0), region + edge, -np.inf), settings.bend_per_mm * mm
 
 
@@ -172,6 +173,27 @@ def _most_likely(
     for ray in range(rays - 1, 0, -1):
         end[ray - 1] = choice[ray, end[ray]]
     return end
+
+
+def _half_way(
+    colour: Float[np.ndarray, "rays steps 3"],
+    end: Int[np.ndarray, "rays"],
+    settings: HairOutlineSettings,
+) -> Float[np.ndarray, "rays"]:
+    """Millimetres from the end of each ray to where the hair's share of a cell's light is a half:
+    cells mix it with what is behind, and logarithms of mixtures draw near to the lighter one."""
+    width = max(round(settings.edge_mm / settings.step_mm), 1)
+    around = np.arange(-2 * width, 2 * width + 1)
+    at = (end[:, None] + around).clip(0, colour.shape[1] - 1)
+    strip = np.take_along_axis(colour, at[..., None], 1)
+    inner, outer = strip[:, :width].mean(1), strip[:, -width:].mean(1)
+    change = outer - inner
+    share = ((strip - inner[:, None]) * change[:, None]).sum(-1)
+    share = (share / np.square(change).sum(-1, keepdims=True).clip(1e-9)).clip(0, 1)
+    middle = (1 - share[:, width : 3 * width + 1]).sum(1) - (width + 0.5)
+    log_change = np.log(outer.clip(_BLACK)) - np.log(inner.clip(_BLACK))
+    clear = np.sqrt(np.square(log_change).mean(-1)) > settings.contrast / 2
+    return np.where(clear, middle * settings.step_mm, 0.0)
 
 
 def polar(

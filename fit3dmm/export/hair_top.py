@@ -27,6 +27,8 @@ class HairTop:
     """The surface of a head with its hair, in one photo."""
 
     outline: HairOutline
+    volume_mm: Float[Tensor, "vertices"] | None
+    """How far hair stands off, by this photo alone; None where that is not told."""
     points_cam_mm: Float[Tensor, "vertices 3"]
     sight: Sight
     light_linear: Float[Tensor, "vertices 3"]
@@ -63,16 +65,17 @@ def hair_top(
     share = standing_hair([sight], model, hair, volume)
     points = scene.pose.T_cam_model @ shape_mm
     outline = hair_outline(seen, predicted, scene, points, share > 0, model, volume.outline)
-    raised_mm = hair_volume_mm([outline], share, model, volume)
-    if raised_mm is None:
-        return HairTop(outline, outside_cam_mm, sight, light_linear)
-    outside = scene.pose.T_cam_model @ raised(model, shape_mm, raised_mm)
+    volume_mm = hair_volume_mm([outline], share, model, volume)
+    if volume_mm is None:
+        return HairTop(outline, None, outside_cam_mm, sight, light_linear)
+    outside = scene.pose.T_cam_model @ raised(model, shape_mm, volume_mm)
     backend = choose_backend("auto", outside.device)
     normals = backend.vertex_normals(outside, model.surface.topology)
     facing = -(normals * torch.nn.functional.normalize(outside, dim=-1)).sum(-1)
     photo_px, front = scene.camera.project(outside), view.in_front(outside)
     sight = sight_of_hair(seen, photo_px, facing, front, hair.cover.grazing)
-    return HairTop(outline, outside, sight, sh_basis(normals) @ scene.lighting.irradiance_sh)
+    light_linear = sh_basis(normals) @ scene.lighting.irradiance_sh
+    return HairTop(outline, volume_mm, outside, sight, light_linear)
 
 
 def standing_hair(

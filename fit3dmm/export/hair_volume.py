@@ -50,7 +50,7 @@ class HairVolumeSettings(Settings):
     """Usual difference of thickness between neighbours over their distance."""
     usual_share: float = ranged(0.6, 0.0)
     """Thickness where no outline tells it, over the mean of what outlines tell."""
-    usual_sigma_mm: float = ranged(25.0, 0.0)
+    usual_sigma_mm: float = ranged(40.0, 0.0)
     """How much it differs from that."""
     grown: tuple[float, float] = ranged((0.3, 0.7), 0.0, 1.0)
     """Cover of hair from which it stands off, and wholly so."""
@@ -80,7 +80,8 @@ def standing(
     bare = (near & (share < _BARE)).nonzero()[:, 0]
     if not len(hairy) or not len(bare):
         return share
-    away_mm = KDTree(points[bare.cpu().numpy()]).query(points[hairy.cpu().numpy()])[0]
+    tree, places = KDTree(points[bare.cpu().numpy()]), points[hairy.cpu().numpy()]
+    away_mm = tree.query(places, distance_upper_bound=settings.taper_mm)[0]
     x = torch.from_numpy(away_mm).to(share) / settings.taper_mm
     # A parabola: hair leaves the skin steeply.
     risen = torch.zeros_like(share)

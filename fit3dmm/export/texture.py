@@ -189,8 +189,8 @@ def _hair_mm(
 ) -> Float[Tensor, "vertices"] | None:
     """How far hair stands off by all photos."""
     told = [one.hair for one in seen if one.hair is not None]
-    if not told:
-        return None
+    if len(told) < 2:
+        return told[0].volume_mm if told else None
     how = (model, settings.hair, settings.volume)
     share = standing_hair([one.sight for one in told], *how)
     return hair_volume_mm([one.outline for one in told], share, model, settings.volume)

@@ -137,6 +137,8 @@ class HairSeen:
     sight: Sight
     outline: HairOutline
     """Where it ends."""
+    volume_mm: Float[Tensor, "vertices"] | None
+    """How far it stands off, by this photo alone; None where that is not told."""
 
 
 @dataclass(frozen=True)
@@ -270,7 +272,7 @@ def seen_by(
         log_factor=torch.lerp(log_factor, factor, mixed),
         weight=(weight + share).clamp_max(1),
     )
-    hair_seen = HairSeen(hair, sight, top.outline)
+    hair_seen = HairSeen(hair, sight, top.outline, top.volume_mm)
     return Seen(view, points, light, tint, own_tint, layer, hair_seen, beard)
 
 

@@ -76,13 +76,13 @@ def test_an_expression_is_an_edit_of_what_is_shown(face):
 def test_edits_never_bake_the_texture_anew(face, monkeypatch):
     """Through another expression than the fitted one lips would be taken for cheeks."""
     seen = []
-    bake = export_texture.bake_texture
+    bake = export_texture.bake
 
-    def counted(model, scene, *rest):
-        seen.append(scene)
-        return bake(model, scene, *rest)
+    def counted(model, shown, *rest):
+        seen.extend(one.scene for one in shown)
+        return bake(model, shown, *rest)
 
-    monkeypatch.setattr(skin, "bake_texture", counted)
+    monkeypatch.setattr(skin, "bake", counted)
     fresh = face.replace(skin=skin.baked(face, face.photo, face.morphable, 64))
     edited = fresh.with_expression("neutral", jawOpen=1.0).relit("side")
     texture = edited.texture
