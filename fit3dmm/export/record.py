@@ -54,7 +54,7 @@ def save_result(
     with FORMAT.writing(path, model=result.model.name, frame=FRAME) as file:
         write_record(file, result, FitResult)
         if hair_mm is not None:
-            # Steps of 1/32 mm at most; most vertices have none.
+            # Within 1/64 mm up to 64 mm; most vertices have none.
             steps = hair_mm.detach().cpu().half().numpy()
             file.create_dataset(_HAIR, data=steps, compression="gzip", shuffle=True)
 

@@ -7,7 +7,7 @@ was fitted stays, and with it the quality, the uncertainty and the texture, whic
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 import torch
@@ -209,7 +209,7 @@ class Face(FitResult):
         colours = {place: parse_colour(text) for place, text in given.items() if text is not None}
         return self.replace(colours=colours, make_up_strength=strength)
 
-    def with_hair(self, hair: AvatarHair) -> "Face":
+    def with_hair(self, hair: str) -> "Face":
         """With hair that stands off the head as the photo shows it (`volume`, where it shows it
         well enough), or that is painted on the scalp (`flat`). Of pictures and avatars alone: what
         is measured (`vertices_mm`, `mesh()`) is the head without.
@@ -219,7 +219,7 @@ class Face(FitResult):
         """
         if hair not in get_args(AvatarHair):
             raise InputError(f"Hair has {' or '.join(get_args(AvatarHair))}, got {hair!r}.")
-        return self.replace(hair=hair)
+        return self.replace(hair=cast(AvatarHair, hair))
 
     # --- pictures ---
 

@@ -243,6 +243,7 @@ def test_what_cannot_be_done_gets_a_sentence(face, tmp_path):
         (lambda: face.render(light="dark"), "There is no light 'dark'"),
         (lambda: face.render(background="bright"), "'bright' is no colour"),
         (lambda: face.render(0), "1 to 8192 px on a side"),
+        (lambda: face.with_hair("curly"), "Hair has volume or flat"),
         (lambda: face.with_make_up(lips="redd"), "'redd' is no colour"),
         (lambda: face.with_make_up(lips="red", strength=2), "must be 0 to 1"),
         (lambda: face.replace(photo=None).render(over_photo=True), "came without its photo"),
