@@ -58,6 +58,13 @@ class HairVolumeSettings(Settings):
     """From the hairline to where it is as thick as it gets."""
     taper_rounds: int = ranged(2, 0)
     """Rounds of averaging over the edges of the fine mesh (some 3 mm) that make this smooth."""
+    grazing: tuple[float, float] = (0.25, 0.55)
+    """Cosines between its surface and the view from which the photo's colours are taken, and wholly
+    so: at its rim hair mixes with what is behind."""
+    by_ears_mm: tuple[float, float] = ranged((10.0, 30.0), 0.0)
+    """Distances from the ears from which they are: what hangs behind an ear is seen slantwise."""
+    by_ears_from_mm: tuple[float, float] = ranged((6.0, 14.0), 0.0)
+    """Thicknesses from which that matters."""
     rounds: int = ranged(4, 1)
     """How often the outline's vertices are looked for."""
     least_rays: int = ranged(8, 1)
