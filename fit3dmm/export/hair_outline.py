@@ -127,6 +127,17 @@ def hair_outline(
     return HairOutline(points, directions, camera.to("cpu"), middle_px, end_px, tells, cut)
 
 
+def within_outline_mm(
+    outline: HairOutline, points_cam_mm: Float[Tensor, "points 3"]
+) -> Float[Tensor, "points"]:
+    """How far within the outline the picture shows points; infinite where it is not told."""
+    from_middle = outline.camera.project(points_cam_mm.cpu()) - torch.from_numpy(outline.middle_px)
+    ray, radius = polar(from_middle, len(outline.tells))
+    mm_per_px = -points_cam_mm[:, 2].cpu().numpy() / float(outline.camera.focal_px)
+    within = (outline.end_px[ray] - radius) * mm_per_px
+    return torch.from_numpy(np.where(outline.tells[ray], within, np.inf)).to(points_cam_mm)
+
+
 def _gains(
     hair: Float[np.ndarray, "rays steps"],
     log_colour: Float[np.ndarray, "rays steps 3"],

@@ -12,7 +12,7 @@ from fit3dmm.export.hair_colour import HairSettings, grown
 from fit3dmm.export.hair_cover import Sight, hair_cover
 from fit3dmm.export.hair_layer import sight_of_hair
 from fit3dmm.export.hair_map import HairMap
-from fit3dmm.export.hair_outline import HairOutline, hair_outline
+from fit3dmm.export.hair_outline import HairOutline, hair_outline, within_outline_mm
 from fit3dmm.export.hair_raised import raised
 from fit3dmm.export.hair_volume import HairVolumeSettings, hair_volume_mm, standing
 from fit3dmm.export.smoothing import ramp
@@ -77,6 +77,7 @@ def hair_top(
     photo_px, front = scene.camera.project(outside), view.in_front(outside)
     thick = ramp(volume_mm, volume.by_ears_from_mm)
     front = front * (1 - thick * (1 - ramp(to_ears_mm(model), volume.by_ears_mm)))
+    front = front * ramp(within_outline_mm(outline, outside).clamp_max(1e3), volume.rim_mm)
     sight = sight_of_hair(seen, photo_px, facing, front, volume.grazing)
     light_linear = sh_basis(normals) @ scene.lighting.irradiance_sh
     return HairTop(outline, volume_mm, outside, sight, light_linear)

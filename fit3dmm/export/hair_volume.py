@@ -65,6 +65,8 @@ class HairVolumeSettings(Settings):
     """Distances from the ears from which they are: what hangs behind an ear is seen slantwise."""
     by_ears_from_mm: tuple[float, float] = ranged((6.0, 14.0), 0.0)
     """Thicknesses from which that matters."""
+    rim_mm: tuple[float, float] = (1.0, 5.0)
+    """Distances within the outline from which they are."""
     rounds: int = ranged(4, 1)
     """How often the outline's vertices are looked for."""
     least_rays: int = ranged(8, 1)
