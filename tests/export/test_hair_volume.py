@@ -8,7 +8,12 @@ import torch
 
 from fit3dmm._errors import InputError
 from fit3dmm.export.avatar import avatar_vertices, make_avatar
-from fit3dmm.export.hair_outline import HairOutline, HairOutlineSettings, hair_outline
+from fit3dmm.export.hair_outline import (
+    HairOutline,
+    HairOutlineSettings,
+    hair_outline,
+    within_outline_mm,
+)
 from fit3dmm.export.hair_raised import outward, raised, skull
 from fit3dmm.export.hair_volume import HairVolumeSettings, hair_volume_mm, standing
 from fit3dmm.geometry.camera import Camera
@@ -151,6 +156,18 @@ def test_walls_that_look_like_hair_end_at_an_edge(model, share):
     )
     without = volume_mm([told], share, model)
     assert float(without.max()) > 40
+
+
+def test_the_outline_lies_where_the_hair_ends(model, share, outline):
+    """Points of the shell that was drawn lie within it, and its rim on it."""
+    shell_mm = raised(model, model.shape_mm(model.zeros()), 25 * share)
+    within = within_outline_mm(outline, seen_from(model).pose.T_cam_model @ shell_mm)
+    beside = torch.isfinite(within) & (share > 0.95)
+    rim = within[beside].sort().values[:100]
+    assert float(rim[0]) > -2.5
+    assert float(rim.mean()) < 1
+    middle = (share > 0.95) & (outward(model)[:, 2] < -0.9)
+    assert float(within[middle].min()) > 40
 
 
 def test_some_odd_rays_change_little(model, share, outline):
