@@ -256,8 +256,7 @@ def _told(predicted: Predicted, T_map_photo: Similarity, n: int) -> np.ndarray:
     grid = (torch.stack(torch.meshgrid(torch.arange(n), torch.arange(n), indexing="xy"), -1)) + 0.5
     photo_px = T_map_photo.inverse() @ grid.reshape(-1, 2)
     cover = predicted.cover_at(photo_px)
-    at = (predicted.T_crop_photo @ photo_px) / predicted.crop_size_px
-    seen = ((at > 0) & (at < 1)).all(1)
+    seen = predicted.looked_at(photo_px)
     told = cover[[SKIN, HAIR, HAIR, OTHER, *[BACKGROUND] * _SIDES]]
     told = torch.where(seen, told, torch.ones_like(told))
     return told.reshape(_KINDS, n, n).numpy()

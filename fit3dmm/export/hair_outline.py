@@ -105,7 +105,9 @@ def hair_outline(
     flat_places = places.reshape(-1, 2)
     hair = seen.at(flat_places)[:, 0]
     if predicted is not None:
-        hair = hair * (1 - predicted.cover_at(flat_places.cpu())[BACKGROUND].to(hair))
+        on_cpu = flat_places.cpu()
+        wall = predicted.cover_at(on_cpu)[BACKGROUND] * predicted.looked_at(on_cpu)
+        hair = hair * (1 - wall.to(hair))
     hair = hair.reshape(radii.shape).cpu().numpy()
     colour = seen.colour_at(flat_places).reshape(*radii.shape, 3).cpu().numpy()
     size = places.new_tensor([camera.width_px, camera.height_px])
