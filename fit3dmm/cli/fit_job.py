@@ -16,7 +16,7 @@ from fit3dmm._threads import torch_threads
 from fit3dmm._version import __version__
 from fit3dmm.cli.console import say
 from fit3dmm.cli.saved_scene import saved_scene
-from fit3dmm.export.folder import AvatarExpression, write_face
+from fit3dmm.export.folder import AvatarExpression, AvatarHair, write_face
 from fit3dmm.export.mark import PhotoIdentity
 from fit3dmm.export.result_folder import whole_folder
 from fit3dmm.fitting.config import FitConfig
@@ -52,6 +52,7 @@ class Job:
     write: tuple[str, ...]
     expression: AvatarExpression = "neutral"
     compact: bool = False
+    hair: AvatarHair = "volume"
     refine: Path | None = None
     """Coefficients to refine: of the photo, or a folder of those of photos."""
     basis: Path | None = None
@@ -67,6 +68,7 @@ class Job:
         # Threads change how long it takes.
         config = replace(self.config, threads=1)
         settings = (config, self.face, self.texture_px, self.write, self.expression, self.compact)
+        settings = (*settings, self.hair)
         named = (self.regressor, self.start, self.refine, self.basis)
         files = [path for path in named if path is not None]
         within = [[path] if path.is_file() else sorted(path.rglob("*")) for path in files]
@@ -126,6 +128,7 @@ class Worker:
                     expression=job.expression,
                     write=job.write,
                     compact=job.compact,
+                    hair=job.hair,
                 )
                 faces.append(
                     {"folder": str(target / place), "seconds": result.seconds, "fit": content}

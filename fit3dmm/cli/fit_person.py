@@ -130,6 +130,7 @@ class PersonRun:
                 *(several, pictures, places, temporary, worker.model, job.texture_px),
                 expression=job.expression,
                 compact=job.compact,
+                hair=job.hair,
                 write=job.write,
             )
         return {**content, "folder": str(target), "skipped": False}

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm._kept import kept
+from fit3dmm.export.hair_raised import raised
 from fit3dmm.export.morphs import MorphTarget, Movement, morph_target, movements, vertex_normals
 from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
 from fit3dmm.export.skeleton import Bone, bone_weights, bones
@@ -81,6 +82,7 @@ def make_avatar(
     coefficients: Coefficients,
     normal_png: bytes | None = None,
     rest: Float[Tensor, "expression"] | None = None,
+    hair_mm: Float[Tensor, "vertices"] | None = None,
 ) -> Avatar:
     """The person that the coefficients say; their expression becomes the targets' weights.
 
@@ -89,11 +91,13 @@ def make_avatar(
         coefficients: the person's.
         normal_png: fine relief of the skin, where it is known.
         rest: activations at rest (`export.resting`); zeros if left out.
+        hair_mm: how far hair stands off (`export.hair_volume`); it lies flat if left out.
     """
     surface = drawn_surface(model)
     n = surface.n_vertices
     rest = model.zeros().expression if rest is None else rest
     neutral_mm = model.shape_mm(coefficients.neutral().replace(expression=rest)).detach()
+    neutral_mm = raised(model, neutral_mm, hair_mm)
     skeleton = bones(model, coefficients)
     drawn = _Drawn(
         neutral_mm=neutral_mm[:n].cpu().numpy(),

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from fit3dmm.colour import linear_of_bytes
+from fit3dmm.export.hair_raised import raised
 from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
@@ -17,7 +18,6 @@ from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo
 from fit3dmm.render.backend import choose_backend
-from fit3dmm.render.depth import posed
 from fit3dmm.render.shading import shade, unit
 from fit3dmm.scene import Pose, Scene
 
@@ -60,9 +60,12 @@ class Sight:
     uv: Float[Tensor, "seen 2"]
 
 
-def sight(model: MorphableModel, scene: Scene) -> Sight:
-    """What is seen of a scene's head."""
-    points = posed(model, scene)
+def sight(
+    model: MorphableModel, scene: Scene, hair_mm: Float[Tensor, "vertices"] | None = None
+) -> Sight:
+    """What is seen of a scene's head, with its hair standing off as `export.hair_raised` says."""
+    shape_mm = raised(model, model.shape_mm(scene.coefficients), hair_mm)
+    points = scene.pose.T_cam_model @ shape_mm
     wide = _scaled(scene.camera, float(_OVERSAMPLING))
     surface, backend = model.surface, choose_backend("auto", points.device)
     clip = wide.to_clip(points)[None]
@@ -102,7 +105,11 @@ def draw(
 
 
 def framed(
-    model: MorphableModel, scene: Scene, size_px: int, angles_deg: tuple[float, ...]
+    model: MorphableModel,
+    scene: Scene,
+    size_px: int,
+    angles_deg: tuple[float, ...],
+    hair_mm: Float[Tensor, "vertices"] | None = None,
 ) -> Scene:
     """The scene from a long lens that shows the whole head, however it turns.
 
@@ -111,8 +118,9 @@ def framed(
         scene: its face and light stay.
         size_px: side of the picture.
         angles_deg: pitch, yaw and roll, as in docs/conventions.md.
+        hair_mm: see `sight`.
     """
-    points = model.shape_mm(scene.coefficients.neutral())
+    points = raised(model, model.shape_mm(scene.coefficients.neutral()), hair_mm)
     low, high = points.amin(0), points.amax(0)
     middle_mm = torch.stack([torch.zeros(()), (low[1] + high[1]) / 2, (low[2] + high[2]) / 2])
     half_mm = _MARGIN * float((high - low).max()) / 2

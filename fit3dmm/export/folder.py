@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from fit3dmm._threads import torch_threads
 from fit3dmm.export.depth import depth_map, write_depth
@@ -24,7 +26,7 @@ from fit3dmm.export.resting import resting
 from fit3dmm.export.result_folder import whole_folder
 from fit3dmm.export.sigma import ARRAY, VertexSigma, vertex_sigma, write_sigma
 from fit3dmm.export.summary import summary, write_json
-from fit3dmm.export.texture import TextureSettings, bake_texture, with_folds
+from fit3dmm.export.texture import Shown, TextureSettings, bake, bake_texture, with_folds
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
@@ -38,6 +40,8 @@ _TEXTURED = frozenset({"texture.png", EXPRESSION, GLB, VRM, REPORT})
 _SURE = frozenset({ARRAY, REPORT, "overlay.png"})
 AvatarExpression = Literal["neutral", "fitted"]
 """How an avatar looks when it is loaded: at rest, or as in the photo."""
+AvatarHair = Literal["volume", "flat"]
+"""Whether its hair stands off as the photo shows it, where that can be told, or is painted on."""
 
 
 def export_face(
@@ -48,6 +52,7 @@ def export_face(
     texture_px: int = 1024,
     texture: TextureSettings | None = None,
     expression: AvatarExpression = "neutral",
+    hair: AvatarHair = "volume",
 ) -> dict[str, Any]:
     """Write every file of a result; an earlier result of the same photo is replaced.
 
@@ -62,6 +67,7 @@ def export_face(
         texture_px: side of the texture.
         texture: what of the photo it takes; the default settings if left out.
         expression: that the avatar shows when it is loaded.
+        hair: of the avatar.
 
     Returns:
         What `fit.json` holds.
@@ -73,7 +79,8 @@ def export_face(
     picture = photo if isinstance(photo, Photo) else read_photo(photo)
     place = None if isinstance(photo, Photo) else photo
     with whole_folder(Path(folder), identity(picture, place)) as temporary:
-        return write_face(result, picture, temporary, model, texture_px, texture, expression)
+        how = (texture_px, texture, expression)
+        return write_face(result, picture, temporary, model, *how, hair=hair)
 
 
 def identity(photo: Photo, path: Path | str | None = None) -> PhotoIdentity:
@@ -108,6 +115,7 @@ def write_face(
     expression: AvatarExpression = "neutral",
     write: Collection[str] = ALL,
     compact: bool = False,
+    hair: AvatarHair = "volume",
 ) -> dict[str, Any]:
     """`export_face` into a folder as it is, without a mark.
 
@@ -121,6 +129,7 @@ def write_face(
         expression: that the avatar shows when it is loaded.
         write: names of the outputs, of `outputs.OUTPUTS`.
         compact: write the avatar in fewer bytes (`export.glb.face_glb`).
+        hair: of the avatar.
 
     Returns:
         What `fit.json` holds, whether it is written or not.
@@ -133,25 +142,29 @@ def write_face(
     with torch.no_grad(), torch_threads(1):
         sure = vertex_sigma(result, model) if files & _SURE else None
 
-        def write_textured() -> None:
-            _write_textured(
+        def write_textured() -> Tensor | None:
+            if not files & _TEXTURED:
+                return None
+            return _write_textured(
                 *(result, photo, folder, model, texture_px, texture, files, expression, compact),
-                sure,
+                *(sure, hair),
             )
 
         def write_plain() -> dict[str, Any]:
             return _write_plain(result, photo, folder, model, files, sure)
 
-        if not files & _TEXTURED:
-            return write_plain()
         if not several_cores:
-            write_textured()
-            return write_plain()
-        with ThreadPoolExecutor(1) as beside:
-            # Whether gradients are kept is each thread's own.
-            plain = beside.submit(torch.no_grad()(write_plain))
-            write_textured()
-            return plain.result()
+            hair_mm = write_textured()
+            content = write_plain()
+        else:
+            with ThreadPoolExecutor(1) as beside:
+                # Whether gradients are kept is each thread's own.
+                plain = beside.submit(torch.no_grad()(write_plain))
+                hair_mm = write_textured()
+                content = plain.result()
+        if RECORD in files:
+            save_result(folder / RECORD, result, hair_mm)
+        return content
 
 
 def _write_plain(
@@ -191,8 +204,6 @@ def _write_plain(
     content = summary(result, model, depth)
     if SUMMARY in files:
         write_json(content, folder / SUMMARY)
-    if RECORD in files:
-        save_result(folder / RECORD, result)
     return content
 
 
@@ -207,7 +218,8 @@ def _write_textured(
     expression: AvatarExpression,
     compact: bool,
     sure: VertexSigma | None,
-) -> None:
+    hair: AvatarHair,
+) -> Float[Tensor, "vertices"] | None:
     """What shows the texture, which is baked once for all of it.
 
     Args:
@@ -221,11 +233,17 @@ def _write_textured(
         expression: that the avatar shows when it is loaded.
         compact: whether the avatar is in fewer bytes.
         sure: how sure the fit is of each vertex, for the report.
+        hair: of the avatar.
+
+    Returns:
+        How far its hair stands off; None where it lies flat.
     """
     seen = result.observation.detections.get(MEDIAPIPE)
     points_px = None if seen is None else seen.points_px
     told = result.observation.predicted
-    baked = bake_texture(model, result.scene, photo, texture_px, points_px, texture, told)
+    shown_in = [Shown(result.scene, photo, points_px, told)]
+    all_baked = bake(model, shown_in, texture_px, texture)
+    baked, hair_mm = all_baked.srgb, all_baked.hair_mm if hair == "volume" else None
     png = png_bytes(baked)
     if "texture.png" in files:
         write_bytes(png, folder / "texture.png")
@@ -238,12 +256,14 @@ def _write_textured(
     rest = resting(model, fitted)
     shown = fitted if expression == "fitted" else fitted.neutral().replace(expression=rest)
     if VRM in files:
-        write_vrm(model, shown, png, folder / VRM, rest)
+        write_vrm(model, shown, png, folder / VRM, rest, hair_mm)
     if not files & {GLB, REPORT}:
-        return
+        return hair_mm
     relief = relief_png(baked, model, fitted) if result.quality.face_px >= RELIEF_FROM_PX else None
-    glb = face_glb(model, shown, png, relief, compact=compact, rest=rest)
+    glb = face_glb(model, shown, png, relief, compact=compact, rest=rest, hair_mm=hair_mm)
     if GLB in files:
         write_bytes(glb, folder / GLB)
     if REPORT in files:
-        write_report(result, model, photo, baked, glb, folder / REPORT, sure, rest, folded)
+        how = (sure, rest, folded, hair_mm)
+        write_report(result, model, photo, baked, glb, folder / REPORT, *how)
+    return hair_mm

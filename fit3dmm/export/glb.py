@@ -20,6 +20,7 @@ def write_glb(
     animation: Animation | None = None,
     compact: bool = False,
     rest: Float[Tensor, "expression"] | None = None,
+    hair_mm: Float[Tensor, "vertices"] | None = None,
 ) -> None:
     """Write the face of one person.
 
@@ -32,11 +33,13 @@ def write_glb(
         animation: what moves it, such as a track's (`export.animation`).
         compact: see `face_glb`.
         rest: see `face_glb`.
+        hair_mm: see `face_glb`.
 
     Raises:
         InputError: the folder can't be written to.
     """
-    glb = face_glb(model, coefficients, texture_png, normal_png, animation, compact, rest)
+    how = (normal_png, animation, compact, rest, hair_mm)
+    glb = face_glb(model, coefficients, texture_png, *how)
     write_bytes(glb, Path(path))
 
 
@@ -48,6 +51,7 @@ def face_glb(
     animation: Animation | None = None,
     compact: bool = False,
     rest: Float[Tensor, "expression"] | None = None,
+    hair_mm: Float[Tensor, "vertices"] | None = None,
 ) -> bytes:
     """What `write_glb` writes.
 
@@ -61,12 +65,13 @@ def face_glb(
             KHR_mesh_quantization and EXT_texture_webp.
         rest: activations of the mesh itself (`export.resting`), from which targets take what is
             left of each movement; zeros if left out, as an animation's weights need them.
+        hair_mm: how far hair stands off (`export.hair_volume`); it lies flat if left out.
     """
     # pygltflib takes a moment to load, and only who writes needs it.
     from fit3dmm.export.gltf.binary import glb_bytes
     from fit3dmm.export.gltf.document import gltf_document
 
-    avatar = make_avatar(model, coefficients, normal_png, rest)
+    avatar = make_avatar(model, coefficients, normal_png, rest, hair_mm)
     document = gltf_document(avatar, texture_png, animation, compact)
     return glb_bytes(document)
 
@@ -77,6 +82,7 @@ def write_vrm(
     texture_png: bytes,
     path: Path,
     rest: Float[Tensor, "expression"] | None = None,
+    hair_mm: Float[Tensor, "vertices"] | None = None,
 ) -> None:
     """Write the face of one person as VRM 1.0, on the joints of a body.
 
@@ -86,6 +92,7 @@ def write_vrm(
         texture_png: the base colour, an encoded sRGB picture.
         path: of the file.
         rest: see `face_glb`.
+        hair_mm: see `face_glb`.
 
     Raises:
         InputError: the folder can't be written to.
@@ -93,5 +100,6 @@ def write_vrm(
     from fit3dmm.export.gltf.binary import glb_bytes
     from fit3dmm.export.gltf.vrm import vrm_document
 
-    document = vrm_document(make_avatar(model, coefficients, rest=rest), texture_png)
+    avatar = make_avatar(model, coefficients, rest=rest, hair_mm=hair_mm)
+    document = vrm_document(avatar, texture_png)
     write_bytes(glb_bytes(document), Path(path))

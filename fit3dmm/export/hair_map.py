@@ -94,10 +94,19 @@ class HairMap:
 
     def at(self, photo_px: Float[Tensor, "points 2"]) -> Float[Tensor, "points 2"]:
         """Probabilities of hair and of skin at points of the photo; none beyond the map."""
+        return self._sampled(torch.stack([self.hair, self.skin], -1), photo_px)
+
+    def colour_at(self, photo_px: Float[Tensor, "points 2"]) -> Float[Tensor, "points 3"]:
+        """Linear colour at points of the photo, as coarse as the map; black beyond it."""
+        return self._sampled(self.image_linear, photo_px)
+
+    def _sampled(
+        self, cells: Float[Tensor, "cells cells c"], photo_px: Float[Tensor, "points 2"]
+    ) -> Float[Tensor, "points c"]:
         places = (self.T_map_photo @ photo_px) / len(self.hair)
-        both = torch.stack([self.hair, self.skin])[None].to(photo_px)
+        picture = cells.permute(2, 0, 1)[None].to(photo_px)
         grid = (2 * places - 1)[None, None]
-        return torch.nn.functional.grid_sample(both, grid, align_corners=False)[0, :, 0].T
+        return torch.nn.functional.grid_sample(picture, grid, align_corners=False)[0, :, 0].T
 
 
 def hair_map(
@@ -247,8 +256,7 @@ def _told(predicted: Predicted, T_map_photo: Similarity, n: int) -> np.ndarray:
     grid = (torch.stack(torch.meshgrid(torch.arange(n), torch.arange(n), indexing="xy"), -1)) + 0.5
     photo_px = T_map_photo.inverse() @ grid.reshape(-1, 2)
     cover = predicted.cover_at(photo_px)
-    at = (predicted.T_crop_photo @ photo_px) / predicted.crop_size_px
-    seen = ((at > 0) & (at < 1)).all(1)
+    seen = predicted.looked_at(photo_px)
     told = cover[[SKIN, HAIR, HAIR, OTHER, *[BACKGROUND] * _SIDES]]
     told = torch.where(seen, told, torch.ones_like(told))
     return told.reshape(_KINDS, n, n).numpy()

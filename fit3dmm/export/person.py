@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._threads import torch_threads
-from fit3dmm.export.folder import AvatarExpression, identity, write_face
+from fit3dmm.export.folder import AvatarExpression, AvatarHair, identity, write_face
 from fit3dmm.export.glb import write_glb
 from fit3dmm.export.mark import PhotoIdentity, same_in_any_locale
 from fit3dmm.export.mesh import neutral_mesh, write_material, write_textured_obj
@@ -20,7 +20,7 @@ from fit3dmm.export.resting import resting
 from fit3dmm.export.result_folder import whole_folder
 from fit3dmm.export.sigma import ARRAY, vertex_sigma, write_sigma
 from fit3dmm.export.summary import plain_numbers, write_json
-from fit3dmm.export.texture import Shown, TextureSettings, bake_together
+from fit3dmm.export.texture import Shown, TextureSettings, bake
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.fitting.several import SeveralFit
 from fit3dmm.model.files import load_model
@@ -40,6 +40,7 @@ def export_person(
     texture_px: int = 1024,
     texture: TextureSettings | None = None,
     expression: AvatarExpression = "neutral",
+    hair: AvatarHair = "volume",
 ) -> dict[str, Any]:
     """Write every file of a person; an earlier result of the same photos is replaced.
 
@@ -51,6 +52,7 @@ def export_person(
         texture_px: side of the textures.
         texture: what of the photos they take; the default settings if left out.
         expression: that the avatars of the photos show when they are loaded.
+        hair: of all avatars.
 
     Returns:
         What `person.json` holds.
@@ -63,7 +65,7 @@ def export_person(
     with whole_folder(Path(folder), who) as temporary:
         places = photo_places([photo.name for photo in photos])
         how = (texture_px, texture, expression)
-        return write_person(several, photos, places, temporary, model, *how)
+        return write_person(several, photos, places, temporary, model, *how, hair=hair)
 
 
 def set_identity(name: str, photos: Sequence[PhotoIdentity]) -> PhotoIdentity:
@@ -99,6 +101,7 @@ def write_person(
     expression: AvatarExpression = "neutral",
     write: Collection[str] = ALL,
     compact: bool = False,
+    hair: AvatarHair = "volume",
 ) -> dict[str, Any]:
     """`export_person` into a folder as it is, without a mark.
 
@@ -113,6 +116,7 @@ def write_person(
         expression: that the avatars of the photos show when they are loaded.
         write: names of the outputs, of `outputs.OUTPUTS`.
         compact: write the avatars in fewer bytes (`export.glb.face_glb`).
+        hair: of all avatars.
 
     Returns:
         What `person.json` holds, which is always written.
@@ -122,15 +126,16 @@ def write_person(
     files = {file for name in write for file in OUTPUTS[name]}
     with torch.no_grad(), torch_threads(1):
         if files & {"texture.png", "face.glb"}:
-            baked = bake_together(model, shown_by(several, photos), texture_px, texture)
-            png = png_bytes(baked)
+            baked = bake(model, shown_by(several, photos), texture_px, texture)
+            png = png_bytes(baked.srgb)
             if "texture.png" in files:
                 write_bytes(png, folder / "texture.png")
             if "face.glb" in files:
                 rest = person_at_rest(several, model)
                 person = several.identity.neutral().replace(expression=rest)
-                glb = folder / "face.glb"
-                write_glb(model, person, png, glb, compact=compact, rest=rest)
+                hair_mm = baked.hair_mm if hair == "volume" else None
+                how = (folder / "face.glb", None, None, compact, rest, hair_mm)
+                write_glb(model, person, png, *how)
         if "neutral.obj" in files:
             scene = first.scene.replace(coefficients=several.identity)
             write_textured_obj(neutral_mesh(model, scene), folder / "neutral.obj", "face.mtl")
@@ -144,7 +149,7 @@ def write_person(
         for result, photo, place in zip(several.fits, photos, places, strict=True):
             own = folder / place
             own.mkdir()
-            how = (texture_px, texture, expression, write, compact)
+            how = (texture_px, texture, expression, write, compact, hair)
             contents.append(write_face(result, photo, own, model, *how))
     content = person_summary(several, places, model)
     write_json(content, folder / PERSON)

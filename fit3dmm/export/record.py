@@ -4,8 +4,9 @@ Layout of version 2. Attributes of the file: `format` ("fit3dmm-result"), `forma
 and `frame`. The group `scene` is laid out as in a saved scene. Every other field of the result is a
 group where it holds tensors (each a data set) or records by name, and else a data set of one
 string, JSON, in which NaN and Infinity may stand for numbers; a record in it says its `kind`. A
-field that a file lacks takes its default, so that settings can be added without a new version.
-`export.former` says what version 1 had elsewhere.
+field that a file lacks takes its default, so that settings can be added without a new version. The
+data set `hair_mm` is no field of the result: it says how far its avatar's hair stands off, where it
+does. `export.former` says what version 1 had elsewhere.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._hdf5 import FileFormat, Group, is_text
@@ -33,16 +35,39 @@ FORMAT = FileFormat("fit3dmm-result", 2, "result", "pass the fit.h5 of a fit")
 # Elements: a smaller array would grow by what compression needs.
 _COMPRESSED_FROM = 1024
 _KIND = "kind"
+_HAIR = "hair_mm"
 
 
-def save_result(path: Path, result: FitResult) -> None:
+def save_result(
+    path: Path, result: FitResult, hair_mm: Float[Tensor, "vertices"] | None = None
+) -> None:
     """Write everything that came out of a fit.
+
+    Args:
+        path: of the file.
+        result: of a fit.
+        hair_mm: how far the avatar's hair stands off, where that is known: see `load_hair_mm`.
 
     Raises:
         InputError: the folder can't be written to.
     """
     with FORMAT.writing(path, model=result.model.name, frame=FRAME) as file:
         write_record(file, result, FitResult)
+        if hair_mm is not None:
+            # Within 1/64 mm up to 64 mm; most vertices have none.
+            steps = hair_mm.detach().cpu().half().numpy()
+            file.create_dataset(_HAIR, data=steps, compression="gzip", shuffle=True)
+
+
+def load_hair_mm(path: str | Path) -> Float[Tensor, "vertices"] | None:
+    """How far the hair of a saved result's avatar stands off at each vertex (`export.hair_volume`);
+    None where it lies flat, or was not told.
+
+    Raises:
+        InputError: as for `load_result`.
+    """
+    with FORMAT.reading(path) as file:
+        return torch.as_tensor(file[_HAIR][()]).float() if _HAIR in file else None
 
 
 def load_result(path: str | Path) -> FitResult:

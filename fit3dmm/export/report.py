@@ -54,6 +54,7 @@ def write_report(
     sure: VertexSigma | None = None,
     rest: Float[Tensor, "expression"] | None = None,
     folded: UInt8[np.ndarray, "size size 3"] | None = None,
+    hair_mm: Float[Tensor, "vertices"] | None = None,
 ) -> None:
     """Write the page of one face.
 
@@ -68,12 +69,13 @@ def write_report(
         rest: activations of the avatar's mesh itself, as it was written with; zeros if left out.
         folded: the texture with the folds of the fitted expression, which the viewer blends in the
             more, the nearer its sliders come to that expression.
+        hair_mm: how far the avatar's hair stands off; None where it lies flat.
 
     Raises:
         InputError: the folder can't be written to.
     """
     with torch.no_grad():
-        pictures = _pictures(result, model, photo, texture)
+        pictures = _pictures(result, model, photo, texture, hair_mm)
     quality, info = result.quality, result.model
     facts = {
         "expression": _expression(result, model, rest),
@@ -104,7 +106,11 @@ def write_report(
 
 
 def _pictures(
-    result: FitResult, model: MorphableModel, photo: Photo, texture: np.ndarray
+    result: FitResult,
+    model: MorphableModel,
+    photo: Photo,
+    texture: np.ndarray,
+    hair_mm: Float[Tensor, "vertices"] | None,
 ) -> dict[str, Image.Image]:
     """The photo's face, and what is laid over it."""
     points = result.observation.face_points_px
@@ -119,10 +125,13 @@ def _pictures(
     seen = sight(model, scene)
     clay = draw(model, scene.replace(lighting=named_lights()["studio"]), None, seen)
     worn = draw(model, scene, texture, seen)
+    whole = worn
+    if hair_mm is not None:
+        whole = draw(model, scene, texture, sight(model, scene, hair_mm))
     light = {
         "photo": behind,
         "avatar": worn.face_over(behind),
-        "whole head": worn.over(behind),
+        "whole head": whole.over(behind),
         "shape": clay.face_over(behind),
         "depth": _depth(model, scene, worn, behind),
     }

@@ -21,6 +21,8 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm.export.delight import chroma_kept, of_kept_hue
+from fit3dmm.export.hair_top import standing_hair
+from fit3dmm.export.hair_volume import hair_volume_mm
 from fit3dmm.export.lids import at_lashes
 from fit3dmm.export.person_colours import base_colours
 from fit3dmm.export.picture import srgb_bytes
@@ -43,6 +45,17 @@ _SHARPEST = 4
 _BLEND_ROUNDS = 8
 # No place of a photo is darker by such a factor.
 _NEVER = (1e3, 2e3)
+
+
+@dataclass(frozen=True, eq=False)
+class Baked:
+    """What an avatar is drawn with."""
+
+    srgb: UInt8[np.ndarray, "size size 3"]
+    """Base colour, row 0 at v = 1, filled beyond the borders of the UV islands."""
+    hair_mm: Float[Tensor, "vertices"] | None
+    """How far hair stands off at each vertex (`export.hair_volume`); None where it is not seen well
+    enough, or lies flat."""
 
 
 def check_texture_size(size_px: int) -> None:
@@ -114,6 +127,26 @@ def bake_together(
     Raises:
         InputError: the size is out of range.
     """
+    return bake(model, shown, size_px, settings).srgb
+
+
+def bake(
+    model: MorphableModel,
+    shown: Sequence[Shown],
+    size_px: int = 1024,
+    settings: TextureSettings | None = None,
+) -> Baked:
+    """`bake_together`, and the hair that goes with the texture.
+
+    Args:
+        model: the one that was fitted.
+        shown: the photos, whose scenes have the same albedo.
+        size_px: side of the texture.
+        settings: what of the photos is taken; the default ones if left out.
+
+    Raises:
+        InputError: the size is out of range.
+    """
     check_texture_size(size_px)
     settings = settings or TextureSettings()
     albedo = model.albedo_linear(shown[0].scene.coefficients).clamp_min(BLACK_LINEAR)
@@ -148,7 +181,19 @@ def bake_together(
         colours = colours * lined
         pixels[band.rows] = srgb_bytes(colours)
         covered[band.rows] = band.fragments.covered[0].cpu().numpy()
-    return padded(pixels, covered)
+    return Baked(padded(pixels, covered), _hair_mm(model, seen, settings))
+
+
+def _hair_mm(
+    model: MorphableModel, seen: Sequence[Seen], settings: TextureSettings
+) -> Float[Tensor, "vertices"] | None:
+    """How far hair stands off by all photos."""
+    told = [one.hair for one in seen if one.hair is not None]
+    if len(told) < 2:
+        return told[0].volume_mm if told else None
+    how = (model, settings.hair, settings.volume)
+    share = standing_hair([one.sight for one in told], *how)
+    return hair_volume_mm([one.outline for one in told], share, model, settings.volume)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,9 @@ from fit3dmm.export.hair_layer import (
 )
 from fit3dmm.export.hair_light import light_on_hair
 from fit3dmm.export.hair_map import hair_map
+from fit3dmm.export.hair_outline import HairOutline
+from fit3dmm.export.hair_top import hair_top
+from fit3dmm.export.hair_volume import HairVolumeSettings
 from fit3dmm.export.iris import IrisSettings
 from fit3dmm.export.lids import LidSettings
 from fit3dmm.export.occlusion import OcclusionSettings, beside_lips, occluded
@@ -92,6 +95,8 @@ class TextureSettings(Settings):
     """What of the hair is taken from a photo."""
     hair: HairSettings = field(default_factory=HairSettings)
     """What hair is and how it is drawn."""
+    volume: HairVolumeSettings = field(default_factory=HairVolumeSettings)
+    """How far it stands off."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,10 @@ class HairSeen:
     colour_linear: Float[Tensor, "3"] | None
     """Its albedo; None where too little is seen."""
     sight: Sight
+    outline: HairOutline
+    """Where it ends."""
+    volume_mm: Float[Tensor, "vertices"] | None
+    """How far it stands off, by this photo alone; None where that is not told."""
 
 
 @dataclass(frozen=True)
@@ -244,8 +253,12 @@ def seen_by(
     layer = Layer(places_px, log_factor, weight, px_per_mm)
     if hair_map_ is None or sight is None:
         return Seen(view, points, light, tint, own_tint, layer, None, beard)
-    share = shown_hair(sight, model, topology.edges, settings.hair_layer) * (inside[:, 0] > 0.99)
-    on_scalp = light_on_hair(light, median, settings.hair.light)
+    how = (model, settings.hair, settings.volume)
+    top = hair_top(hair_map_, predicted, sight, scene, view, outside, light, *how)
+    outside = top.points_cam_mm
+    share = shown_hair(top.sight, model, topology.edges, settings.hair_layer)
+    share = share * (inside[:, 0] > 0.99)
+    on_scalp = light_on_hair(top.light_linear, median, settings.hair.light)
     hair = hair_colour(hair_map_, on_scalp, settings.hair)
     on_hair = view.camera.project(outside)
     shows = share > 0
@@ -259,7 +272,8 @@ def seen_by(
         log_factor=torch.lerp(log_factor, factor, mixed),
         weight=(weight + share).clamp_max(1),
     )
-    return Seen(view, points, light, tint, own_tint, layer, HairSeen(hair, sight), beard)
+    hair_seen = HairSeen(hair, sight, top.outline, top.volume_mm)
+    return Seen(view, points, light, tint, own_tint, layer, hair_seen, beard)
 
 
 def _unfolded(

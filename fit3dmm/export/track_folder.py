@@ -4,15 +4,14 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import UInt8
 
 from fit3dmm._parallel import Progress
 from fit3dmm.export.animation import animation_of
 from fit3dmm.export.glb import write_glb
 from fit3dmm.export.picture import png_bytes, write_bytes
 from fit3dmm.export.summary import write_json
+from fit3dmm.export.texture import Baked
 from fit3dmm.export.track_file import save_track
 from fit3dmm.export.track_preview import write_track_preview
 from fit3dmm.export.track_tables import is_arkit, write_blendshapes, write_live_link
@@ -38,7 +37,7 @@ _FORMAT, _FORMAT_VERSION = "fit3dmm-track-summary", 1
 def write_track(
     track: Track,
     tracker: Tracker,
-    texture: Callable[[], UInt8[np.ndarray, "size size 3"]],
+    bake: Callable[[], Baked],
     folder: Path,
     write: Collection[str],
     progress: Progress,
@@ -48,19 +47,21 @@ def write_track(
     Args:
         track: of the video.
         tracker: that made it.
-        texture: makes that of the person, where it is asked for.
+        bake: makes texture and hair of the person, where they are asked for.
         folder: must be there.
         write: names of the outputs, of `OUTPUTS`.
         progress: is told how far the preview is.
     """
     save_track(folder / RECORD, track)
-    png = png_bytes(texture()) if {"texture", "glb"} & set(write) else b""
+    baked = bake() if {"texture", "glb"} & set(write) else None
+    png = b"" if baked is None else png_bytes(baked.srgb)
     if "texture" in write:
         write_bytes(png, folder / TEXTURE)
     first = int(torch.where(track.found)[0][0])
-    if "glb" in write:
-        person = track.scene(first).coefficients
-        write_glb(tracker.prepared.model, person, png, folder / GLB, animation=animation_of(track))
+    if "glb" in write and baked is not None:
+        person, moves = track.scene(first).coefficients, animation_of(track)
+        how = (folder / GLB, None, moves, False, None, baked.hair_mm)
+        write_glb(tracker.prepared.model, person, png, *how)
     if "csv" in write:
         write_blendshapes(track, folder / TABLE)
         if is_arkit(track):

@@ -35,6 +35,7 @@ def write_usdz(
     texture_png: bytes,
     path: Path,
     rest: Float[Tensor, "expression"] | None = None,
+    hair_mm: Float[Tensor, "vertices"] | None = None,
 ) -> None:
     """Write the face of one person; see `glb.write_glb`.
 
@@ -44,6 +45,7 @@ def write_usdz(
         texture_png: the base colour, an encoded sRGB picture.
         path: of the file; its name must end in .usdz.
         rest: see `glb.face_glb`.
+        hair_mm: see `glb.face_glb`.
 
     Raises:
         InputError: usd-core is not installed, or the folder can't be written to.
@@ -52,7 +54,7 @@ def write_usdz(
         from pxr import Sdf, UsdUtils
     except ImportError as error:
         raise InputError('USD needs usd-core: pip install "fit3dmm[usd]".') from error
-    avatar = make_avatar(model, coefficients, rest=rest)
+    avatar = make_avatar(model, coefficients, rest=rest, hair_mm=hair_mm)
     # The package is made of files in a folder, the scene first.
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder) / "face.usdc"

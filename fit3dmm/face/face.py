@@ -7,7 +7,7 @@ was fitted stays, and with it the quality, the uncertainty and the texture, whic
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 from fit3dmm._errors import InputError
 from fit3dmm.export.depth import depth_map
 from fit3dmm.export.driven import blended, share_driven
-from fit3dmm.export.folder import export_face
+from fit3dmm.export.folder import AvatarHair, export_face
 from fit3dmm.export.glb import write_glb
 from fit3dmm.export.normal_map import RELIEF_FROM_PX, relief_png
 from fit3dmm.export.picture import png_bytes
@@ -57,6 +57,8 @@ class Face(FitResult):
     colours: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     """Make-up: sRGB by place."""
     make_up_strength: int | float = 0.6
+    hair: AvatarHair = "volume"
+    """How the avatar's hair is shown; see `with_hair`."""
 
     # --- shape ---
 
@@ -207,6 +209,18 @@ class Face(FitResult):
         colours = {place: parse_colour(text) for place, text in given.items() if text is not None}
         return self.replace(colours=colours, make_up_strength=strength)
 
+    def with_hair(self, hair: str) -> "Face":
+        """With hair that stands off the head as the photo shows it (`volume`, where it shows it
+        well enough), or that is painted on the scalp (`flat`). Of pictures and avatars alone: what
+        is measured (`vertices_mm`, `mesh()`) is the head without.
+
+        Raises:
+            InputError: it is neither.
+        """
+        if hair not in get_args(AvatarHair):
+            raise InputError(f"Hair has {' or '.join(get_args(AvatarHair))}, got {hair!r}.")
+        return self.replace(hair=cast(AvatarHair, hair))
+
     # --- pictures ---
 
     def render(
@@ -230,7 +244,7 @@ class Face(FitResult):
             roll_deg: tilt, counter-clockwise in the picture.
             light: as for `relit`; else the photo's own.
             expression: blendshapes that are set, as by `with_expression`; or `fitted` or `neutral`.
-            textured: else it is grey clay, which shows the shape.
+            textured: else it is grey clay, which shows the shape that was fitted, without hair.
             over_photo: lay the face over the photo, or, if it is turned, the whole head.
             background: a colour as CSS writes it.
 
@@ -247,11 +261,12 @@ class Face(FitResult):
         given = (pitch_deg, yaw_deg, roll_deg)
         angles = (float(pitch_deg or 0), float(yaw_deg or 0), float(roll_deg or 0))
         with torch.no_grad():
+            hair_mm = face._hair_mm() if textured else None
             if not over_photo:
-                how = (size_px, angles, background)
+                how = (size_px, angles, background, hair_mm)
                 return alone(self.morphable, face.shown, texture, *how)
             as_fitted = given == (None, None, None)
-            how = (self._photo(), size_px, None if as_fitted else angles)
+            how = (self._photo(), size_px, None if as_fitted else angles, hair_mm)
             return in_its_photo(self.morphable, face.shown, texture, *how)
 
     def turntable(
@@ -297,7 +312,7 @@ class Face(FitResult):
             fine = self.quality.face_px >= RELIEF_FROM_PX
             person = (self.morphable, self.shown.coefficients)
             relief = relief_png(self.skin.srgb, *person) if fine else None
-            how = (Path(path), relief, None, compact, self._rest())
+            how = (Path(path), relief, None, compact, self._rest(), self._hair_mm())
             write_glb(*person, png_bytes(self.texture), *how)
         return Path(path)
 
@@ -328,6 +343,9 @@ class Face(FitResult):
     def _rest(self) -> Float[Tensor, "expression"]:
         with torch.no_grad():
             return resting(self.morphable, self.scene.coefficients)
+
+    def _hair_mm(self) -> Float[Tensor, "vertices"] | None:
+        return None if self.hair == "flat" else self.skin.hair_mm
 
     def _photo(self) -> Photo:
         if self.photo is None:

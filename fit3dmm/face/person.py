@@ -13,10 +13,10 @@ from fit3dmm._threads import torch_threads
 from fit3dmm.export.glb import write_glb
 from fit3dmm.export.person import export_person, person_at_rest, shown_by
 from fit3dmm.export.picture import png_bytes
-from fit3dmm.export.texture import bake_together
+from fit3dmm.export.texture import Baked, bake
 from fit3dmm.face.face import Face
 from fit3dmm.face.fit import TEXTURE_PX, face_of
-from fit3dmm.face.skin import Skin
+from fit3dmm.face.skin import Skin, baked_by
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.look import look
 from fit3dmm.fitting.pipeline import ModelLike, as_prepared
@@ -84,7 +84,8 @@ class Person(SeveralFit):
             png = png_bytes(self.texture)
             rest = person_at_rest(self, self.morphable)
             person = self.identity.neutral().replace(expression=rest)
-            write_glb(self.morphable, person, png, Path(path), compact=compact, rest=rest)
+            how = (None, None, compact, rest, self.skin.hair_mm)
+            write_glb(self.morphable, person, png, Path(path), *how)
         return Path(path)
 
     def export(self, folder: str | Path) -> Path:
@@ -127,9 +128,9 @@ def fit_photos(
     several = fit_together(prepared, seen, config, Together(same_camera=same_camera)).to("cpu")
     on_cpu = prepared.model.to("cpu")
 
-    def make() -> UInt8[np.ndarray, "size size 3"]:
+    def make() -> Baked:
         with torch.no_grad(), torch_threads(1):
-            return bake_together(on_cpu, shown_by(several, read), TEXTURE_PX)
+            return bake(on_cpu, shown_by(several, read), TEXTURE_PX)
 
     known = {one.name: getattr(several, one.name) for one in fields(SeveralFit)}
-    return Person(**known, morphable=on_cpu, photos=read, skin=Skin(make))
+    return Person(**known, morphable=on_cpu, photos=read, skin=baked_by(make))

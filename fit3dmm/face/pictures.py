@@ -2,12 +2,13 @@
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
+from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm.colour import srgb_to_linear
-from fit3dmm.export.drawing import draw, framed, in_photo, photo_linear
+from fit3dmm.export.drawing import draw, framed, in_photo, photo_linear, sight
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.face.make_up import parse_colour
 from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
@@ -37,6 +38,7 @@ def alone(
     size_px: int,
     angles_deg: Angles,
     background: str,
+    hair_mm: Float[Tensor, "vertices"] | None = None,
 ) -> Image.Image:
     """The whole head before a colour.
 
@@ -47,9 +49,11 @@ def alone(
         size_px: side of the picture.
         angles_deg: how it is turned.
         background: a colour as CSS writes it.
+        hair_mm: how far hair stands off (`export.hair_volume`); it lies flat if left out.
     """
     behind = srgb_to_linear(torch.tensor(parse_colour(background)) / 255)
-    drawn = draw(model, framed(model, scene, size_px, angles_deg), texture)
+    scene = framed(model, scene, size_px, angles_deg, hair_mm)
+    drawn = draw(model, scene, texture, sight(model, scene, hair_mm))
     return Image.fromarray(srgb_bytes(drawn.over(behind)))
 
 
@@ -60,6 +64,7 @@ def in_its_photo(
     photo: Photo,
     size_px: int,
     angles_deg: Angles | None,
+    hair_mm: Float[Tensor, "vertices"] | None = None,
 ) -> Image.Image:
     """The face over the photo; or, where it is turned otherwise, the whole head.
 
@@ -70,6 +75,7 @@ def in_its_photo(
         photo: the one that was fitted.
         size_px: longer side of the picture.
         angles_deg: how it is turned; None for as it was fitted.
+        hair_mm: as for `alone`, of the whole head.
     """
     scene = in_photo(scene, size_px)
     behind = photo_linear(photo, scene.camera)
@@ -77,5 +83,6 @@ def in_its_photo(
         return Image.fromarray(srgb_bytes(draw(model, scene, texture).face_over(behind)))
     rotation = rotation_vector(torch.from_numpy(rotation_from_angles(*angles_deg)))
     turned = scene.pose.replace(rotation_rad=rotation.to(scene.pose.rotation_rad))
-    drawn = draw(model, scene.replace(pose=turned), texture)
+    scene = scene.replace(pose=turned)
+    drawn = draw(model, scene, texture, sight(model, scene, hair_mm))
     return Image.fromarray(srgb_bytes(drawn.over(behind)))

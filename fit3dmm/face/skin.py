@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
+from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm._threads import torch_threads
-from fit3dmm.export.texture import TextureSettings, bake_texture, with_folds
+from fit3dmm.export.texture import Baked, Shown, TextureSettings, bake, with_folds
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detection import MEDIAPIPE
@@ -31,6 +32,8 @@ class Skin:
     make: Callable[[], UInt8[np.ndarray, "size size 3"]]
     make_folded: Callable[[], UInt8[np.ndarray, "size size 3"]] | None = None
     """The same with the folds of the fitted expression; None where it can't be made."""
+    make_hair: Callable[[], Float[Tensor, "vertices"] | None] | None = None
+    """How far hair stands off; None where it is not known."""
 
     @functools.cached_property
     def srgb(self) -> UInt8[np.ndarray, "size size 3"]:
@@ -42,6 +45,11 @@ class Skin:
         made = self.make()
         made.flags.writeable = False
         return made
+
+    @functools.cached_property
+    def hair_mm(self) -> Float[Tensor, "vertices"] | None:
+        """How far hair stands off at each vertex; None where it lies flat."""
+        return None if self.make_hair is None else self.make_hair()
 
     @functools.cached_property
     def folded_srgb(self) -> UInt8[np.ndarray, "size size 3"]:
@@ -64,22 +72,39 @@ def baked(result: FitResult, photo: Photo, model: MorphableModel, size_px: int) 
         size_px: side of the texture.
     """
 
-    def make(settings: TextureSettings | None = None) -> UInt8[np.ndarray, "size size 3"]:
+    def make(settings: TextureSettings | None = None) -> Baked:
         seen = result.observation.detections.get(MEDIAPIPE)
         points_px = None if seen is None else seen.points_px
         with torch.no_grad(), torch_threads(1):
             told = result.observation.predicted
-            return bake_texture(model, result.scene, photo, size_px, points_px, settings, told)
+            return bake(model, [Shown(result.scene, photo, points_px, told)], size_px, settings)
 
-    return Skin(make, lambda: make(with_folds()))
+    return baked_by(make, lambda: make(with_folds()).srgb)
 
 
-def read_from(path: Path, folded: Path | None = None) -> Skin:
+def baked_by(
+    make: Callable[[], Baked],
+    make_folded: Callable[[], UInt8[np.ndarray, "size size 3"]] | None = None,
+) -> Skin:
+    """Textures that are made together with the hair.
+
+    Args:
+        make: what is asked for once.
+        make_folded: the texture with folds.
+    """
+    once = functools.cache(make)
+    return Skin(lambda: once().srgb, make_folded, lambda: once().hair_mm)
+
+
+def read_from(
+    path: Path, folded: Path | None = None, hair_mm: Float[Tensor, "vertices"] | None = None
+) -> Skin:
     """What an earlier run has baked and written.
 
     Args:
         path: of the texture.
         folded: of the one with the folds of the expression, where there is one.
+        hair_mm: how far hair stands off.
     """
 
     def make(path: Path = path) -> UInt8[np.ndarray, "size size 3"]:
@@ -91,4 +116,5 @@ def read_from(path: Path, folded: Path | None = None) -> Skin:
                 f"The texture {path} can't be read ({error}): give the photo, and it is made anew."
             ) from error
 
-    return Skin(make, None if folded is None else functools.partial(make, folded))
+    with_them = None if folded is None else functools.partial(make, folded)
+    return Skin(make, with_them, lambda: hair_mm)

@@ -3,9 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-import numpy as np
 import torch
-from jaxtyping import UInt8
 
 from fit3dmm._content import code_digest, content_key
 from fit3dmm._errors import InputError
@@ -16,7 +14,7 @@ from fit3dmm._video import VideoFile
 from fit3dmm.export.folder import file_identity
 from fit3dmm.export.person import shown
 from fit3dmm.export.result_folder import check_replaceable, is_made, whole_folder
-from fit3dmm.export.texture import bake_together
+from fit3dmm.export.texture import Baked, bake
 from fit3dmm.export.track_file import load_track
 from fit3dmm.export.track_folder import OUTPUTS, RECORD, write_track
 from fit3dmm.export.unfinished import Unfinished, unfinished
@@ -73,9 +71,7 @@ def track(
             tracker = _tracker(source, model, config, detector, kept, progress)
             found = _followed(tracker, kept, progress)
             with whole_folder(target, who, key) as temporary:
-                write_track(
-                    *(found, tracker, lambda: _texture(tracker), temporary, write, progress)
-                )
+                write_track(*(found, tracker, lambda: _baked(tracker), temporary, write, progress))
         return found
 
 
@@ -131,10 +127,10 @@ def _followed(tracker: Tracker, kept: Unfinished | None, progress: Progress) -> 
     return found
 
 
-def _texture(tracker: Tracker) -> UInt8[np.ndarray, "size size 3"]:
-    """Of the person, by all key frames that count."""
+def _baked(tracker: Tracker) -> Baked:
+    """Texture and hair of the person, by all key frames that count."""
     fits = {int(frame): fit for frame, fit in tracker.learned.fits.items()}
     photos = pictures(tracker.video, list(fits))
     seen = [shown(fits[k], photo) for k, photo in zip(sorted(fits), photos, strict=True)]
     with torch.no_grad(), torch_threads(1):
-        return bake_together(tracker.prepared.model, seen, TEXTURE_PX)
+        return bake(tracker.prepared.model, seen, TEXTURE_PX)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
@@ -53,6 +53,11 @@ class Predicted(TensorRecord):
             padding_mode="border",
         )
         return found[0, :, 0]
+
+    def looked_at(self, points_px: Float[Tensor, "points 2"]) -> Bool[Tensor, "points"]:
+        """Which points of the photo lie in the crop."""
+        places = (self.T_crop_photo @ points_px) / self.crop_size_px
+        return ((places > 0) & (places < 1)).all(-1)
 
     def skin_at(self, points_px: Float[Tensor, "points 2"]) -> Float[Tensor, "points"]:
         """Probability that the face itself is seen at points of the photo: no hair, glasses or

@@ -25,6 +25,7 @@ from fit3dmm import load_face
 from fit3dmm._files import MARK, data_path
 from fit3dmm.cli.main import main
 from fit3dmm.export import folder
+from fit3dmm.export.hair_raised import raised
 from fit3dmm.export.resting import from_rest, resting
 from fit3dmm.model.files import write_stored
 from tests.cli import pictures
@@ -83,11 +84,19 @@ def test_meshes_and_camera_agree(fitted):
     assert mask.shape == depth.shape
     avatar = trimesh.load(fitted / "face.glb")
     neutral = trimesh.load(fitted / "neutral.obj", process=False)
+    # Its hair stands off, which nothing has that is measured.
+    face = load_face(fitted)
+    top_mm = raised(face.morphable, torch.from_numpy(face.neutral_vertices_mm), face.skin.hair_mm)
     # Metres against millimetres; the avatar's coarser mesh misses some outermost vertices.
-    np.testing.assert_allclose(1000 * avatar.bounds, neutral.bounds, atol=0.5)
+    np.testing.assert_allclose(1000 * avatar.bounds, bounds_mm(top_mm.numpy()), atol=0.5)
+    assert 1000 * avatar.bounds[1, 1] > neutral.bounds[1, 1] + 10
     assert {"head_skin", "eye_left", "teeth_lower", "tongue"} <= avatar.geometry.keys()
     for part in avatar.geometry.values():
         assert part.visual.material.baseColorTexture.size == (256, 256)
+
+
+def bounds_mm(vertices: np.ndarray) -> np.ndarray:
+    return np.stack([vertices.min(0), vertices.max(0)])
 
 
 def test_the_avatar_is_at_rest_unless_the_fitted_expression_is_asked_for(fitted, tmp_path):
@@ -98,7 +107,7 @@ def test_the_avatar_is_at_rest_unless_the_fitted_expression_is_asked_for(fitted,
     assert not shown(fitted / "face.glb").any()
     out = tmp_path / "out"
     quick = ("--preset", "landmarks", "--texture-size", "64")
-    wish = ("--expression", "fitted", "--compact")
+    wish = ("--expression", "fitted", "--compact", "--hair", "flat")
     assert main(["fit", PORTRAIT, "--out", str(out), *quick, *wish]) == 0
     said = json.loads((out / "astronaut/fit.json").read_text())
     fitted_face = load_face(out / "astronaut")
@@ -108,6 +117,13 @@ def test_the_avatar_is_at_rest_unless_the_fitted_expression_is_asked_for(fitted,
     assert max(weights) > 0.1
     small, full = ((place / "face.glb").stat().st_size for place in (out / "astronaut", fitted))
     assert small < 0.5 * full
+    assert fitted_face.skin.hair_mm is None
+    flat = trimesh.load(out / "astronaut/face.glb").bounds
+    full_face = load_face(fitted)
+    np.testing.assert_allclose(1000 * flat, bounds_mm(fitted_face.neutral_vertices_mm), atol=0.5)
+    assert full_face.render(64) != full_face.with_hair("flat").render(64)
+    clay = [one.render(64, textured=False) for one in (full_face, full_face.with_hair("flat"))]
+    assert clay[0] == clay[1]
 
 
 def test_the_texture_on_the_face_looks_like_the_photo(fitted):

@@ -204,12 +204,14 @@ def khronos_report(glb: Path) -> dict:
     return json.loads(run.stdout)
 
 
-@pytest.mark.parametrize("which", ["toy", "commons", "plain", "compact"])
+@pytest.mark.parametrize("which", ["toy", "commons", "plain", "compact", "hair"])
 def test_khronos_validator_finds_nothing(known, glb, tmp_path, which):
     if which != "toy":
         model = known.model.replace(parts={}) if which == "plain" else load_model(level=1)
         glb = tmp_path / "avatar.glb"
-        write_glb(model, model.zeros(), texture_png(), glb, compact=which == "compact")
+        hair_mm = 30 * model.regions["scalp"] if which == "hair" else None
+        how = {"compact": which == "compact", "hair_mm": hair_mm}
+        write_glb(model, model.zeros(), texture_png(), glb, **how)
     report = khronos_report(glb)
     issues = report["issues"]
     assert issues["numErrors"] == 0, issues["messages"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import binary_dilation
 
-from fit3dmm.colour import linear_to_srgb, luminance
+from fit3dmm.colour import luminance
 from fit3dmm.export.beard import BeardSettings, beard_zone, white_beard
 from fit3dmm.export.hair_colour import Hair, HairSettings, hair_colour, warm, with_hair
 from fit3dmm.export.hair_cover import HairCoverSettings, Sight, hair_cover
@@ -18,7 +18,6 @@ from fit3dmm.export.hair_layer import (
     hair_thickness_mm,
     hidden_by_hair,
     shown_hair,
-    sight_of_hair,
 )
 from fit3dmm.export.hair_light import HairLightSettings, light_on_hair
 from fit3dmm.export.hair_map import HairMapSettings, hair_map, to_scalp_mm
@@ -26,22 +25,8 @@ from fit3dmm.export.stubble import grain_strength
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
-from fit3dmm.observe.photo import Photo, photo_from_array
-from fit3dmm.render.backend import choose_backend
-from fit3dmm.render.depth import posed
-from fit3dmm.render.synthesise import synthesise
 from fit3dmm.scene import Lighting, Pose, Scene
-
-SIDE_PX, LIGHT = 256, 0.8
-SKIN_LINEAR = torch.tensor([0.42, 0.26, 0.19])
-WALL_LINEAR = torch.tensor([0.12, 0.2, 0.28])
-COLOURS = {
-    "white": (0.62, 0.61, 0.58),
-    "grey": (0.22, 0.21, 0.2),
-    "blond": (0.36, 0.25, 0.12),
-    "brown": (0.07, 0.04, 0.02),
-    "black": (0.016, 0.013, 0.01),
-}
+from tests.export.heads import COLOURS, LIGHT, SIDE_PX, SKIN_LINEAR, Sitting
 
 
 @pytest.fixture(scope="module")
@@ -54,52 +39,6 @@ def scene(model) -> Scene:
     pose = Pose(torch.zeros(3), torch.tensor([0.0, -20.0, -900.0]))
     camera = Camera.centred(600.0, SIDE_PX, SIDE_PX)
     return Scene(model.zeros(), pose, camera, Lighting.ambient_white(LIGHT))
-
-
-class Sitting:
-    """A head that is drawn with hair where a mask of its vertices says, and some beyond it."""
-
-    def __init__(self, model: MorphableModel, scene: Scene) -> None:
-        self.model, self.scene = model, scene
-        self.points_mm = posed(model, scene)
-        backend = choose_backend("auto", torch.device("cpu"))
-        self.normals = backend.vertex_normals(self.points_mm, model.surface.topology)
-        away = torch.nn.functional.normalize(self.points_mm, dim=-1)
-        self.facing = -(self.normals * away).sum(-1)
-        self.px = scene.camera.project(self.points_mm)
-        drawn = synthesise(model, scene, silhouettes=False)
-        self.triangle = drawn.fragments.triangle[0].numpy()
-
-    def mask(self, vertices: torch.Tensor) -> np.ndarray:
-        """Pixels that show vertices of a mask."""
-        corners = vertices[self.model.surface.triangles].all(1).numpy()
-        return (self.triangle >= 0) & corners[self.triangle]
-
-    def photo(self, hair: torch.Tensor, colour, thick_px: int = 0) -> tuple[Photo, np.ndarray]:
-        """The picture, and where it shows hair."""
-        draw = np.random.default_rng(0)
-        there = self.mask(hair)
-        if thick_px:
-            outside = np.asarray(binary_dilation(there, iterations=thick_px)) & (self.triangle < 0)
-            there = there | outside
-        linear = np.where((self.triangle >= 0)[..., None], SKIN_LINEAR, WALL_LINEAR / LIGHT)
-        linear = linear * np.exp(0.03 * draw.standard_normal((SIDE_PX, SIDE_PX, 1)))
-        strands = np.exp(0.35 * draw.standard_normal((SIDE_PX, SIDE_PX, 1)) - 0.02)
-        linear = np.where(there[..., None], np.array(colour) * strands, linear) * LIGHT
-        srgb = linear_to_srgb(torch.from_numpy(linear.clip(0, 1)))
-        pixels = (255 * srgb).round().to(torch.uint8).numpy()
-        return photo_from_array(pixels, name="drawn"), there
-
-    def map(self, photo: Photo):
-        found = hair_map(photo, None, self.model, self.px, self.facing, 1.5, HairMapSettings())
-        assert found is not None
-        return found
-
-    def sight(self, photo: Photo) -> Sight:
-        seen = torch.ones_like(self.facing)
-        return sight_of_hair(
-            self.map(photo), self.px, self.facing, seen, HairCoverSettings().grazing
-        )
 
 
 @pytest.fixture(scope="module")

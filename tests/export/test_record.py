@@ -12,7 +12,7 @@ import torch
 
 from fit3dmm import InputError
 from fit3dmm.export.depth import depth_map
-from fit3dmm.export.record import load_result, save_result
+from fit3dmm.export.record import load_hair_mm, load_result, save_result
 from fit3dmm.export.summary import json_text, summary, write_json
 from fit3dmm.fitting import FitConfig, FitResult, Iris, Landmarks, Stage
 from fit3dmm.geometry.rotation import angles_of_rotation, rotation_matrix
@@ -30,6 +30,17 @@ def known() -> KnownFace:
 @pytest.fixture(scope="module")
 def result(known: KnownFace) -> FitResult:
     return fitted(known)
+
+
+def test_how_far_hair_stands_off_is_kept_beside_the_result(result, tmp_path):
+    hair_mm = torch.linspace(0, 45, 5000)
+    save_result(tmp_path / "fit.h5", result, hair_mm)
+    found = load_hair_mm(tmp_path / "fit.h5")
+    assert found is not None
+    torch.testing.assert_close(found, hair_mm, atol=1 / 64, rtol=0)
+    assert_same(load_result(tmp_path / "fit.h5"), result)
+    save_result(tmp_path / "fit.h5", result)
+    assert load_hair_mm(tmp_path / "fit.h5") is None
 
 
 def assert_same(a: object, b: object, path: str = "result") -> None:

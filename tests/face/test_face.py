@@ -76,13 +76,13 @@ def test_an_expression_is_an_edit_of_what_is_shown(face):
 def test_edits_never_bake_the_texture_anew(face, monkeypatch):
     """Through another expression than the fitted one lips would be taken for cheeks."""
     seen = []
-    bake = export_texture.bake_texture
+    bake = export_texture.bake
 
-    def counted(model, scene, *rest):
-        seen.append(scene)
-        return bake(model, scene, *rest)
+    def counted(model, shown, *rest):
+        seen.extend(one.scene for one in shown)
+        return bake(model, shown, *rest)
 
-    monkeypatch.setattr(skin, "bake_texture", counted)
+    monkeypatch.setattr(skin, "bake", counted)
     fresh = face.replace(skin=skin.baked(face, face.photo, face.morphable, 64))
     edited = fresh.with_expression("neutral", jawOpen=1.0).relit("side")
     texture = edited.texture
@@ -243,6 +243,7 @@ def test_what_cannot_be_done_gets_a_sentence(face, tmp_path):
         (lambda: face.render(light="dark"), "There is no light 'dark'"),
         (lambda: face.render(background="bright"), "'bright' is no colour"),
         (lambda: face.render(0), "1 to 8192 px on a side"),
+        (lambda: face.with_hair("curly"), "Hair has volume or flat"),
         (lambda: face.with_make_up(lips="redd"), "'redd' is no colour"),
         (lambda: face.with_make_up(lips="red", strength=2), "must be 0 to 1"),
         (lambda: face.replace(photo=None).render(over_photo=True), "came without its photo"),

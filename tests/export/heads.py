@@ -1,0 +1,77 @@
+"""Heads that are drawn with hair which is known."""
+
+import numpy as np
+import torch
+from scipy.ndimage import binary_dilation
+
+from fit3dmm.colour import linear_to_srgb
+from fit3dmm.export.hair_cover import HairCoverSettings, Sight
+from fit3dmm.export.hair_layer import sight_of_hair
+from fit3dmm.export.hair_map import HairMap, HairMapSettings, hair_map
+from fit3dmm.export.hair_raised import raised
+from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.observe.photo import Photo, photo_from_array
+from fit3dmm.render.backend import choose_backend
+from fit3dmm.render.depth import depth, posed
+from fit3dmm.scene import Scene
+
+SIDE_PX, LIGHT = 256, 0.8
+SKIN_LINEAR = torch.tensor([0.42, 0.26, 0.19])
+WALL_LINEAR = torch.tensor([0.12, 0.2, 0.28])
+COLOURS = {
+    "white": (0.62, 0.61, 0.58),
+    "grey": (0.22, 0.21, 0.2),
+    "blond": (0.36, 0.25, 0.12),
+    "brown": (0.07, 0.04, 0.02),
+    "black": (0.016, 0.013, 0.01),
+}
+
+
+class Sitting:
+    """A head that is drawn with hair where a mask of its vertices says, and some beyond it."""
+
+    def __init__(
+        self, model: MorphableModel, scene: Scene, hair_mm: torch.Tensor | None = None
+    ) -> None:
+        self.model, self.scene = model, scene
+        self.points_mm = posed(model, scene)
+        backend = choose_backend("auto", torch.device("cpu"))
+        self.normals = backend.vertex_normals(self.points_mm, model.surface.topology)
+        away = torch.nn.functional.normalize(self.points_mm, dim=-1)
+        self.facing = -(self.normals * away).sum(-1)
+        self.px = scene.camera.project(self.points_mm)
+        shape_mm = raised(model, model.shape_mm(scene.coefficients), hair_mm)
+        drawn_mm = scene.pose.T_cam_model @ shape_mm
+        fragments = depth(drawn_mm, model.surface.topology, scene.camera)[1]
+        self.triangle = fragments.triangle[0].numpy()
+
+    def mask(self, vertices: torch.Tensor) -> np.ndarray:
+        """Pixels that show vertices of a mask."""
+        corners = vertices[self.model.surface.triangles].all(1).numpy()
+        return (self.triangle >= 0) & corners[self.triangle]
+
+    def photo(self, hair: torch.Tensor, colour, thick_px: int = 0) -> tuple[Photo, np.ndarray]:
+        """The picture, and where it shows hair."""
+        draw = np.random.default_rng(0)
+        there = self.mask(hair)
+        if thick_px:
+            outside = np.asarray(binary_dilation(there, iterations=thick_px)) & (self.triangle < 0)
+            there = there | outside
+        linear = np.where((self.triangle >= 0)[..., None], SKIN_LINEAR, WALL_LINEAR / LIGHT)
+        linear = linear * np.exp(0.03 * draw.standard_normal((SIDE_PX, SIDE_PX, 1)))
+        strands = np.exp(0.35 * draw.standard_normal((SIDE_PX, SIDE_PX, 1)) - 0.02)
+        linear = np.where(there[..., None], np.array(colour) * strands, linear) * LIGHT
+        srgb = linear_to_srgb(torch.from_numpy(linear.clip(0, 1)))
+        pixels = (255 * srgb).round().to(torch.uint8).numpy()
+        return photo_from_array(pixels, name="drawn"), there
+
+    def map(self, photo: Photo) -> HairMap:
+        found = hair_map(photo, None, self.model, self.px, self.facing, 1.5, HairMapSettings())
+        assert found is not None
+        return found
+
+    def sight(self, photo: Photo) -> Sight:
+        seen = torch.ones_like(self.facing)
+        return sight_of_hair(
+            self.map(photo), self.px, self.facing, seen, HairCoverSettings().grazing
+        )
