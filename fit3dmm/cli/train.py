@@ -226,7 +226,8 @@ class Train:
         if held_out is not None:
             points = (held_out.points_px / held_out.size_px).mean(0)
         network = FaceNetwork(
-            NetworkSettings(self.trunk, n_points, *sizes, refiner=self.refiner, read=self.read), points
+            NetworkSettings(self.trunk, n_points, *sizes, refiner=self.refiner, read=self.read),
+            points,
         )
         if self.trunk_weights is not None:
             load_trunk(network, self.trunk_weights)

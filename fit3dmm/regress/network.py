@@ -276,9 +276,7 @@ def extended(
         read: in how many numbers to tell of the points where it isn't told of them yet.
     """
     settings, weights = network.settings, network.state_dict()
-    wanted = replace(
-        settings, refiner=settings.refiner or refiner, read=settings.read or read
-    )
+    wanted = replace(settings, refiner=settings.refiner or refiner, read=settings.read or read)
     if wanted == settings:
         return network
     larger = FaceNetwork(wanted, network.mean_points).to(network.mean_points)

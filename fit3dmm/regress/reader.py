@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 _UNIT = 0.05
 """What counts as a large difference between points, in faces' sizes."""
+_SMALLEST = 1e-3
+"""Spread of points, in crops' sides: an untrained network may begin with all of them in one place."""
 
 
 class PointReader(nn.Module):
@@ -51,4 +53,5 @@ def _normalised(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """About their centre and in units of their spread; centre; spread."""
     centre = points.mean(-2, keepdim=True)
     size = (points - centre).square().sum(-1, keepdim=True).mean(-2, keepdim=True).sqrt()
+    size = size.clamp_min(_SMALLEST)
     return (points - centre) / size, centre, size
