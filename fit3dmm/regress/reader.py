@@ -8,7 +8,7 @@ from torch import Tensor, nn
 _UNIT = 0.05
 """What counts as a large difference between points, in faces' sizes."""
 _SMALLEST = 1e-3
-"""Spread of points, in crops' sides: an untrained network may begin with all of them in one place."""
+"""Spread of points, in crops' sides: an untrained network may begin with all in one place."""
 
 
 class PointReader(nn.Module):
