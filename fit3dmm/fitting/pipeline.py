@@ -35,7 +35,8 @@ from fit3dmm.scene import Scene
 from fit3dmm.solve.join import scaled
 from fit3dmm.solve.levenberg_marquardt import LevenbergMarquardt
 from fit3dmm.solve.noise import TermProduct, term_products
-from fit3dmm.solve.problem import Evaluation, Problem, Solution, Values
+from fit3dmm.solve.problem import Evaluation, Problem, Values
+from fit3dmm.solve.solution import Solution
 from fit3dmm.solve.solvers import solve
 from fit3dmm.unknowns import IDENTITY, LOG_FOCAL, TRANSLATION, bounds_of, scene_of, steps_of
 
