@@ -33,6 +33,7 @@ from fit3dmm.regress.files import (
     read_regressor,
     write_regressor,
 )
+from fit3dmm.regress.laid_out import laid_out
 from fit3dmm.regress.log import TrainingLog
 from fit3dmm.regress.looks import Look, Unlabelled
 from fit3dmm.regress.network import AT_ONCE, FaceNetwork, NetworkSettings, extended
@@ -172,7 +173,9 @@ class Train:
         console.print("solving for coefficients, light and tone")
         size_px = self.settings.phases[-1].size_px
         seen = (resized(part, size_px) for part in parts_of(held_out))
-        shares = refit(trained, _batches(pool, size_px), seen)
+        quick = laid_out(trained, size_px)
+        shares = refit(quick, _batches(pool, size_px), seen)
+        trained.say_rest.load_state_dict(quick.say_rest.state_dict())
         said = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
         console.print(f"explained of held-out people: {said}")
 
@@ -279,7 +282,8 @@ def with_errors(regressor: Regressor, pool: PicturePool, model: MorphableModel) 
     """The regressor with the table of how its points err on all pictures of a pool."""
     network, info = regressor.network, regressor.info
     examples = (pool.take([number])[0] for number in range(pool.capacity))
-    errors = learn_network_errors(network, examples, model, info.point_sets, info.size_px)
+    quick = laid_out(network, info.size_px)
+    errors = learn_network_errors(quick, examples, model, info.point_sets, info.size_px)
     return replace(regressor, errors=errors)
 
 
