@@ -14,7 +14,7 @@ from fit3dmm.fitting.config import LANDMARK_STAGES
 from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.initialise import starting_values
 from fit3dmm.fitting.look import seen_by_network
-from fit3dmm.fitting.pipeline import stage_problem
+from fit3dmm.fitting.run import stage_problem
 from fit3dmm.observe.detect import detect_faces
 from fit3dmm.observe.detection import MEDIAPIPE, NETWORK
 from fit3dmm.observe.face import N_POINTS

@@ -21,7 +21,8 @@ from fit3dmm.fitting import FitConfig, FitResult, PreparedModel, fit_observation
 from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.initialise import values_at
 from fit3dmm.fitting.look import look
-from fit3dmm.fitting.pipeline import as_prepared, stage_problem
+from fit3dmm.fitting.pipeline import as_prepared
+from fit3dmm.fitting.run import stage_problem
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe import FaceDetector, Observation, observe, read_photo

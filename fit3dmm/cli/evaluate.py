@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from fit3dmm._errors import InputError
 from fit3dmm._parallel import available_cores
 from fit3dmm.cli.console import console, printable, say
+from fit3dmm.cli.evaluation_tables import (
+    print_evaluation,
+    print_losses,
+    table_of,
+    turned_table,
+)
 from fit3dmm.cli.inputs import find_photos
 from fit3dmm.evaluate.aflw2000 import Aflw2000
 from fit3dmm.evaluate.bu3dfe import Bu3dfe
@@ -24,9 +28,9 @@ from fit3dmm.evaluate.load_fitter import load_fitter
 from fit3dmm.evaluate.mesh_pair import MeshPair, compare_meshes
 from fit3dmm.evaluate.micc import Micc
 from fit3dmm.evaluate.now import Now
-from fit3dmm.evaluate.protocol import EvaluationProtocol, Row, count_statuses
+from fit3dmm.evaluate.protocol import EvaluationProtocol
 from fit3dmm.evaluate.realy import Realy
-from fit3dmm.evaluate.run import Evaluation, run_evaluation
+from fit3dmm.evaluate.run import run_evaluation
 from fit3dmm.evaluate.stirling import Stirling
 from fit3dmm.evaluate.synthetic import Synthetic, compare_methods, make_set
 from fit3dmm.evaluate.synthetic.methods import METHODS, make_fitters
@@ -81,7 +85,7 @@ class RunBenchmark:
                 jobs=options.jobs or available_cores(),
                 progress=show,
             )
-        _print(evaluation, self.protocol.name, options.out)
+        print_evaluation(evaluation, self.protocol.name, options.out)
 
 
 def _fitter(options: Options) -> Fitter | None:
@@ -117,59 +121,6 @@ def _shown_progress() -> Iterator[Callable[[str, int, int], None]]:
         yield show
 
 
-def _print(evaluation: Evaluation, name: str, out: Path) -> None:
-    screen = console()
-    screen.print(_table(name, evaluation.table))
-    counts = count_statuses(evaluation.outcomes)
-    reused = sum(outcome.reused for outcome in evaluation.outcomes)
-    parts = ", ".join(f"{n} {what}" for what, n in counts.items())
-    screen.print(f"{parts} ({reused} scores reused from an earlier run).")
-    _print_losses(screen, evaluation)
-    if evaluation.submission:
-        say(evaluation.submission)
-    say(f"Results are in {out}.")
-
-
-def _print_losses(screen: Console, evaluation: Evaluation) -> None:
-    lost = [o for o in evaluation.outcomes if o.status in ("missing", "no face", "failed")]
-    for outcome in lost[:10]:
-        line = f"  {outcome.status}: {outcome.case.name}: {outcome.reason}"
-        screen.print(printable(line), style="yellow")
-    if len(lost) > 10:
-        screen.print(f"  and {len(lost) - 10} more, all in cases.csv", style="yellow")
-    if lost:
-        screen.print(
-            f"{len(lost)} cases have no score: the table is not comparable with complete ones.",
-            style="bold yellow",
-        )
-
-
-_SHORT_NAME = 16
-
-
-def _table(title: str, rows: list[Row]) -> Table:
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    table = Table(title=title)
-    for column in columns:
-        # In a narrow terminal headings and long names wrap, but numbers and short names stay whole.
-        cells = [_cell(row.get(column, "")) for row in rows]
-        words = any(isinstance(row.get(column), str) for row in rows)
-        widest = max([len(cell) for cell in cells] + [len(w) for w in column.split("_")])
-        table.add_column(
-            column.replace("_", " "),
-            justify="left" if words else "right",
-            min_width=None if words and widest > _SHORT_NAME else widest,
-            overflow="fold",
-        )
-    for row in rows:
-        table.add_row(*(_cell(row.get(column, "")) for column in columns))
-    return table
-
-
-def _cell(value: str | int | float) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
 def _benchmark(protocol: type) -> Callable[..., RunBenchmark]:
     """A subcommand whose options are those of every benchmark and the protocol's own."""
 
@@ -194,7 +145,7 @@ class RunMeshPair:
     def run(self) -> None:
         """Measure and print."""
         result = compare_meshes(self.pair)
-        console().print(_table("mesh-pair", result.rows))
+        console().print(table_of("mesh-pair", result.rows))
         say(f"Scale of the alignment {float(result.T_truth_prediction.scale):.6f}.")
         say(f"Results are in {self.pair.out}.")
 
@@ -234,9 +185,9 @@ class RunSynthetic:
         for name, evaluation in comparison.evaluations.items():
             shown = ("group", "scored", *HEADLINE)
             rows = [{k: row[k] for k in shown if k in row} for row in evaluation.table]
-            screen.print(_table(f"synthetic, {name}", rows))
-            _print_losses(screen, evaluation)
-        screen.print(_turned("synthetic, all methods", "method", comparison.table))
+            screen.print(table_of(f"synthetic, {name}", rows))
+            print_losses(screen, evaluation)
+        screen.print(turned_table("synthetic, all methods", "method", comparison.table))
         say(f"Results are in {self.out}.")
 
 
@@ -272,25 +223,13 @@ class RunIdentity:
                 self.protocol, inputs.photos, self.data, self.out, fitter, jobs, show
             )
         screen = console()
-        screen.print(_table("identity", found.rows))
+        screen.print(table_of("identity", found.rows))
         for outcome in found.lost:
             line = f"  {outcome.status}: {outcome.case.name}: {outcome.reason}"
             screen.print(printable(line), style="yellow")
         if found.pairs_left_out:
             screen.print(f"{found.pairs_left_out} pairs were left out.", style="bold yellow")
         say(f"Results are in {self.out}.")
-
-
-def _turned(title: str, heading: str, rows: list[Row]) -> Table:
-    """A table with a line a number, for rows of many numbers; empty cells are numbers too."""
-    names = [str(row[heading]) for row in rows]
-    numbers = list(dict.fromkeys(n for row in rows for n in row if n != heading))
-    lines: list[Row] = [
-        {"": number.replace("_", " ")}
-        | {name: row.get(number, "") for name, row in zip(names, rows, strict=True)}
-        for number in numbers
-    ]
-    return _table(title, lines)
 
 
 _FORMER_SPLITS = {"report": "test", "choose": "validation"}

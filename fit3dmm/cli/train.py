@@ -33,9 +33,10 @@ from fit3dmm.regress.files import (
     read_regressor,
     write_regressor,
 )
+from fit3dmm.regress.laid_out import laid_out
 from fit3dmm.regress.log import TrainingLog
 from fit3dmm.regress.looks import Look, Unlabelled
-from fit3dmm.regress.network import AT_ONCE, FaceNetwork, NetworkSettings, with_refiner
+from fit3dmm.regress.network import AT_ONCE, FaceNetwork, NetworkSettings, extended
 from fit3dmm.regress.photo_pool import PhotoPool, gather_photos
 from fit3dmm.regress.pool import PicturePool, PictureReader
 from fit3dmm.regress.ranks import Ranks, joined_ranks
@@ -77,6 +78,9 @@ class Train:
     (tools/fetch_trunk.py), or fit3dmm's own file of the recognition network."""
     refiner: RefinerSettings | None = field(default_factory=RefinerSettings)
     """How points are looked at once more; a network to go on from gets it where it has none."""
+    read: int = 320
+    """In how many numbers the last layer is told of where points lie; a network to go on from
+    learns to read them where it couldn't. 0 leaves it at features."""
     pool: int = 8192
     """Pictures that are kept and used again."""
     held_out: int = 512
@@ -148,7 +152,8 @@ class Train:
             ).cpu()
             if not (held_out is not None and isinstance(pool, PicturePool)):
                 return
-            if unlabelled is None and self.settings.trains != "refiner":
+            as_before = self.settings.trains == "refiner" and trained.reader is None
+            if unlabelled is None and not as_before:
                 # Of renders alone: it would undo what photos said of the last layer.
                 self._solve_last_layer(trained, pool, held_out, console)
         info = self._info(model, point_sets, studio.size_px, looks, unlabelled)
@@ -168,7 +173,9 @@ class Train:
         console.print("solving for coefficients, light and tone")
         size_px = self.settings.phases[-1].size_px
         seen = (resized(part, size_px) for part in parts_of(held_out))
-        shares = refit(trained, _batches(pool, size_px), seen)
+        quick = laid_out(trained, size_px)
+        shares = refit(quick, _batches(pool, size_px), seen)
+        trained.say_rest.load_state_dict(quick.say_rest.state_dict())
         said = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
         console.print(f"explained of held-out people: {said}")
 
@@ -213,9 +220,8 @@ class Train:
         anywhere."""
         if self.start is not None:
             network = read_regressor(self.start, model).network
-            if self.refiner is None or network.refiner is not None:
-                return network
-            return with_refiner(network, self.refiner)
+            torch.manual_seed(self.settings.seed)
+            return extended(network, self.refiner, self.read)
         torch.manual_seed(self.settings.seed)
         n_points = sum(len(model.landmarks[name]) for name in point_sets)
         sizes = (model.n_identity, model.n_detail, model.n_expression, model.n_albedo)
@@ -223,7 +229,8 @@ class Train:
         if held_out is not None:
             points = (held_out.points_px / held_out.size_px).mean(0)
         network = FaceNetwork(
-            NetworkSettings(self.trunk, n_points, *sizes, refiner=self.refiner), points
+            NetworkSettings(self.trunk, n_points, *sizes, refiner=self.refiner, read=self.read),
+            points,
         )
         if self.trunk_weights is not None:
             load_trunk(network, self.trunk_weights)
@@ -275,7 +282,8 @@ def with_errors(regressor: Regressor, pool: PicturePool, model: MorphableModel) 
     """The regressor with the table of how its points err on all pictures of a pool."""
     network, info = regressor.network, regressor.info
     examples = (pool.take([number])[0] for number in range(pool.capacity))
-    errors = learn_network_errors(network, examples, model, info.point_sets, info.size_px)
+    quick = laid_out(network, info.size_px)
+    errors = learn_network_errors(quick, examples, model, info.point_sets, info.size_px)
     return replace(regressor, errors=errors)
 
 

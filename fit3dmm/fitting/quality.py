@@ -15,7 +15,8 @@ from fit3dmm.observe.blur import blurred
 from fit3dmm.observe.detection import MEDIAPIPE_POINTS, NETWORK, doubt
 from fit3dmm.observe.observation import Observation
 from fit3dmm.regress.prediction import FACE_POINTS
-from fit3dmm.solve.problem import Evaluation, Reason
+from fit3dmm.solve.problem import Evaluation
+from fit3dmm.solve.solution import Reason
 from fit3dmm.unknowns import IDENTITY, ROTATION
 
 # Beyond these a fit is doubtful whatever else speaks for it. Portraits have MediaPipe's landmarks

@@ -13,7 +13,7 @@ from fit3dmm.fitting.uncertainty import Uncertainty
 from fit3dmm.model.morphable import ModelInfo
 from fit3dmm.observe.observation import Observation
 from fit3dmm.scene import Scene
-from fit3dmm.solve.problem import Reason, Step
+from fit3dmm.solve.solution import Reason, Step
 
 
 @dataclass(frozen=True)

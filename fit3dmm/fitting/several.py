@@ -21,10 +21,10 @@ from fit3dmm._settings import Settings, ranged
 from fit3dmm._tensors import TensorRecord
 from fit3dmm._threads import torch_threads
 from fit3dmm.fitting.config import FitConfig
-from fit3dmm.fitting.pipeline import run_stages
 from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.fitting.recognition import Recognition, pair_log_odds
 from fit3dmm.fitting.result import FitResult
+from fit3dmm.fitting.run import run_stages
 from fit3dmm.fitting.shape_evidence import information_shares, summed
 from fit3dmm.fitting.sitting import Sitting
 from fit3dmm.fitting.stage import Stage

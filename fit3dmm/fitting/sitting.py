@@ -10,16 +10,10 @@ from torch import Tensor
 
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.context import Context, context_at
-from fit3dmm.fitting.pipeline import (
-    Ending,
-    Run,
-    advanced,
-    ending_of,
-    result_of,
-    stage_problem,
-)
+from fit3dmm.fitting.pipeline import Ending, ending_of, result_of
 from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.fitting.result import FitResult, StageReport
+from fit3dmm.fitting.run import Run, advanced, stage_problem
 from fit3dmm.fitting.shape_evidence import PersonEvidence, PhotoModel, photo_model
 from fit3dmm.fitting.stage import Stage
 from fit3dmm.fitting.uncertainty import posteriors

@@ -16,8 +16,8 @@ from fit3dmm.fitting.config import DETECTOR, FitConfig
 from fit3dmm.fitting.context import Context, context_at
 from fit3dmm.fitting.evidence import Landmarks, Photometric
 from fit3dmm.fitting.initialise import values_at
-from fit3dmm.fitting.pipeline import stage_problem
 from fit3dmm.fitting.prepared import PreparedModel
+from fit3dmm.fitting.run import stage_problem
 from fit3dmm.fitting.stage import Stage
 from fit3dmm.observe.observation import Observation
 from fit3dmm.scene import Scene

@@ -19,9 +19,9 @@ class Learner:
     Args:
         network: whose parameters are told here whether they take derivatives.
         learns: `all`; `upper`, everything but the trunk's layers up to a stride of 4; or `refiner`,
-            which only looks at points once more. But for `all`, norms keep their statistics: a
-            picture is seen in the same way whatever is beside it, and what stays as it is can be
-            laid out for speed.
+            which looks at points once more, with what the last layer makes of where they lie. But
+            for `all`, norms keep their statistics: a picture is seen in the same way whatever is
+            beside it, and what stays as it is can be laid out for speed.
 
     Raises:
         ValueError: the network has no refiner that could learn.
@@ -34,6 +34,9 @@ class Learner:
         network.requires_grad_(learns != "refiner")
         if learns == "refiner" and network.refiner is not None:
             network.refiner.requires_grad_(True)
+            if network.reader is not None:
+                network.reader.requires_grad_(True)
+                network.say_rest.requires_grad_(True)
         if learns == "upper":
             for layer in network.trunk.shallow_layers():
                 layer.requires_grad_(False)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.observe.predicted import COVERS
+from fit3dmm.regress.reader import PointReader
 from fit3dmm.regress.refiner import PointRefiner, RefinerSettings
 from fit3dmm.regress.targets import CropPose, rotation_from_columns
 from fit3dmm.regress.trunks import Features, make_trunk
@@ -56,6 +57,9 @@ class NetworkSettings:
     """Side of the map of what covers the face."""
     refiner: RefinerSettings | None = None
     """How points are looked at once more, each where it was first said to be; None does not."""
+    read: int = 0
+    """In how many numbers the last layer is told where the points were said to lie at last: faces
+    are told apart by that. With 0 it is told nothing of them."""
 
     def sizes(self) -> dict[str, int]:
         """Numbers of coefficients by block."""
@@ -124,12 +128,13 @@ class FaceNetwork(nn.Module):
         n_coefficients = sum(settings.sizes().values())
         self.say_points = _zero(nn.Linear(_HIDDEN, 5 * n))
         n_rest = n_coefficients + _POSE + _LIGHT + 1 + len(SIGMAS)
-        n_told = _HIDDEN + coarse + 3 * _THUMBNAIL**2
+        n_told = _HIDDEN + coarse + 3 * _THUMBNAIL**2 + settings.read
         self.say_rest = _zero(nn.Linear(n_told, n_rest))
         self.cover = CoverDecoder(fine, middle, coarse, settings.cover_cells)
         self.refiner = None
         if settings.refiner is not None:
             self.refiner = PointRefiner(settings.refiner, self.trunk.channels, _HIDDEN, n)
+        self.reader = PointReader(settings.read, n) if settings.read else None
         self.register_buffer("mean_points", mean_points.clone())
 
     def forward(self, image_srgb: Float[Tensor, "batch 3 size size"]) -> Outputs:
@@ -144,25 +149,18 @@ class FaceNetwork(nn.Module):
     ) -> Outputs:
         """What the network says when its trunk has seen these features in pictures."""
         told, cover = self._told(features, image_srgb), self.cover(features)
-        # The last layers say small differences: in full precision, whatever the trunk's is.
+        places, log_sigma, correlation = self._placed(features, image_srgb, told)
+        # The last layer says small differences: in full precision, whatever the trunk's is.
         with torch.autocast(told.device.type, enabled=False):
-            told = told.float()
-            said = self.say_points(told[:, :_HIDDEN])
-            rest = self.say_rest(told)
-            n = self.settings.n_points
-            places = self.mean_points + _POINT_STEP * said[:, : 2 * n].unflatten(1, (n, 2))
-        added = None
-        if self.refiner is not None:
-            # Where it looks is no matter of degree: derivatives reach the first places as they are.
-            added = self.refiner(
-                features, 2 * image_srgb - 1, told[:, :_HIDDEN], places.detach()
-            ).float()
-        return self._say(places, said, added, rest, cover.float())
+            rest = self.say_rest(self._told_of(told.float(), places))
+        return self._say(places, log_sigma, correlation, rest, cover.float())
 
     def told(self, image_srgb: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch told"]:
         """What the last layer is told of crops: the hidden units, the mean of the coarsest
-        features, and a thumbnail."""
-        return self._told(self.trunk(2 * image_srgb - 1), image_srgb)
+        features, a thumbnail, and where the points lie."""
+        features = self.trunk(2 * image_srgb - 1)
+        told = self._told(features, image_srgb)
+        return self._told_of(told, self._placed(features, image_srgb, told)[0])
 
     def _told(self, features: Features, image_srgb: Float[Tensor, "batch 3 size size"]) -> Tensor:
         grid = F.interpolate(
@@ -173,6 +171,32 @@ class FaceNetwork(nn.Module):
         mean = features.coarse.mean((2, 3)).to(hidden)
         thumbnail = F.adaptive_avg_pool2d(image_srgb, _THUMBNAIL).flatten(1).to(hidden)
         return torch.cat([hidden, mean, thumbnail], 1)
+
+    def _placed(
+        self, features: Features, image_srgb: Float[Tensor, "batch 3 size size"], told: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Points, logarithms of their sigmas, and correlations before they are bent to a range."""
+        n, hidden = self.settings.n_points, told[:, :_HIDDEN]
+        with torch.autocast(told.device.type, enabled=False):
+            said = self.say_points(hidden.float())
+            places = self.mean_points + _POINT_STEP * said[:, : 2 * n].unflatten(1, (n, 2))
+            log_sigma = math.log(_START_SIGMA) + said[:, 2 * n : 4 * n].unflatten(1, (n, 2))
+            correlation = said[:, 4 * n :]
+        if self.refiner is None:
+            return places, log_sigma, correlation
+        # Where it looks is no matter of degree: derivatives reach the first places as they are.
+        added = self.refiner(features, 2 * image_srgb - 1, hidden, places.detach()).float()
+        return (
+            places + _REFINED_STEP * added[..., :2],
+            log_sigma + added[..., 2:4],
+            correlation + added[..., 4],
+        )
+
+    def _told_of(self, told: Tensor, places: Float[Tensor, "batch points 2"]) -> Tensor:
+        if self.reader is None:
+            return told
+        # What a person is must not pull at where the points are seen.
+        return torch.cat([told, self.reader(places.detach(), self.mean_points)], 1)
 
     def rest_rows(self) -> dict[str, slice]:
         """Which rows of `say_rest` say what."""
@@ -186,18 +210,11 @@ class FaceNetwork(nn.Module):
     def _say(
         self,
         places: Float[Tensor, "batch points 2"],
-        said: Float[Tensor, "batch said"],
-        added: Float[Tensor, "batch points 5"] | None,
+        log_sigma: Float[Tensor, "batch points 2"],
+        correlation: Float[Tensor, "batch points"],
         rest: Tensor,
         cover: Tensor,
     ) -> Outputs:
-        n = self.settings.n_points
-        log_sigma = math.log(_START_SIGMA) + said[:, 2 * n : 4 * n].unflatten(1, (n, 2))
-        correlation = said[:, 4 * n :]
-        if added is not None:
-            places = places + _REFINED_STEP * added[..., :2]
-            log_sigma = log_sigma + added[..., 2:4]
-            correlation = correlation + added[..., 4]
         sizes = self.settings.sizes()
         parts = rest.split([*sizes.values(), _POSE, _LIGHT, 1, len(SIGMAS)], dim=1)
         pose, light, tone, sigmas = parts[len(sizes) :]
@@ -247,16 +264,28 @@ class CoverDecoder(nn.Module):
         return self.say(F.silu(self.smooth[2](_enlarged(x, self._cells))))
 
 
-def with_refiner(network: FaceNetwork, settings: RefinerSettings) -> FaceNetwork:
-    """A network that also looks at its points once more, and first says what it said before.
+def extended(
+    network: FaceNetwork, refiner: RefinerSettings | None = None, read: int = 0
+) -> FaceNetwork:
+    """A network that also looks at its points once more, and is told of where they lie. At first
+    it says what it said before.
 
     Args:
-        network: one without a refiner; what it has learned is kept.
-        settings: of the refiner.
+        network: what it has learned is kept.
+        refiner: what to look with where it has no refiner yet.
+        read: in how many numbers to tell of the points where it isn't told of them yet.
     """
-    refined = FaceNetwork(replace(network.settings, refiner=settings), network.mean_points)
-    refined.load_state_dict(network.state_dict(), strict=False)
-    return refined.to(network.mean_points)
+    settings, weights = network.settings, network.state_dict()
+    wanted = replace(settings, refiner=settings.refiner or refiner, read=settings.read or read)
+    if wanted == settings:
+        return network
+    larger = FaceNetwork(wanted, network.mean_points).to(network.mean_points)
+    if wanted.read != settings.read:
+        columns = larger.say_rest.weight.detach().clone()
+        columns[:, : weights["say_rest.weight"].shape[1]] = weights["say_rest.weight"]
+        weights["say_rest.weight"] = columns
+    larger.load_state_dict(weights, strict=False)
+    return larger
 
 
 def _enlarged(x: Tensor, side: int) -> Tensor:

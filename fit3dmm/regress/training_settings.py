@@ -43,8 +43,8 @@ class TrainingSettings:
     """Pictures a step, those of all processes together."""
     trains: Learns = "all"
     """What learns. `upper` leaves the trunk's layers up to a stride of 4 as they are, and norms'
-    statistics. The `refiner` alone takes a fraction of the time for a picture, and everything but
-    the points is said as before."""
+    statistics. The `refiner` alone takes a fraction of the time for a picture; what the last layer
+    is told of the points learns with it, and what covers a face is seen as before."""
     fresh: int = 16
     """New pictures a step; the rest are earlier ones, changed by augmentation."""
     fill: int = 512

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from fit3dmm._settings import Settings, ranged
-from fit3dmm.solve.problem import Problem, Reason, Solution, Step
+from fit3dmm.solve.problem import Problem
+from fit3dmm.solve.solution import Reason, Solution, Step
 
 
 @dataclass(frozen=True)

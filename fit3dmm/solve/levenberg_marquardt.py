@@ -14,7 +14,8 @@ from torch import Tensor
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.solve.block_arrow import BlockArrow
 from fit3dmm.solve.block_chain import BlockChain
-from fit3dmm.solve.problem import Evaluation, Problem, Reason, Solution, Step
+from fit3dmm.solve.problem import Evaluation, Problem
+from fit3dmm.solve.solution import Reason, Solution, Step
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,10 @@
-"""Least-squares problems: named unknowns, named terms, and what a solver gives back.
+"""Least-squares problems: named unknowns and named terms.
 
 An energy is a sum of terms, each a function of named tensors. A term says its residuals in units of
 their noise, its energy, and, where it is robust, the weight of each row (iteratively reweighted
 least squares): its quadratic model around a point is `energy + 1/2 d^T J^T W J d + r^T W J d`.
 """
 
-import enum
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fit3dmm.solve.arrow_sum import ArrowSum
 from fit3dmm.solve.block_arrow import BlockArrow
 from fit3dmm.solve.symmetric_product import symmetric_product
 
@@ -199,7 +198,7 @@ class Problem:
         grouped = [sum(sizes[name] for name in group) for group in self.groups]
         return [sum(self.sizes) - sum(grouped), *grouped]
 
-    def empty_sum(self, like: Tensor) -> "ArrowSum":
+    def empty_sum(self, like: Tensor) -> ArrowSum:
         """For products over the flat vector, term by term."""
         return ArrowSum(self._group_sizes, like)
 
@@ -228,116 +227,3 @@ class Problem:
             gradient[columns] += (weighted.mT @ term.residual).double()
             total.add(name, columns, symmetric_product(jacobian, weighted))
         return total.arrow(), gradient
-
-
-class ArrowSum:
-    """Sums products of terms into the shape that the groups of a problem make."""
-
-    def __init__(self, sizes: list[int], like: Tensor) -> None:
-        """Nothing yet.
-
-        Args:
-            sizes: elements of what is free outside all groups, and in each of them.
-            like: on whose device.
-        """
-        self._head, *self._own = sizes
-        self._starts = list(itertools.accumulate(sizes))
-        # One matrix a group, of what lies outside all groups and, behind it, of its own.
-        self._blocks = [
-            like.new_zeros(self._head + n, self._head + n, dtype=torch.float64)
-            for n in self._own or [0]
-        ]
-
-    def add(
-        self, name: str, columns: Int[Tensor, "touched"], product: Float[Tensor, "touched touched"]
-    ) -> None:
-        """Add a term's.
-
-        Args:
-            name: of the term.
-            columns: elements of the flat vector that it touches.
-            product: of these with each other.
-
-        Raises:
-            ValueError: they are of several groups.
-        """
-        k = self._group_of(columns, name) if self._own else 0
-        within = torch.where(columns < self._head, columns, columns - self._starts[k] + self._head)
-        run = None if within.is_cuda else _run(within)
-        if run is not None:
-            self._blocks[k][run, run] += product
-        else:
-            self._blocks[k][within[:, None], within] += product.double()
-
-    def arrow(self) -> BlockArrow:
-        """The sum until now."""
-        head, blocks = self._head, self._blocks
-        if not self._own:
-            return BlockArrow(blocks[0])
-        return BlockArrow(
-            torch.stack([block[:head, :head] for block in blocks]).sum(0),
-            tuple(block[:head, head:] for block in blocks),
-            tuple(block[head:, head:] for block in blocks),
-        )
-
-    def _group_of(self, columns: Int[Tensor, "touched"], name: str) -> int:
-        """The one group that a term touches; the first where it touches none."""
-        boundaries = torch.tensor(self._starts[:-1], device=columns.device)
-        # Zero stands for what lies outside the groups.
-        touched = torch.bucketize(columns, boundaries, right=True).unique()
-        touched = [k - 1 for k in touched.tolist() if k > 0]
-        if len(touched) > 1:
-            raise ValueError(f"The term {name} touches the unknowns of several groups.")
-        return touched[0] if touched else 0
-
-
-def _run(places: Int[Tensor, "n"]) -> slice | None:
-    """The slice that ascending places are, if they follow each other without a gap."""
-    if len(places) == 0:
-        return slice(0, 0)
-    first, last = int(places[0]), int(places[-1])
-    return slice(first, last + 1) if last - first + 1 == len(places) else None
-
-
-class Reason(enum.Enum):
-    """Why a solver stopped, in a sentence."""
-
-    CONVERGED = "The last step lowered the energy by less than the tolerance."
-    FLAT = "The gradient is zero within the tolerance."
-    NO_DESCENT = "No step, however small, lowers the energy any more."
-    STEP_LIMIT = "The limit of steps was reached; raise max_steps to go further."
-    NOT_FINITE = "The energy at the start is not a finite number; check the input."
-
-    @property
-    def is_success(self) -> bool:
-        """Whether the values lie at a minimum as far as the solver can tell."""
-        return self in (Reason.CONVERGED, Reason.FLAT, Reason.NO_DESCENT)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One line of a solver's history."""
-
-    energy: float
-    """After the step."""
-    damping: float
-    """Levenberg's lambda; zero for solvers without one."""
-    gain: float
-    """Actual over predicted decrease; nan for solvers that predict none."""
-    evaluations: int
-    """Evaluations of all terms until now."""
-
-
-@dataclass(frozen=True)
-class Solution:
-    """Where a solver ended, and how it came there."""
-
-    values: Values
-    energy: float
-    energies: Mapping[str, float]
-    """By term."""
-    reason: Reason
-    history: tuple[Step, ...]
-    """The start first, then each accepted step."""
-    at: Evaluation | None = field(default=None, compare=False, repr=False)
-    """All terms there, from solvers that have them."""

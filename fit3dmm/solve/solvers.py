@@ -2,7 +2,8 @@
 
 from fit3dmm.solve.first_order import LBFGS, Adam, solve_adam, solve_lbfgs
 from fit3dmm.solve.levenberg_marquardt import LevenbergMarquardt, solve_levenberg_marquardt
-from fit3dmm.solve.problem import Problem, Solution
+from fit3dmm.solve.problem import Problem
+from fit3dmm.solve.solution import Solution
 
 Solver = LevenbergMarquardt | LBFGS | Adam
 """The settings of a solver, which say also which one it is."""

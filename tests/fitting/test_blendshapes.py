@@ -10,7 +10,7 @@ from fit3dmm.fitting import FitConfig, Stage, prepare
 from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.evidence import Blendshapes
 from fit3dmm.fitting.initialise import values_at
-from fit3dmm.fitting.pipeline import stage_problem
+from fit3dmm.fitting.run import stage_problem
 from fit3dmm.observe.detection import MEDIAPIPE
 from fit3dmm.observe.detector_errors import exact_detector
 from fit3dmm.scene import Scene

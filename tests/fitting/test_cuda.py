@@ -8,7 +8,7 @@ import torch
 from fit3dmm.fitting import FitConfig, Iris, Photometric, fit_observation, prepare
 from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.initialise import values_at
-from fit3dmm.fitting.pipeline import stage_problem
+from fit3dmm.fitting.run import stage_problem
 from fit3dmm.observe.detection import MEDIAPIPE
 from fit3dmm.observe.detector_errors import exact_detector
 from fit3dmm.render import nvdiffrast

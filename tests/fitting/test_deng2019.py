@@ -12,7 +12,7 @@ from fit3dmm.fitting import fit_observation, prepare, preset
 from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.crop_camera import five_point_crop, with_camera_of_crop
 from fit3dmm.fitting.initialise import values_at
-from fit3dmm.fitting.pipeline import stage_problem
+from fit3dmm.fitting.run import stage_problem
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.recognise import shipped_recogniser
 from fit3dmm.render.reference import rasterise

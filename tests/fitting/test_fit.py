@@ -22,7 +22,7 @@ from fit3dmm.fitting.config import LANDMARK_STAGES
 from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.evidence import LightPrior
 from fit3dmm.fitting.initialise import values_at
-from fit3dmm.fitting.pipeline import stage_problem
+from fit3dmm.fitting.run import stage_problem
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.observe.detection import MEDIAPIPE, Detection

@@ -9,7 +9,7 @@ from fit3dmm.fitting import FitConfig, Perceptual, Stage, prepare
 from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.initialise import values_at
 from fit3dmm.fitting.picture import face_over_photo, uncovered_pixels
-from fit3dmm.fitting.pipeline import stage_problem
+from fit3dmm.fitting.run import stage_problem
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.scene import Lighting, Pose, Scene
 from fit3dmm.solve import LevenbergMarquardt, solve

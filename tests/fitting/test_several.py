@@ -17,7 +17,8 @@ from fit3dmm.fitting import (
     preset,
 )
 from fit3dmm.fitting.context import context_at
-from fit3dmm.fitting.pipeline import ending_of, run_stages
+from fit3dmm.fitting.pipeline import ending_of
+from fit3dmm.fitting.run import run_stages
 from fit3dmm.fitting.shape_evidence import PersonEvidence, information_shares, summed
 from fit3dmm.fitting.sitting import Sitting
 from fit3dmm.fitting.strangers import Strangers, verify

@@ -10,8 +10,8 @@ from fit3dmm.fitting import FitConfig, preset
 from fit3dmm.fitting.context import context_at
 from fit3dmm.fitting.explain import explain, unit_of
 from fit3dmm.fitting.initialise import values_at
-from fit3dmm.fitting.pipeline import stage_problem
 from fit3dmm.fitting.presets import PRESETS
+from fit3dmm.fitting.run import stage_problem
 from fit3dmm.fitting.switches import changed, counting, having, without
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.scene import Lighting, Pose, Scene

@@ -5,7 +5,7 @@ import torch
 from torch.autograd import gradcheck
 
 from fit3dmm.regress.batch import batch_of
-from fit3dmm.regress.network import with_refiner
+from fit3dmm.regress.network import extended
 from fit3dmm.regress.pool import PicturePool
 from fit3dmm.regress.refiner import PointRefiner, RefinerSettings
 from fit3dmm.regress.training import train
@@ -40,7 +40,7 @@ def test_a_network_that_gets_one_says_what_it_said():
     network = tiny_network().eval()
     for layer in (network.say_points, network.say_rest):
         layer.weight.data.normal_()
-    refined = with_refiner(network, SMALL).eval()
+    refined = extended(network, SMALL).eval()
     image = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
         before, after = network(image), refined(image)
@@ -97,12 +97,12 @@ SETTINGS = TrainingSettings(
 
 
 def test_it_learns_alone_and_goes_on_after_a_kill(tmp_path):
-    before = with_refiner(tiny_network(), SMALL).state_dict()
+    before = extended(tiny_network(), SMALL).state_dict()
     first = {name: value.clone() for name, value in before.items()}
 
     def network():
         torch.manual_seed(2)
-        one = with_refiner(tiny_network(), SMALL)
+        one = extended(tiny_network(), SMALL)
         one.load_state_dict(first)
         return one
 

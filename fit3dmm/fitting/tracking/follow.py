@@ -10,8 +10,8 @@ from fit3dmm._tensors import TensorRecord
 from fit3dmm.fitting.context import Context, context_at
 from fit3dmm.fitting.evidence.blendshapes import observed_expression
 from fit3dmm.fitting.initialise import solve_weak_perspective
-from fit3dmm.fitting.pipeline import stage_problem
 from fit3dmm.fitting.prepared import PreparedModel
+from fit3dmm.fitting.run import stage_problem
 from fit3dmm.fitting.stage import Stage
 from fit3dmm.fitting.tracking.config import TrackConfig
 from fit3dmm.fitting.tracking.layout import Layout

@@ -27,7 +27,7 @@ class Layout:
 
     @classmethod
     def of(cls, rest: Values, families: Sequence[str], model: Any) -> "Layout":
-        """In the order in which `fitting.pipeline.stage_problem` frees them.
+        """In the order in which `fitting.run.stage_problem` frees them.
 
         Args:
             rest: all unknowns.
