@@ -9,7 +9,7 @@ from fit3dmm.export.alignment import AlignmentSettings, offsets_px
 from fit3dmm.export.covered import CoverSettings, beard_seen, covered
 from fit3dmm.export.delight import DelightSettings, creases, flattened, of_kept_hue
 from fit3dmm.export.hair_colour import HairSettings, grown, with_skin_hue
-from fit3dmm.export.lids import LidSettings, at_lashes, under_lids
+from fit3dmm.export.lids import LidSettings, at_creases, at_lashes, under_lids
 from fit3dmm.export.normal_map import face_texel_mm, normal_map
 from fit3dmm.export.organs import OrganSettings, with_clean_organs
 from fit3dmm.export.resting import usual_rest
@@ -250,6 +250,28 @@ def test_lids_shade_the_eyes_and_lashes_line_them(model):
     assert (lashes[far] == 1).all()
     dropped = at_lashes(model, LidSettings(upper_lashes=0.0, lower_lashes=0.0))
     assert (dropped == 1).all()
+
+
+def test_a_shut_lid_has_a_crease_and_the_rest_of_the_face_has_none(model):
+    light = at_creases(model, LidSettings())
+    shut = model.zeros()
+    for name in ("eyeBlinkLeft", "eyeBlinkRight"):
+        shut.expression[model.expression_names.index(name)] = 1.0
+    points = model.shape_mm(shut)
+    marks = model.landmarks["mediapipe478"].locate(points, model.surface.triangles)
+    brow = model.landmarks["ibug68"].locate(points, model.surface.triangles)[24]
+    creased = light < 0.9
+    for edge in (159, 386):
+        near = (points - marks[edge])[:, 0].abs() < 3
+        lid = creased & near & (points[:, 0] * marks[edge, 0] > 0)
+        assert lid.any()
+        assert points[lid, 1].min() > marks[edge, 1] + 4
+        assert points[lid, 1].max() < brow[1] - 4
+    # On both sides alike, and nowhere else.
+    torch.testing.assert_close(light, light[model.surface.mirror], rtol=0, atol=0.1)
+    below = (points[:, 1] < marks[386, 1]) | (points[:, 1] > brow[1])
+    assert light[below].min() > 0.97
+    assert (at_creases(model, LidSettings(crease=0.0)) == 1).all()
 
 
 def test_lips_are_looked_up_where_they_were_found(model):
