@@ -49,8 +49,9 @@ class LidSettings(Settings):
     crease: float = ranged(0.4, 0.0, 1.0)
     """What is taken from the light in the crease of the upper lid, which no photo of an open eye
     shows."""
-    crease_mm: float = ranged(9.0, 0.0)
-    """Its height over the lashes in the middle of a shut eye; half of that at the corners."""
+    crease_mm: float = ranged(6.0, 0.0)
+    """Its height over the line between the corners in the middle of a shut eye; a third of that at
+    the corners."""
     crease_width_mm: float = ranged(0.9, 0.1)
     """Standard deviation of its shade across, of a shut eye."""
 
@@ -126,16 +127,17 @@ def at_creases(model: MorphableModel, settings: LidSettings) -> Float[Tensor, "v
     points = shut_mm[skin]
     for upper, _, _ in EYES:
         line = marks_mm[list(upper)]
-        away_mm, deep_mm = _distances(points, line)
-        ends = line[[0, -1], 0]
-        across = (points[:, 0] - ends.mean()) / (ends[1] - ends[0]).abs() * 2
+        _, deep_mm = _distances(points, line)
+        first, last = line[0], line[-1]
+        along = (points[:, 0] - first[0]) / (last[0] - first[0])
+        across = 2 * along - 1
         # Behind the edge lies the lining, and beyond the corners the face.
         on_lid = (deep_mm > -_BEHIND_MM) & (across.abs() < 1)
-        above = points[:, 1] > line[:, 1].min()
-        high_mm = settings.crease_mm * (1 - 0.5 * across.square())
-        off = (away_mm - high_mm) / settings.crease_width_mm
+        high_mm = points[:, 1] - torch.lerp(first[1], last[1], along)
+        arc_mm = settings.crease_mm * (1 - 2 / 3 * across.square())
+        off = (high_mm - arc_mm) / settings.crease_width_mm
         shade = settings.crease * (-0.5 * off.square()).exp() * (1 - across**4).clamp_min(0)
-        light[skin] = torch.minimum(light[skin], 1 - shade * (on_lid & above))
+        light[skin] = torch.minimum(light[skin], 1 - shade * on_lid)
     return light
 
 
