@@ -20,7 +20,7 @@ from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import LUMINANCE
 from fit3dmm.export.covered import below_nose
 from fit3dmm.export.hair_layer import above_brows_mm
-from fit3dmm.export.smoothing import averaged, ramp
+from fit3dmm.export.smoothing import averaged, base_edges, ramp
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detection import MEDIAPIPE_POINTS
 from fit3dmm.observe.predicted import GLASSES, Predicted
@@ -30,6 +30,8 @@ from fit3dmm.observe.white_references import EYES
 _FEWEST = 30
 _BROWS_IN, _BROWS, _LIDS = "ibug68", (slice(17, 22), slice(22, 27)), slice(36, 48)
 _PER_PIECE = 4
+# Before the base mesh's vertices stand for what lies about them.
+_FINE_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ class TraceSettings(Settings):
     24 portraits had 0.026 to 0.181, the others 0.001 to 0.017."""
     line: float = ranged(0.1, 0.0)
     """Natural logarithm by which a rim, or the light along it, differs from its surroundings."""
-    around_rounds: int = ranged(30, 1)
-    """Rounds of averaging over the edges of the mesh that make these."""
+    around_rounds: int = ranged(1, 0)
+    """Rounds of averaging over the edges of the base mesh (some 7 mm) that make these."""
     eye_mm: float = 34.0
     """Distance from the middle of an iris within which rims lie."""
     lid_mm: float = 5.0
@@ -141,7 +143,8 @@ def rims(
         return torch.zeros_like(seen)
     light = log_ratio @ log_ratio.new_tensor(LUMINANCE)
     weighted = torch.stack([light * seen, seen], 1)
-    sums = averaged(weighted, edges, settings.around_rounds)
+    fine = averaged(weighted, edges, _FINE_ROUNDS)[: model.surface.n_base]
+    sums = model.surface.lift(averaged(fine, base_edges(model), settings.around_rounds))
     differs = (light - sums[:, 0] / sums[:, 1].clamp_min(1e-3)).abs() > settings.line
     sure = about & (hidden > settings.sure)
     lines = _hanging_on(sure, place & differs & _bare(model), edges)
