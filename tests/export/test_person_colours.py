@@ -210,6 +210,32 @@ def test_the_dark_of_a_deep_fold_is_no_skin(model):
     assert deep[skin].mean() > 0.7
 
 
+def test_the_dark_in_the_corner_of_a_broad_mouth_is_no_lip(model):
+    scene, edges = frontal(model), model.surface.topology.edges
+    smile = model.zeros()
+    for name in ("mouthSmileLeft", "mouthSmileRight"):
+        smile.expression[model.expression_names.index(name)] = 1.0
+    points = model.shape_mm(model.zeros())
+    marks = model.landmarks["ibug68"].locate(points, model.surface.triangles)
+    outside = model.regions["mouth_interior"] < 0.1
+    corners = (torch.cdist(points, marks[[48, 54]]).amin(1) < 3.5) & outside
+    lip = ((points - marks[57]).norm(dim=1) < 4) & (model.regions["lips"] > 0.99)
+    photo = -1.2 * (corners | lip).float()[:, None].expand(-1, 3)
+    none = torch.zeros(len(points))
+
+    def dark(coefficients):
+        at = scene.replace(coefficients=coefficients)
+        return creases(photo, 1 - none, none, model, at, edges, DelightSettings())[1]
+
+    on_lips = corners & (model.regions["lips"] > 0.5)
+    assert on_lips.any()
+    found = dark(smile)
+    assert found[on_lips].mean() > 0.5
+    # A dark lip is a lip, and at rest so are its ends.
+    assert found[lip].max() == 0
+    assert dark(model.zeros().replace(expression=usual_rest(model)))[on_lips].max() < 0.01
+
+
 def test_the_hairline_is_soft(model):
     hair = grown(model, HairSettings())
     edges = model.surface.topology.edges.long()
