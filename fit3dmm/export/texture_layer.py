@@ -28,6 +28,7 @@ from fit3dmm.export.infill import InfillSettings, surroundings
 from fit3dmm.export.iris import IrisSettings
 from fit3dmm.export.lids import LidSettings
 from fit3dmm.export.occlusion import OcclusionSettings, beside_lips, occluded
+from fit3dmm.export.one_sided import ShadowSettings, shadow
 from fit3dmm.export.organs import OrganSettings, organs
 from fit3dmm.export.smoothing import feathered, ramp
 from fit3dmm.export.tint import TintSettings, smooth_tint
@@ -84,6 +85,8 @@ class TextureSettings(Settings):
     """How strands and rims are followed from there."""
     delight: DelightSettings = field(default_factory=DelightSettings)
     """What of light and expression is taken out."""
+    shadow: ShadowSettings = field(default_factory=ShadowSettings)
+    """What of shadows that fall on one side is taken out."""
     infill: InfillSettings = field(default_factory=InfillSettings)
     """How far what lies about a place goes on in it, where it is not taken from the photo."""
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
@@ -254,6 +257,9 @@ def seen_by(
     matt = (1 - ramp(log_ratio.mean(-1), settings.glare)).maximum(white)
     weight = seen * face * own * matt * (1 - deep) * (1 - by_hair)
     weight = feathered(weight, topology.edges, settings.feather_rounds)
+    folds = (
+        folds + shadow(log_ratio - folds, weight, model, topology.edges, settings.shadow)[:, None]
+    )
     around = surroundings(log_ratio - folds, weight, model, topology.edges, settings.infill)
     # A lid that is folded away does not lie in the shade of the socket that is seen about it.
     around = unfolded[:, None] * around

@@ -1,10 +1,12 @@
-"""Lines that go on from what hides a face are followed, others stay; what is cut out is filled."""
+"""Lines that go on from what hides a face are followed, others stay; what is cut out is filled;
+shadows go."""
 
 import pytest
 import torch
 from torch import Tensor
 
 from fit3dmm.export.infill import InfillSettings, surroundings
+from fit3dmm.export.one_sided import ShadowSettings, shadow
 from fit3dmm.export.traced import TraceSettings, rims, strands
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
@@ -109,3 +111,33 @@ def test_what_is_cut_out_is_as_what_lies_about_it(model):
     assert none.abs().max() == 0
     assert around[points[:, 2] < -40].abs().max() == 0
     assert surroundings(9 * detail, seen, model, edges, settings).abs().max() <= settings.most
+
+
+def test_a_shadow_on_one_side_goes_and_marks_and_what_both_sides_have_stay(model):
+    points = model.shape_mm(model.zeros())
+    beside = marks(model, "ibug68")[31] + torch.tensor([-14.0, -4.0, 0.0])
+    front = points[:, 2] > 60
+    away_mm = (points - beside)[:, :2].norm(dim=1)
+    patch, mole = front & (away_mm < 12), front & (away_mm < 1.5)
+    mirror, edges = model.surface.mirror.long(), model.surface.topology.edges
+    seen = front.float()
+
+    def found(dark: Tensor, seen: Tensor = seen) -> Tensor:
+        light = grey(-0.7 * dark.float())
+        return shadow(light, seen, model, edges, ShadowSettings())
+
+    middle = patch & (away_mm < 5)
+    cast = found(patch)
+    assert cast[middle].mean() < -0.4
+    assert cast.max() <= 0
+    assert cast[mirror][middle].abs().max() < 0.01
+    assert cast[away_mm > 30].abs().max() < 0.01
+    # Both cheeks, a mole, and what nobody knows the other side of.
+    assert found(patch | patch[mirror])[middle].abs().max() < 0.05
+    assert found(mole)[mole].abs().max() < 0.05
+    other = seen * (points[:, 0] < 0).float()
+    assert found(patch, other)[middle].abs().max() == 0
+    # No less light is made of what shines on the other side.
+    assert (
+        shadow(grey(0.7 * patch.float()), seen, model, edges, ShadowSettings()).abs().max() < 0.01
+    )
