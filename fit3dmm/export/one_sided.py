@@ -41,7 +41,7 @@ def shadow(
     model: MorphableModel,
     edges: Int[Tensor, "edges 2"],
     settings: ShadowSettings,
-) -> Float[Tensor, "vertices"]:
+) -> Float[Tensor, "vertices 3"]:
     """Natural logarithm of what shadows leave of the light that was fitted; 0 where none falls.
 
     Args:
@@ -54,12 +54,18 @@ def shadow(
     """
     bare = 1 - model.regions.get("brows", torch.zeros_like(seen))
     seen = seen * bare
-    light = log_ratio @ log_ratio.new_tensor(LUMINANCE)
-    fine = averaged(torch.stack([light * seen, seen], 1), edges, settings.fine_rounds)
+    to_light = log_ratio.new_tensor(LUMINANCE)
+    weighted = torch.cat([log_ratio * seen[:, None], seen[:, None]], 1)
+    fine = averaged(weighted, edges, settings.fine_rounds)
     sums = averaged(fine[: model.surface.n_base], base_edges(model), settings.broad_rounds)
-    broad = sums[:, 0] / sums[:, 1].clamp_min(1e-3)
+    broad = sums[:, :3] / sums[:, 3:].clamp_min(1e-3)
     other = model.surface.base_mirror.long()
-    below = (broad[other].clamp_max(0) - broad).clamp_min(0)
-    sure = ramp(sums[:, 1], settings.seen) * ramp(sums[other, 1], settings.seen)
-    dark = settings.removed * below * ramp(below, settings.darker) * sure
-    return -bare * model.surface.lift(dark[:, None])[:, 0].clamp_min(0)
+    light = broad @ to_light
+    # What shines on the other side makes no shadow of this one.
+    below = (light[other].clamp_max(0) - light).clamp_min(0)
+    sure = ramp(sums[:, 3], settings.seen) * ramp(sums[other, 3], settings.seen)
+    share = settings.removed * ramp(below, settings.darker) * sure
+    # Light that reaches a shadow has gone through skin: it is redder.
+    hue = (broad - light[:, None]) - (broad - light[:, None])[other]
+    dark = share[:, None] * (hue - below[:, None])
+    return bare[:, None] * model.surface.lift(dark)

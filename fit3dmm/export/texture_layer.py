@@ -257,9 +257,7 @@ def seen_by(
     matt = (1 - ramp(log_ratio.mean(-1), settings.glare)).maximum(white)
     weight = seen * face * own * matt * (1 - deep) * (1 - by_hair)
     weight = feathered(weight, topology.edges, settings.feather_rounds)
-    folds = (
-        folds + shadow(log_ratio - folds, weight, model, topology.edges, settings.shadow)[:, None]
-    )
+    folds = folds + shadow(log_ratio - folds, weight, model, topology.edges, settings.shadow)
     around = surroundings(log_ratio - folds, weight, model, topology.edges, settings.infill)
     # A lid that is folded away does not lie in the shade of the socket that is seen about it.
     around = unfolded[:, None] * around
