@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fit3dmm._kept import kept
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import LUMINANCE, luminance
 from fit3dmm.export.covered import below_nose
@@ -20,6 +21,7 @@ from fit3dmm.scene import Scene
 
 # Least linear light that is divided by.
 _BLACK_LINEAR = 0.003
+_LANDMARKS, _CORNERS = "ibug68", (48, 54)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class DelightSettings(Settings):
     deep: tuple[float, float] = (0.3, 0.6)
     """The same from which what is seen is the dark of a fold, or of a corner of the mouth, and not
     the skin's colour."""
+    corner_mm: tuple[float, float] = (5.0, 8.0)
+    """Distance from a corner of the mouth within which the dark of an opened mouth is none of the
+    skin's, and beyond which it may be."""
     strained: tuple[float, float] = (0.03, 0.1)
     """Relative change of lengths by the expression, from which on a place is folded, and where it
     is wholly so."""
@@ -91,7 +96,8 @@ def creases(
         The natural logarithm of their shade and their redness, and how surely a place shows nothing
         but the dark of a fold, 0..1.
     """
-    folded = ramp(_strain(model, scene, edges), settings.strained)
+    strain = _strain(model, scene, edges)
+    folded = ramp(strain, settings.strained)
     folded = averaged(folded[:, None], edges, settings.strain_rounds)[:, 0]
     none = torch.zeros_like(folded)
     own = [model.regions.get(name, none) for name in ("lips", "brows", "eyes", "mouth_interior")]
@@ -113,8 +119,22 @@ def creases(
     darker = (broad(seen) - log_ratio) @ to_light
     around = broad(seen * (1 - 0.9 * folded * ramp(darker, settings.fold_darkness)))
     shade = log_ratio - around
-    deep = folded * ramp(-(shade @ to_light), settings.deep)
+    # Lips and skin end in the corners of a mouth that is broad or open.
+    ends = (1 - beard) * _corners(model, settings) * ramp(strain, settings.strained)
+    deep = folded.maximum(ends) * ramp(-(shade @ to_light), settings.deep)
     return settings.crease_removed * (folded * (seen > 0.05))[:, None] * shade, deep
+
+
+@kept(most=1)
+def _corners(model: MorphableModel, settings: DelightSettings) -> Float[Tensor, "vertices"]:
+    """1 at the corners of the mouth, 0 away from them, and where a model does not say where they
+    are."""
+    points = model.shape_mm(model.zeros())
+    if _LANDMARKS not in model.landmarks:
+        return torch.zeros_like(points[:, 0])
+    marks = model.landmarks[_LANDMARKS].locate(points, model.surface.triangles)
+    away_mm = torch.cdist(points, marks[list(_CORNERS)]).amin(1)
+    return 1 - ramp(away_mm, settings.corner_mm)
 
 
 def chroma_kept(model: MorphableModel, settings: DelightSettings) -> Float[Tensor, "vertices"]:

@@ -1,4 +1,5 @@
-"""What lids do to the look of eyes: the shade that they cast, and the dark line of their lashes.
+"""What lids do to the look of eyes: the shade that they cast, the dark line of their lashes, and
+their crease, which a shut one is smooth without.
 
 A mesh has no lashes and a viewer casts no shadows in eyes, and eyes without either stare.
 """
@@ -18,6 +19,7 @@ from fit3dmm.observe.detection import MEDIAPIPE_POINTS
 from fit3dmm.observe.white_references import EYES
 
 _EYEBALLS = ("eye_right", "eye_left")
+_BEHIND_MM = 1.5
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,14 @@ class LidSettings(Settings):
     margin_mm: float = ranged(6.5, 0.0)
     """Depth of what counts as the edge: from the front a lid's whole margin is a line, and where a
     camera looks along it a bright seam between lashes and eye."""
+    crease: float = ranged(0.4, 0.0, 1.0)
+    """What is taken from the light in the crease of the upper lid, which no photo of an open eye
+    shows."""
+    crease_mm: float = ranged(6.0, 0.0)
+    """Its height over the line between the corners in the middle of a shut eye; a third of that at
+    the corners."""
+    crease_width_mm: float = ranged(0.9, 0.1)
+    """Standard deviation of its shade across, of a shut eye."""
 
 
 @kept(most=2)
@@ -94,6 +104,40 @@ def at_lashes(model: MorphableModel, settings: LidSettings) -> Float[Tensor, "ve
             away_mm = away_mm + far_mm + (deep_mm.abs() - settings.margin_mm).clamp_min(0)
             share = 1 - dark * (1 - ramp(away_mm, settings.lash_mm))
             light[skin] = torch.minimum(light[skin], share)
+    return light
+
+
+@kept(most=2)
+def at_creases(model: MorphableModel, settings: LidSettings) -> Float[Tensor, "vertices"]:
+    """Share of the light that reaches each vertex of the upper lids: less in their creases, else 1.
+
+    Args:
+        model: whose eyes shut by ARKit's names; without these lids have no creases.
+        settings: how deep they are.
+    """
+    light = torch.ones_like(model.regions["face"])
+    blinks = [name.startswith("eyeBlink") for name in model.expression_names]
+    if _marks(model) is None or not any(blinks):
+        return light
+    shut = model.zeros()
+    shut = shut.replace(expression=shut.expression + shut.expression.new_tensor(blinks))
+    shut_mm = model.shape_mm(shut)
+    marks_mm = model.landmarks[MEDIAPIPE_POINTS].locate(shut_mm, model.surface.triangles)
+    skin = torch.nonzero((model.regions["face"] > 0) & (organs(model) == 0))[:, 0]
+    points = shut_mm[skin]
+    for upper, _, _ in EYES:
+        line = marks_mm[list(upper)]
+        _, deep_mm = _distances(points, line)
+        first, last = line[0], line[-1]
+        along = (points[:, 0] - first[0]) / (last[0] - first[0])
+        across = 2 * along - 1
+        # Behind the edge lies the lining, and beyond the corners the face.
+        on_lid = (deep_mm > -_BEHIND_MM) & (across.abs() < 1)
+        high_mm = points[:, 1] - torch.lerp(first[1], last[1], along)
+        arc_mm = settings.crease_mm * (1 - 2 / 3 * across.square())
+        off = (high_mm - arc_mm) / settings.crease_width_mm
+        shade = settings.crease * (-0.5 * off.square()).exp() * (1 - across**4).clamp_min(0)
+        light[skin] = torch.minimum(light[skin], 1 - shade * on_lid)
     return light
 
 

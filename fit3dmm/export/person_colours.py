@@ -15,7 +15,7 @@ from fit3dmm.export.beard import Beard
 from fit3dmm.export.hair_colour import Hair, with_hair, with_skin_hue
 from fit3dmm.export.hair_cover import hair_cover
 from fit3dmm.export.iris import iris_change, iris_weight
-from fit3dmm.export.lids import under_lids
+from fit3dmm.export.lids import at_creases, under_lids
 from fit3dmm.export.lips import LipSettings, with_lips
 from fit3dmm.export.organs import organs, with_clean_organs
 from fit3dmm.export.stubble import grain_strength
@@ -53,6 +53,7 @@ def base_colours(
         base = with_hair(base, hair, model, skin, settings.hair)
         base = _with_beard(base, [one.beard for one in seen if one.beard is not None], settings)
         grainy = grain_strength(base, hair.cover, skin, model, settings.hair)
+        base = base * at_creases(model, settings.lids)[:, None]
         base = with_lips(base, [one for _, one in finest], tint, model, LipSettings())
     base = base * _iris_change(model, finest, albedo, settings).exp()
     iris = iris_weight(model, settings.iris)

@@ -152,9 +152,11 @@ def bake(
     albedo = model.albedo_linear(shown[0].scene.coefficients).clamp_min(BLACK_LINEAR)
     seen = [seen_by(model, one, albedo, size_px, settings) for one in shown]
     views, layers = [one.view for one in seen], [one.layer for one in seen]
-    tint = _common_tint(seen)
+    tint = _common([one.own_tint for one in seen], seen)
     base, grainy = base_colours(model, shown, seen, albedo, tint, settings)
     kept = chroma_kept(model, settings.delight)
+    around = _common([one.around for one in seen], seen)
+    base = of_kept_hue(base * around.exp(), base, kept[:, None])
     lashes = at_lashes(model, settings.lids)
     if not any(bool(layer.weight.any()) for layer in layers):
         # Of a face that no photo shows the texture is the fitted albedo as it is.
@@ -243,12 +245,13 @@ def _shares(layers: Sequence[Layer], edges: Tensor) -> Float[Tensor, "photos ver
     return torch.where(total > 1e-6, blended / total.clamp_min(1e-6), 1 / len(layers))
 
 
-def _common_tint(seen: Sequence[Seen]) -> Float[Tensor, "vertices 3"]:
-    """What is the skin's own by all photos, each counted by how much it shows and how finely."""
+def _common(
+    values: Sequence[Float[Tensor, "vertices 3"]], seen: Sequence[Seen]
+) -> Float[Tensor, "vertices 3"]:
+    """The mean over all photos, each counted by how much it shows and how finely."""
     layers = [one.layer for one in seen]
-    counts = [(layer.weight * layer.px_per_mm).sum() for layer in layers]
-    total = torch.stack(counts).sum()
+    counts = torch.stack([(layer.weight * layer.px_per_mm).sum() for layer in layers])
+    total = counts.sum()
     if float(total) == 0:
-        return torch.stack([one.own_tint for one in seen]).mean(0)
-    parts = zip(counts, seen, strict=True)
-    return torch.stack([count / total * one.own_tint for count, one in parts]).sum(0)
+        counts, total = torch.ones_like(counts), torch.tensor(float(len(layers)))
+    return (torch.stack(list(values)) * (counts / total)[:, None, None]).sum(0)

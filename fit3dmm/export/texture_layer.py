@@ -27,12 +27,15 @@ from fit3dmm.export.hair_map import hair_map
 from fit3dmm.export.hair_outline import HairOutline
 from fit3dmm.export.hair_top import hair_top
 from fit3dmm.export.hair_volume import HairVolumeSettings
+from fit3dmm.export.infill import InfillSettings, surroundings
 from fit3dmm.export.iris import IrisSettings
 from fit3dmm.export.lids import LidSettings
 from fit3dmm.export.occlusion import OcclusionSettings, beside_lips, occluded
+from fit3dmm.export.one_sided import ShadowSettings, shadow
 from fit3dmm.export.organs import OrganSettings, organs
 from fit3dmm.export.smoothing import feathered, ramp
 from fit3dmm.export.tint import TintSettings, smooth_tint
+from fit3dmm.export.traced import TraceSettings, rims, strands
 from fit3dmm.export.view import PhotoView, view_of_face
 from fit3dmm.geometry.harmonics import sh_basis
 from fit3dmm.model.morphable import MorphableModel
@@ -81,8 +84,14 @@ class TextureSettings(Settings):
     """What is looked at of the eyes."""
     cover: CoverSettings = field(default_factory=CoverSettings)
     """How far the network's map of what lies before the face is trusted."""
+    trace: TraceSettings = field(default_factory=TraceSettings)
+    """How strands and rims are followed from there."""
     delight: DelightSettings = field(default_factory=DelightSettings)
     """What of light and expression is taken out."""
+    shadow: ShadowSettings = field(default_factory=ShadowSettings)
+    """What of shadows that fall on one side is taken out."""
+    infill: InfillSettings = field(default_factory=InfillSettings)
+    """How far what lies about a place goes on in it, where it is not taken from the photo."""
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     """How far lips and lids may lie off."""
     organs: OrganSettings = field(default_factory=OrganSettings)
@@ -154,6 +163,8 @@ class Seen:
     own_tint: Float[Tensor, "vertices 3"]
     """What of it is the skin's own."""
     layer: Layer
+    around: Float[Tensor, "vertices 3"]
+    """Logarithm of what lies about each vertex over the fitted colour with its tint."""
     hair: HairSeen | None
     """What it shows of the hair."""
     beard: Beard | None
@@ -193,12 +204,13 @@ def seen_by(
     nose = model.regions.get("nose", torch.zeros_like(face)).maximum(model.regions["lips"])
     upright = scene.pose.T_cam_model.inverse().turn(normals)
     below = ramp(-upright[:, 1], settings.downward) * (1 - nose)
+    unfolded = ramp(_unfolded(model, scene, points), settings.folded)
     seen = (
         (1 - below)
         * (1 - model.regions["mouth_interior"])
         * (1 - organs(model))
         * ramp(facing, settings.grazing)
-        * ramp(_unfolded(model, scene, points), settings.folded)
+        * unfolded
         * ramp(bright, settings.dark)
         * (1 - ramp(colour.amax(-1), settings.clipped))
         * (inside[:, 0] > 0.99)
@@ -231,13 +243,21 @@ def seen_by(
         log_ratio, colour / light, seen / (1 - below).clamp_min(0.2), model, settings.beard
     )
     white = torch.zeros_like(seen) if beard is None else beard.cover
-    own = 1 - occluded(log_ratio, albedo.log(), seen, model, topology.edges, settings.occlusion)
+    before = occluded(log_ratio, albedo.log(), seen, model, topology.edges, settings.occlusion)
+    hair_there = before.maximum(by_hair)
+    fringe = strands(
+        log_ratio, albedo.log(), seen, hair_there, model, topology.edges, settings.trace
+    )
+    own = (1 - before) * (1 - fringe)
     own = own * (1 - beside_lips(log_ratio, seen, model, topology.edges, settings.occlusion))
     bearded = torch.zeros_like(own)
     if predicted is not None:
         lightness = log_ratio @ log_ratio.new_tensor(LUMINANCE)
         hidden = covered(predicted, photo_px, lightness, model, topology.edges, settings.cover)
-        own = own * (1 - hidden)
+        frames = rims(
+            predicted, photo_px, log_ratio, seen, hidden, model, topology.edges, settings.trace
+        )
+        own = own * (1 - hidden) * (1 - frames)
         bearded = beard_seen(predicted, photo_px, seen, model, topology.edges, settings.cover)
     own, bearded = own.maximum(white), bearded.maximum(white)
     folds, deep = creases(
@@ -246,13 +266,17 @@ def seen_by(
     matt = (1 - ramp(log_ratio.mean(-1), settings.glare)).maximum(white)
     weight = seen * face * own * matt * (1 - deep) * (1 - by_hair)
     weight = feathered(weight, topology.edges, settings.feather_rounds)
+    folds = folds + shadow(log_ratio - folds, weight, model, topology.edges, settings.shadow)
+    around = surroundings(log_ratio - folds, weight, model, topology.edges, settings.infill)
+    # A lid that is folded away does not lie in the shade of the socket that is seen about it.
+    around = unfolded[:, None] * around
     own_tint = flattened(tint, skin, settings.delight)
     log_factor = -light.clamp_min(BLACK_LINEAR).log() - tint - folds
     # A slanted surface is seen as finely along one of its two directions only.
     px_per_mm = scene.camera.focal_px / -points[:, 2] * facing.clamp_min(0).sqrt()
     layer = Layer(places_px, log_factor, weight, px_per_mm)
     if hair_map_ is None or sight is None:
-        return Seen(view, points, light, tint, own_tint, layer, None, beard)
+        return Seen(view, points, light, tint, own_tint, layer, around, None, beard)
     how = (model, settings.hair, settings.volume)
     top = hair_top(hair_map_, predicted, sight, scene, view, outside, light, *how)
     outside = top.points_cam_mm
@@ -273,7 +297,7 @@ def seen_by(
         weight=(weight + share).clamp_max(1),
     )
     hair_seen = HairSeen(hair, sight, top.outline, top.volume_mm)
-    return Seen(view, points, light, tint, own_tint, layer, hair_seen, beard)
+    return Seen(view, points, light, tint, own_tint, layer, around, hair_seen, beard)
 
 
 def _unfolded(

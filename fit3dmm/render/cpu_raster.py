@@ -97,16 +97,20 @@ def cover(x_steps, y_steps, depth, triangles, first, last, nearest, shown):
         # belongs to the other triangle: all are at least 0 where the triangle covers the centre.
         x = left * _STEPS + _HALF
         y = top * _STEPS + _HALF
-        row0 = dx0 * (y - y1) - dy0 * (x - x1) - _other_side(dx0, dy0)
-        row1 = dx1 * (y - y2) - dy1 * (x - x2) - _other_side(dx1, dy1)
-        row2 = dx2 * (y - y0) - dy2 * (x - x0) - _other_side(dx2, dy2)
+        less0, less1, less2 = _other_side(dx0, dy0), _other_side(dx1, dy1), _other_side(dx2, dy2)
+        row0 = dx0 * (y - y1) - dy0 * (x - x1) - less0
+        row1 = dx1 * (y - y2) - dy1 * (x - x2) - less1
+        row2 = dx2 * (y - y0) - dy2 * (x - x0) - less2
         scale = 1.0 / (area * facing)
         z0, z1, z2 = depth[v0] * scale, depth[v1] * scale, depth[v2] * scale
+        # Of a triangle of a few steps' area one less is a large part: without it the teeth, whose
+        # triangles are that small, were seen through cheeks.
+        z_less = less0 * z0 + less1 * z1 + less2 * z2
         for r in range(top, bottom + 1):
             side0, side1, side2 = row0, row1, row2
             for c in range(left, right + 1):
                 if (side0 | side1 | side2) >= 0:
-                    z = np.float32(side0 * z0 + side1 * z1 + side2 * z2)
+                    z = np.float32(side0 * z0 + side1 * z1 + side2 * z2 + z_less)
                     if z < nearest[r, c] and -1 <= z <= 1:
                         nearest[r, c] = z
                         shown[r, c] = t

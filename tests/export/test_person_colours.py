@@ -9,7 +9,7 @@ from fit3dmm.export.alignment import AlignmentSettings, offsets_px
 from fit3dmm.export.covered import CoverSettings, beard_seen, covered
 from fit3dmm.export.delight import DelightSettings, creases, flattened, of_kept_hue
 from fit3dmm.export.hair_colour import HairSettings, grown, with_skin_hue
-from fit3dmm.export.lids import LidSettings, at_lashes, under_lids
+from fit3dmm.export.lids import LidSettings, at_creases, at_lashes, under_lids
 from fit3dmm.export.normal_map import face_texel_mm, normal_map
 from fit3dmm.export.organs import OrganSettings, with_clean_organs
 from fit3dmm.export.resting import usual_rest
@@ -210,6 +210,32 @@ def test_the_dark_of_a_deep_fold_is_no_skin(model):
     assert deep[skin].mean() > 0.7
 
 
+def test_the_dark_in_the_corner_of_a_broad_mouth_is_no_lip(model):
+    scene, edges = frontal(model), model.surface.topology.edges
+    smile = model.zeros()
+    for name in ("mouthSmileLeft", "mouthSmileRight"):
+        smile.expression[model.expression_names.index(name)] = 1.0
+    points = model.shape_mm(model.zeros())
+    marks = model.landmarks["ibug68"].locate(points, model.surface.triangles)
+    outside = model.regions["mouth_interior"] < 0.1
+    corners = (torch.cdist(points, marks[[48, 54]]).amin(1) < 3.5) & outside
+    lip = ((points - marks[57]).norm(dim=1) < 4) & (model.regions["lips"] > 0.99)
+    photo = -1.2 * (corners | lip).float()[:, None].expand(-1, 3)
+    none = torch.zeros(len(points))
+
+    def dark(coefficients):
+        at = scene.replace(coefficients=coefficients)
+        return creases(photo, 1 - none, none, model, at, edges, DelightSettings())[1]
+
+    on_lips = corners & (model.regions["lips"] > 0.5)
+    assert on_lips.any()
+    found = dark(smile)
+    assert found[on_lips].mean() > 0.5
+    # A dark lip is a lip, and at rest so are its ends.
+    assert found[lip].max() == 0
+    assert dark(model.zeros().replace(expression=usual_rest(model)))[on_lips].max() < 0.01
+
+
 def test_the_hairline_is_soft(model):
     hair = grown(model, HairSettings())
     edges = model.surface.topology.edges.long()
@@ -250,6 +276,28 @@ def test_lids_shade_the_eyes_and_lashes_line_them(model):
     assert (lashes[far] == 1).all()
     dropped = at_lashes(model, LidSettings(upper_lashes=0.0, lower_lashes=0.0))
     assert (dropped == 1).all()
+
+
+def test_a_shut_lid_has_a_crease_and_the_rest_of_the_face_has_none(model):
+    light = at_creases(model, LidSettings())
+    shut = model.zeros()
+    for name in ("eyeBlinkLeft", "eyeBlinkRight"):
+        shut.expression[model.expression_names.index(name)] = 1.0
+    points = model.shape_mm(shut)
+    marks = model.landmarks["mediapipe478"].locate(points, model.surface.triangles)
+    brow = model.landmarks["ibug68"].locate(points, model.surface.triangles)[24]
+    creased = light < 0.9
+    for edge in (159, 386):
+        near = (points - marks[edge])[:, 0].abs() < 3
+        lid = creased & near & (points[:, 0] * marks[edge, 0] > 0)
+        assert lid.any()
+        assert points[lid, 1].min() > marks[edge, 1] + 4
+        assert points[lid, 1].max() < brow[1] - 4
+    # On both sides alike, and nowhere else.
+    torch.testing.assert_close(light, light[model.surface.mirror], rtol=0, atol=0.1)
+    below = (points[:, 1] < marks[386, 1]) | (points[:, 1] > brow[1])
+    assert light[below].min() > 0.97
+    assert (at_creases(model, LidSettings(crease=0.0)) == 1).all()
 
 
 def test_lips_are_looked_up_where_they_were_found(model):

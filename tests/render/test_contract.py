@@ -125,6 +125,21 @@ def test_the_nearer_triangle_is_seen_and_always_the_same_of_two_equal(backend: B
     assert (again.triangle == drawn.triangle).all()
 
 
+def test_triangles_of_a_few_steps_of_the_grid_are_not_seen_through_what_lies_before_them(
+    backend: Backend,
+) -> None:
+    size, n = 32, 6_000
+    draw_from = torch.Generator().manual_seed(0)
+    front = in_pixels([[-1.0, -1.0], [80.0, -1.0], [-1.0, 80.0]], size=size, depth=0.90)
+    middle = 31 * torch.rand(n, 1, 2, generator=draw_from) + 0.5
+    corners = middle + torch.randn(n, 3, 2, generator=draw_from) * 0.03
+    behind = in_pixels(corners.reshape(-1, 2).tolist(), size=size, depth=0.91)
+    triangles = torch.cat([torch.tensor([[0, 1, 2]]), 3 + torch.arange(3 * n).reshape(n, 3)])
+    both = torch.cat([front, behind], 1)
+    assert draw(backend, both, triangles[1:], size).covered.any()
+    assert (draw(backend, both, triangles, size).triangle == 0).all()
+
+
 def test_both_sides_are_drawn(backend: Backend) -> None:
     clip = in_pixels([[1.0, 1.0], [7.0, 1.2], [3.0, 6.7]], size=8)
     front = draw(backend, clip, torch.tensor([[0, 1, 2]]), 8)
