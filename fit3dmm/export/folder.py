@@ -255,11 +255,13 @@ def _write_textured(
     fitted = result.scene.coefficients
     rest = resting(model, fitted)
     shown = fitted if expression == "fitted" else fitted.neutral().replace(expression=rest)
-    if VRM in files:
-        write_vrm(model, shown, png, folder / VRM, rest, hair_mm)
-    if not files & {GLB, REPORT}:
+    if not files & {GLB, REPORT, VRM}:
         return hair_mm
     relief = relief_png(baked, model, fitted) if result.quality.face_px >= RELIEF_FROM_PX else None
+    if VRM in files:
+        write_vrm(model, shown, png, folder / VRM, relief, rest, hair_mm)
+    if not files & {GLB, REPORT}:
+        return hair_mm
     glb = face_glb(model, shown, png, relief, compact=compact, rest=rest, hair_mm=hair_mm)
     if GLB in files:
         write_bytes(glb, folder / GLB)

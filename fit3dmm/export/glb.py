@@ -81,6 +81,7 @@ def write_vrm(
     coefficients: Coefficients,
     texture_png: bytes,
     path: Path,
+    normal_png: bytes | None = None,
     rest: Float[Tensor, "expression"] | None = None,
     hair_mm: Float[Tensor, "vertices"] | None = None,
 ) -> None:
@@ -91,6 +92,7 @@ def write_vrm(
         coefficients: the person's; the expression becomes the weights of the morph targets.
         texture_png: the base colour, an encoded sRGB picture.
         path: of the file.
+        normal_png: see `face_glb`.
         rest: see `face_glb`.
         hair_mm: see `face_glb`.
 
@@ -100,6 +102,6 @@ def write_vrm(
     from fit3dmm.export.gltf.binary import glb_bytes
     from fit3dmm.export.gltf.vrm import vrm_document
 
-    avatar = make_avatar(model, coefficients, rest=rest, hair_mm=hair_mm)
+    avatar = make_avatar(model, coefficients, normal_png, rest, hair_mm)
     document = vrm_document(avatar, texture_png)
     write_bytes(glb_bytes(document), Path(path))

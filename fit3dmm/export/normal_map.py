@@ -2,7 +2,9 @@
 
 Pores and wrinkles are shade before they are colour ("dark is deep": M. Langer, H. Buelthoff, "Depth
 discrimination from shading under diffuse lighting", Perception 2000). The map is in the tangent
-space of the texture, as glTF has it: red along u, green along v, blue out of the surface.
+space of the texture, as glTF has it: red along u, blue out of the surface, and green at right
+angles to both, upwards in the texture. Where the texture is sheared or stretched on the surface,
+that is taken out, so that the frames of viewers (`geometry.tangents`) give the relief back.
 """
 
 import math
@@ -13,8 +15,11 @@ from jaxtyping import Bool, Float, UInt8
 from scipy.ndimage import gaussian_filter, sobel
 
 from fit3dmm.colour import linear_of_bytes, luminance
+from fit3dmm.export.morphs import vertex_normals
 from fit3dmm.export.picture import png_bytes
-from fit3dmm.export.texels import in_texels, texel_fragments
+from fit3dmm.export.split import split_vertices
+from fit3dmm.export.texels import in_texels, texel_fragments, uv_in_texels
+from fit3dmm.geometry.tangents import TexturedTriangles, texture_rates
 from fit3dmm.model.morphable import Coefficients, MorphableModel
 
 RELIEF_FROM_PX = 250
@@ -65,12 +70,37 @@ def normal_map(
     relief = _blurred(shade, _FINE_MM / texel_mm) - _blurred(shade, _BROAD_MM / texel_mm)
     relief *= _DEPTH_MM * weight[box]
     # Rows run down, against v; Sobel's sums are of eight texels' worth.
-    slope_u, slope_v = sobel(relief, 1) / (8 * texel_mm), -sobel(relief, 0) / (8 * texel_mm)
-    steep = np.maximum(np.hypot(slope_u, slope_v) / _STEEPEST, 1)
-    normal = np.stack([-slope_u / steep, -slope_v / steep, np.ones_like(relief)], -1)
+    along_u, along_v = sobel(relief, 1) * (size / 8), -sobel(relief, 0) * (size / 8)
+    rates, slopes = _rates_per_mm(model, shape_mm, skin), []
+    for by_axis in rates.unbind(1):
+        rate = uv_in_texels(by_axis, model.surface, fragments).numpy()[box]
+        slopes.append(rate[..., 0] * along_u + rate[..., 1] * along_v)
+    del fragments, along_u, along_v  # half a gigabyte, of a texture of 4096 px
+    steep = np.maximum(np.hypot(*slopes) / _STEEPEST, 1)
+    normal = np.stack([*(-slope / steep for slope in slopes), np.ones_like(relief)], -1)
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     whole[box] = np.round(255 * (0.5 + 0.5 * normal)).astype(np.uint8)
     return whole
+
+
+def _rates_per_mm(
+    model: MorphableModel,
+    shape_mm: Float[torch.Tensor, "vertices 3"],
+    skin: Float[torch.Tensor, "vertices"],
+) -> Float[torch.Tensor, "uv_points 2 2"]:
+    """`texture_rates` at the points of the UV map; zero where there is no skin."""
+    split = split_vertices(model.surface)
+    vertex = split.vertex
+    on_skin = (skin > 0).numpy()[vertex][split.triangles].any(1)
+    mesh = TexturedTriangles(
+        shape_mm.numpy()[vertex],
+        vertex_normals(model, shape_mm).numpy()[vertex],
+        model.surface.uv.numpy()[split.uv_point],
+        split.triangles[on_skin],
+    )
+    rates = np.zeros((len(model.surface.uv), 2, 2), np.float32)
+    rates[split.uv_point] = texture_rates(mesh)
+    return torch.from_numpy(rates)
 
 
 def _around(inside: Bool[np.ndarray, "rows columns"], border: int) -> tuple[slice, slice]:

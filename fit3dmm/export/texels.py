@@ -72,6 +72,14 @@ def in_texels(
     return backend.interpolate(values[None], surface.triangles, fragments)[0]
 
 
+def uv_in_texels(
+    values: Float[Tensor, "uv_points c"], surface: Surface, fragments: Fragments
+) -> Float[Tensor, "rows columns c"]:
+    """As `in_texels`, of values that differ from side to side of a border between islands."""
+    backend = choose_backend("auto", values.device)
+    return backend.interpolate(values[None], surface.uv_triangles, fragments)[0]
+
+
 def padded(
     texture: Shaped[np.ndarray, "size size c"], covered: Bool[np.ndarray, "size size"]
 ) -> Shaped[np.ndarray, "size size c"]:

@@ -44,6 +44,10 @@ class Buffer:
         """Unit vectors, one a vertex, as an accessor; its number."""
         return self.vertices(values)
 
+    def tangents(self, values: Float[np.ndarray, "n 4"]) -> int:
+        """Unit vectors and which side the third is on (1 or -1), as an accessor; its number."""
+        return self.vertices(values)
+
     def uv(self, values: Float[np.ndarray, "n 2"]) -> int:
         """Places in the texture, one a vertex, as an accessor; its number."""
         return self.vertices(values)

@@ -1,7 +1,7 @@
 """Numbers of an avatar in fewer bytes, for pages that have to load it.
 
 Positions at rest stay floats, so that no seam opens. What blendshapes add is counted in steps of
-1/32767 m, which is 0.03 mm, and normals in steps of 1/127. Sources: Khronos Group,
+1/32767 m, which is 0.03 mm, and normals and tangents in steps of 1/127. Sources: Khronos Group,
 "KHR_mesh_quantization" and "EXT_texture_webp", 2019.
 """
 
@@ -30,6 +30,12 @@ class CompactBuffer(Buffer):
         view = self.view(rows.tobytes(), gl.ARRAY_BUFFER)
         self.views[view].byteStride = rows.shape[1]
         return self._accessor(gl.BYTE, len(rows), gl.VEC3, bufferView=view, normalized=True)
+
+    def tangents(self, values: Float[np.ndarray, "n 4"]) -> int:
+        """See `Buffer`."""
+        rows = _steps(values, np.int8)
+        view = self.view(rows.tobytes(), gl.ARRAY_BUFFER)
+        return self._accessor(gl.BYTE, len(rows), gl.VEC4, bufferView=view, normalized=True)
 
     def uv(self, values: Float[np.ndarray, "n 2"]) -> int:
         """See `Buffer`; a map that leaves its square stays in floats."""

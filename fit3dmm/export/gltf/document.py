@@ -16,9 +16,10 @@ from fit3dmm.export.avatar import Avatar, AvatarPart
 from fit3dmm.export.gltf.animation import CAMERA, camera_of, clip, pose_at_start
 from fit3dmm.export.gltf.buffer import Buffer
 from fit3dmm.export.gltf.compact import CompactBuffer, with_webp
-from fit3dmm.export.gltf.materials import material_of, materials, sampler
+from fit3dmm.export.gltf.materials import has_relief, material_of, materials, sampler
 from fit3dmm.export.morphs import MorphTarget
 from fit3dmm.export.skeleton import Bone
+from fit3dmm.geometry.tangents import TexturedTriangles, vertex_tangents
 
 _MM_PER_M = 1000.0
 # Bones and meshes are nodes side by side, and no two of them may share a name.
@@ -42,7 +43,8 @@ def gltf_document(
     """
     buffer = CompactBuffer() if compact else Buffer()
     looks = list(dict.fromkeys(material_of(part.name) for part in avatar.parts))
-    meshes = [_mesh(part, looks.index(material_of(part.name)), buffer) for part in avatar.parts]
+    relief = avatar.normal_png is not None
+    meshes = [_mesh(part, looks, buffer, relief) for part in avatar.parts]
     bones = _bone_nodes(avatar.bones)
     parts = [
         gl.Node(name=_MESH_NODE.format(part.name), mesh=k, skin=0)
@@ -72,7 +74,7 @@ def gltf_document(
         nodes=bones + parts,
         meshes=meshes,
         skins=[_skin(avatar.bones, buffer)],
-        materials=materials(looks, relief="relief" in pictures),
+        materials=materials(looks, relief=relief),
         samplers=[sampler()],
         accessors=buffer.accessors,
         bufferViews=buffer.views,
@@ -108,7 +110,8 @@ def _moving(
     return clip(animation, buffer, 0, root_m, targets)
 
 
-def _mesh(part: AvatarPart, material: int, buffer: Buffer) -> gl.Mesh:
+def _mesh(part: AvatarPart, looks: list[str], buffer: Buffer, relief: bool) -> gl.Mesh:
+    look = material_of(part.name)
     joints, weights = buffer.bone_shares(part.bone_weights)
     count = len(part.positions_mm)
     primitive = gl.Primitive(
@@ -121,8 +124,11 @@ def _mesh(part: AvatarPart, material: int, buffer: Buffer) -> gl.Mesh:
             WEIGHTS_0=weights,
         ),
         indices=buffer.indices(part.triangles),
-        material=material,
+        material=looks.index(look),
     )
+    if relief and has_relief(look):
+        mesh = TexturedTriangles(part.positions_mm, part.normals, part.uv, part.triangles)
+        primitive.attributes.TANGENT = buffer.tangents(vertex_tangents(mesh))
     primitive.targets = [_morph_target(target, count, buffer) for target in part.targets]
     mesh = gl.Mesh(name=part.name, primitives=[primitive])
     if part.targets:

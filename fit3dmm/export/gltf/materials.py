@@ -17,6 +17,11 @@ def material_of(part: str) -> str:
     return _KINDS.get(part, "teeth")
 
 
+def has_relief(material: str) -> bool:
+    """Whether a material shows the normals of the skin, where they are known."""
+    return material == _KINDS[HEAD]
+
+
 def materials(names: Sequence[str], relief: bool) -> list[gl.Material]:
     """The named ones; texture 0 is the base colour, 1 occlusion and roughness.
 
@@ -35,7 +40,7 @@ def materials(names: Sequence[str], relief: bool) -> list[gl.Material]:
             ),
             occlusionTexture=gl.OcclusionTextureInfo(index=1),
             normalTexture=(
-                gl.NormalMaterialTexture(index=2) if relief and name == _KINDS[HEAD] else None
+                gl.NormalMaterialTexture(index=2) if relief and has_relief(name) else None
             ),
             doubleSided=name not in _CLOSED,
             # A cutoff, which pygltflib has by default, belongs to masked materials alone.
