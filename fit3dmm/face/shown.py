@@ -28,7 +28,7 @@ _LANDMARKS = "ibug68"
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ShownFace(FitResult):
-    """A fitted face to be measured, with the edits that it is shown with. Its arrays are NumPy's."""
+    """A fitted face as it is shown: what can be measured of it. Its arrays are NumPy's."""
 
     morphable: MorphableModel
     """The model that was fitted."""
