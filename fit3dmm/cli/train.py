@@ -22,12 +22,7 @@ from fit3dmm.model.files import load_model
 from fit3dmm.model.library import SHIPPED
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.regress.batch import Batch, batch_of, parts_of, resized
-from fit3dmm.regress.files import (
-    Regressor,
-    model_key,
-    read_regressor,
-    write_regressor,
-)
+from fit3dmm.regress.files import Regressor, model_key, read_regressor, write_regressor
 from fit3dmm.regress.laid_out import laid_out
 from fit3dmm.regress.log import TrainingLog
 from fit3dmm.regress.looks import Look, Unlabelled

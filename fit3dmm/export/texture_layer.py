@@ -1,7 +1,5 @@
 """What one photo shows of each vertex of a fitted face, and how well."""
 
-from dataclasses import dataclass, replace
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -11,25 +9,15 @@ from fit3dmm.export.alignment import offsets_px
 from fit3dmm.export.beard import white_beard
 from fit3dmm.export.covered import beard_seen, below_nose, covered
 from fit3dmm.export.delight import creases, flattened
-from fit3dmm.export.hair_colour import hair_colour
-from fit3dmm.export.hair_cover import Sight
-from fit3dmm.export.hair_layer import (
-    hair_factor,
-    hair_thickness_mm,
-    hidden_by_hair,
-    shown_hair,
-    sight_of_hair,
-)
-from fit3dmm.export.hair_light import light_on_hair
-from fit3dmm.export.hair_map import HairMap, hair_map
-from fit3dmm.export.hair_top import hair_top
+from fit3dmm.export.hair_layer import hidden_by_hair
 from fit3dmm.export.infill import surroundings
 from fit3dmm.export.occlusion import beside_lips, occluded
 from fit3dmm.export.one_sided import shadow
 from fit3dmm.export.organs import organs
 from fit3dmm.export.regions import region
 from fit3dmm.export.smoothing import feathered, ramp
-from fit3dmm.export.texture_seen import HairSeen, Layer, Seen, Shown
+from fit3dmm.export.texture_hair import place_of_hair, with_hair_seen
+from fit3dmm.export.texture_seen import Layer, Seen, Shown
 from fit3dmm.export.texture_settings import TextureSettings
 from fit3dmm.export.tint import smooth_tint
 from fit3dmm.export.traced import rims, strands
@@ -89,20 +77,10 @@ def seen_by(
     light = torch.maximum(light, settings.dark[0] * median)
     log_ratio = ((colour / light).clamp_min(BLACK_LINEAR) / albedo).log()
     photo_px = view.T_view_photo.inverse() @ places_px
-    mm_per_px = float((-points[:, 2]).mean() / scene.camera.focal_px)
-    hair_map_ = hair_map(
-        shown.photo, predicted, model, photo_px, facing, mm_per_px, settings.hair.map
-    )
-    by_hair, sight, outside = torch.zeros_like(seen), None, points
-    if hair_map_ is not None:
-        thick_mm = hair_thickness_mm(
-            hair_map_, points, normals, scene.camera, model, settings.hair_layer
-        )
-        outside = points + thick_mm[:, None] * normals
-        outside_px, front = scene.camera.project(outside), view.in_front(points)
-        grazing = settings.hair.cover.grazing
-        sight = sight_of_hair(hair_map_, outside_px, facing, front, grazing)
-        by_hair = hidden_by_hair(sight, model, settings.hair_layer) * (1 - below_nose(model))
+    hair = place_of_hair(shown, view, photo_px, points, normals, facing, model, settings)
+    by_hair = torch.zeros_like(seen)
+    if hair is not None:
+        by_hair = hidden_by_hair(hair.sight, model, settings.hair_layer) * (1 - below_nose(model))
     skin = seen * face * model.regions["skin"] * (1 - by_hair)
     if predicted is not None:
         skin = skin * predicted.skin_at(photo_px.cpu()).to(skin)
@@ -113,22 +91,8 @@ def seen_by(
         log_ratio, colour / light, seen / (1 - below).clamp_min(0.2), model, settings.beard
     )
     white = torch.zeros_like(seen) if beard is None else beard.cover
-    before = occluded(log_ratio, albedo.log(), seen, model, topology.edges, settings.occlusion)
-    hair_there = before.maximum(by_hair)
-    fringe = strands(
-        log_ratio, albedo.log(), seen, hair_there, model, topology.edges, settings.trace
-    )
-    own = (1 - before) * (1 - fringe)
-    own = own * (1 - beside_lips(log_ratio, seen, model, topology.edges, settings.occlusion))
-    bearded = torch.zeros_like(own)
-    if predicted is not None:
-        lightness = log_ratio @ log_ratio.new_tensor(LUMINANCE)
-        hidden = covered(predicted, photo_px, lightness, model, topology.edges, settings.cover)
-        frames = rims(
-            predicted, photo_px, log_ratio, seen, hidden, model, topology.edges, settings.trace
-        )
-        own = own * (1 - hidden) * (1 - frames)
-        bearded = beard_seen(predicted, photo_px, seen, model, topology.edges, settings.cover)
+    how = (shown, photo_px, model, settings)
+    own, bearded = _own(log_ratio, albedo.log(), seen, by_hair, *how)
     own, bearded = own.maximum(white), bearded.maximum(white)
     folds, deep = creases(
         log_ratio, seen * own, bearded, model, scene, topology.edges, settings.delight
@@ -146,66 +110,36 @@ def seen_by(
     px_per_mm = scene.camera.focal_px / -points[:, 2] * facing.clamp_min(0).sqrt()
     layer = Layer(places_px, log_factor, weight, px_per_mm)
     found = Seen(view, points, light, tint, own_tint, layer, around, None, beard)
-    if hair_map_ is None or sight is None:
+    if hair is None:
         return found
-    there = _Hair(hair_map_, sight, outside, median)
-    return _with_hair(found, there, shown, colour, inside[:, 0], model, settings)
+    return with_hair_seen(found, hair, shown, median, colour, inside[:, 0], model, settings)
 
 
-@dataclass(frozen=True)
-class _Hair:
-    """What is known of the hair without a volume."""
-
-    map: HairMap
-    sight: Sight
-    outside_cam_mm: Float[Tensor, "vertices 3"]
-    face_light_linear: Float[Tensor, "3"]
-
-
-def _with_hair(
-    seen: Seen,
-    there: _Hair,
+def _own(
+    log_ratio: Float[Tensor, "vertices 3"],
+    log_albedo: Float[Tensor, "vertices 3"],
+    seen: Float[Tensor, "vertices"],
+    by_hair: Float[Tensor, "vertices"],
     shown: Shown,
-    colour_linear: Float[Tensor, "vertices 3"],
-    inside: Float[Tensor, "vertices"],
+    photo_px: Float[Tensor, "vertices 2"],
     model: MorphableModel,
     settings: TextureSettings,
-) -> Seen:
-    """What the photo shows of the head and of its hair.
-
-    Args:
-        seen: what it shows of the head.
-        there: where its hair is.
-        shown: the photo with its fit.
-        colour_linear: of the photo at each vertex.
-        inside: 1 for what lies within it.
-        model: the one that was fitted.
-        settings: what of the photo is taken.
-    """
-    view, layer, topology = seen.view, seen.layer, model.surface.topology
-    how = (model, settings.hair, settings.volume)
-    top = hair_top(
-        there.map, shown.predicted, there.sight, shown.scene, view, there.outside_cam_mm,
-        seen.light_linear, *how,
-    )  # fmt: skip
-    share = shown_hair(top.sight, model, topology.edges, settings.hair_layer)
-    share = share * (inside > 0.99)
-    on_scalp = light_on_hair(top.light_linear, there.face_light_linear, settings.hair.light)
-    hair = hair_colour(there.map, on_scalp, settings.hair)
-    on_hair = view.camera.project(top.points_cam_mm)
-    shows = share > 0
-    colour = colour_linear.clone()
-    colour[shows] = view.at(view.image_linear, on_hair[shows])
-    factor = hair_factor(colour, on_scalp, share, hair, model, settings.hair_layer) - seen.own_tint
-    mixed = (share / (share + layer.weight + 1e-6))[:, None]
-    layer = replace(
-        layer,
-        places_px=torch.lerp(layer.places_px, on_hair, mixed),
-        log_factor=torch.lerp(layer.log_factor, factor, mixed),
-        weight=(layer.weight + share).clamp_max(1),
-    )
-    hair_seen = HairSeen(hair, there.sight, top.outline, top.volume_mm)
-    return replace(seen, layer=layer, hair=hair_seen)
+) -> tuple[Float[Tensor, "vertices"], Float[Tensor, "vertices"]]:
+    """How surely each vertex shows the face's own, and how surely a beard, by all but whiteness."""
+    predicted, edges = shown.predicted, model.surface.topology.edges
+    before = occluded(log_ratio, log_albedo, seen, model, edges, settings.occlusion)
+    hair_there = before.maximum(by_hair)
+    fringe = strands(log_ratio, log_albedo, seen, hair_there, model, edges, settings.trace)
+    own = (1 - before) * (1 - fringe)
+    own = own * (1 - beside_lips(log_ratio, seen, model, edges, settings.occlusion))
+    bearded = torch.zeros_like(own)
+    if predicted is not None:
+        lightness = log_ratio @ log_ratio.new_tensor(LUMINANCE)
+        hidden = covered(predicted, photo_px, lightness, model, edges, settings.cover)
+        frames = rims(predicted, photo_px, log_ratio, seen, hidden, model, edges, settings.trace)
+        own = own * (1 - hidden) * (1 - frames)
+        bearded = beard_seen(predicted, photo_px, seen, model, edges, settings.cover)
+    return own, bearded
 
 
 def _unfolded(
