@@ -16,10 +16,9 @@ from fit3dmm.evaluate.aflw2000 import Aflw2000
 from fit3dmm.evaluate.mesh_files import read_array
 from fit3dmm.evaluate.protocol import Case
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.model.files import load_model
 from fit3dmm.model.landmarks import NOW7_IN_IBUG68
-from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import photo_from_array, read_photo
+from fit3dmm.regress.people import coarse_model
 from fit3dmm.synthetic.fast import Studio, StudioSettings
 from fit3dmm.synthetic.truth import read_truth
 from real_heads import ScannedHead, View, find_jon, find_lee_perry_smith, shared_folder
@@ -31,7 +30,6 @@ OTHERS = "FIT3DMM_ICT"
 """Names the file of a converted model whose people are photographed, too."""
 # As large as the photos that people crop faces out of; the training's pictures are half of it.
 _SIDE_PX = 480
-_LEVEL = 1
 # Bins of the synthetic set that the renders have, too.
 _BINS = ("yaw", "tone", "occluded", "clear")
 
@@ -136,9 +134,4 @@ def open_annotated(case: Case) -> Subject:
 def studio(others: str | None) -> Studio:
     """Once a process: it takes seconds."""
     settings = StudioSettings(size_px=_SIDE_PX, other_share=1.0)
-    return Studio(_coarse("commons"), [_coarse(others)] if others else [], settings)
-
-
-def _coarse(name: str) -> MorphableModel:
-    model = load_model(name)
-    return load_model(name, level=_LEVEL) if model.surface.level > _LEVEL else model
+    return Studio(coarse_model("commons"), [coarse_model(others)] if others else [], settings)

@@ -16,11 +16,12 @@ from pathlib import Path
 import torch
 
 from fit3dmm._memory import keep_freed_memory
-from fit3dmm.cli.train import make_studio, point_sets_of
 from fit3dmm.model.files import load_model
 from fit3dmm.regress.batch import Batch, batch_of
 from fit3dmm.regress.looks import Look
-from fit3dmm.regress.network import BLOCKS, FaceNetwork, NetworkSettings
+from fit3dmm.regress.network import FaceNetwork, NetworkSettings
+from fit3dmm.regress.outputs import BLOCKS
+from fit3dmm.regress.people import make_studio, point_sets_of
 from fit3dmm.regress.pool import PicturePool
 from fit3dmm.regress.training import train
 from fit3dmm.regress.training_settings import Phase, TrainingSettings

@@ -14,7 +14,7 @@ from pathlib import Path
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.regress.files import Regressor, model_key, read_regressor, write_regressor
-from fit3dmm.regress.network import SIGMAS
+from fit3dmm.regress.outputs import SIGMAS
 
 _OF_PEOPLE = ("identity", "detail")
 

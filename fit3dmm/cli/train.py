@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,45 +10,36 @@ from typing import Literal
 import torch
 import tyro
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fit3dmm._errors import InputError
 from fit3dmm._memory import keep_freed_memory
 from fit3dmm._parallel import available_cores
-from fit3dmm._version import __version__
-from fit3dmm.cli.inputs import find_photos
 from fit3dmm.cli.looks import look_line, looks_table
+from fit3dmm.cli.train_photos import searched_photos
 from fit3dmm.fitting.network_errors import FEWEST_PICTURES, learn_network_errors
 from fit3dmm.fitting.unlabelled import PhotoEnergies
 from fit3dmm.model.files import load_model
-from fit3dmm.model.landmarks import NETWORK_POINTS
 from fit3dmm.model.library import SHIPPED
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.regress.batch import Batch, batch_of, parts_of, resized
-from fit3dmm.regress.files import (
-    Regressor,
-    RegressorInfo,
-    model_key,
-    read_regressor,
-    write_regressor,
-)
+from fit3dmm.regress.files import Regressor, model_key, read_regressor, write_regressor
 from fit3dmm.regress.laid_out import laid_out
 from fit3dmm.regress.log import TrainingLog
 from fit3dmm.regress.looks import Look, Unlabelled
 from fit3dmm.regress.network import AT_ONCE, FaceNetwork, NetworkSettings, extended
-from fit3dmm.regress.photo_pool import PhotoPool, gather_photos
+from fit3dmm.regress.people import coarse_model, make_studio, point_sets_of
+from fit3dmm.regress.photo_pool import PhotoPool
 from fit3dmm.regress.pool import PicturePool, PictureReader
+from fit3dmm.regress.provenance import trained_info
 from fit3dmm.regress.ranks import Ranks, joined_ranks
 from fit3dmm.regress.readout import refit
 from fit3dmm.regress.refiner import RefinerSettings
 from fit3dmm.regress.training import train
 from fit3dmm.regress.training_settings import TrainingSettings
 from fit3dmm.regress.trunk_weights import load_trunk
-from fit3dmm.synthetic.fast import Studio, StudioSettings
+from fit3dmm.synthetic.fast import StudioSettings
 
 _HELD_OUT_SEED, _ERRORS_SEED, _TRAINING_SEED = 10**12, 2 * 10**12, 0
-_LEVEL = 1
-"""Subdivision at which people are rendered: finer is not seen in a crop."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +146,9 @@ class Train:
             if unlabelled is None and not as_before:
                 # Of renders alone: it would undo what photos said of the last layer.
                 self._solve_last_layer(trained, pool, held_out, console)
-        info = self._info(model, point_sets, studio.size_px, looks, unlabelled)
+        n_photos = 0 if unlabelled is None else len(unlabelled.photos.training)
+        how = (looks, n_photos, self.settings.seed)
+        info = trained_info(model, point_sets, studio.size_px, *how)
         regressor = Regressor(trained, info)
         if self.errors:
             console.print(f"rendering {self.errors} pictures to learn how the points err")
@@ -183,28 +175,15 @@ class Train:
         self, folder: Path, size_px: int, device: str, ranks: Ranks, console: Console
     ) -> Unlabelled | None:
         """The photos, searched and cropped, and what is asked of them."""
-        if self.photos is None:
+        photos = self.photos
+        if photos is None:
             return None
-        photos: PhotoPool = ranks.of_first(lambda: self._gather(folder, size_px, console))
+        pool: PhotoPool = ranks.of_first(lambda: searched_photos(photos, folder, size_px, console))
         console.print(
-            f"{len(photos.training)} photos to learn from, {len(photos.held_out)} held out, "
-            f"{len(photos.left_out)} without a face or no photos"
+            f"{len(pool.training)} photos to learn from, {len(pool.held_out)} held out, "
+            f"{len(pool.left_out)} without a face or no photos"
         )
-        return Unlabelled(photos, PhotoEnergies(_coarse(self.model).to(device)))
-
-    def _gather(self, folder: Path, size_px: int, console: Console) -> PhotoPool:
-        assert self.photos is not None
-        found = find_photos([self.photos], recursive=True, out=folder)
-        for _, error in found.failed:
-            raise error
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-            bar = progress.add_task("looking for faces", total=len(found.photos))
-
-            def tell(done: int, of: int) -> None:
-                progress.update(bar, completed=done)
-
-            return gather_photos(found.photos, folder / "photos", size_px, tell)
+        return Unlabelled(pool, PhotoEnergies(coarse_model(self.model).to(device)))
 
     def _device(self) -> str:
         if self.device == "cuda" and not torch.cuda.is_available():
@@ -236,40 +215,6 @@ class Train:
             load_trunk(network, self.trunk_weights)
         return network
 
-    def _info(
-        self,
-        model: MorphableModel,
-        point_sets: tuple[str, ...],
-        size_px: int,
-        looks: list[Look],
-        unlabelled: Unlabelled | None,
-    ) -> RegressorInfo:
-        last = looks[-1] if looks else None
-        best = next((look for look in reversed(looks) if look.is_best), last)
-        photos = 0 if unlabelled is None else len(unlabelled.photos.training)
-        shown = (
-            "rendered people" if not photos else f"rendered people and {photos} unlabelled photos"
-        )
-        return RegressorInfo(
-            model=f"{model.info.name} {model.info.version}",
-            model_key=model_key(model),
-            point_sets=point_sets,
-            size_px=size_px,
-            licence="CC0-1.0",
-            provenance=f"Trained by `fit3dmm train` on {shown}.",
-            record={
-                "fit3dmm": __version__,
-                "seed": self.settings.seed,
-                "pictures": last.pictures if last else 0,
-                "steps": last.step if last else 0,
-                "hours": last.seconds / 3600 if last else 0.0,
-                "machine": f"{platform.machine()} {platform.system()}",
-                "held_out": best.parts if best else {},
-                "photos": photos,
-                "held_out_photos": best.photo_parts if best else {},
-            },
-        )
-
 
 def _batches(pool: PicturePool, size_px: int) -> Iterator[Batch]:
     """All pictures of a pool, few at a time."""
@@ -285,22 +230,6 @@ def with_errors(regressor: Regressor, pool: PicturePool, model: MorphableModel) 
     quick = laid_out(network, info.size_px)
     errors = learn_network_errors(quick, examples, model, info.point_sets, info.size_px)
     return replace(regressor, errors=errors)
-
-
-def point_sets_of(model: MorphableModel) -> tuple[str, ...]:
-    """Which points a network of a model sees: those that the model has."""
-    return tuple(name for name in NETWORK_POINTS if name in model.landmarks)
-
-
-def make_studio(model: str, others: tuple[str, ...], settings: StudioSettings) -> Studio:
-    """What a rendering process works with."""
-    torch.set_num_threads(1)
-    return Studio(_coarse(model), [_coarse(name) for name in others], settings)
-
-
-def _coarse(name: str) -> MorphableModel:
-    model = load_model(name)
-    return load_model(name, level=_LEVEL) if model.surface.level > _LEVEL else model
 
 
 COMMAND = Train

@@ -10,6 +10,7 @@ from fit3dmm._kept import kept
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import LUMINANCE
 from fit3dmm.export.covered import below_nose
+from fit3dmm.export.regions import region
 from fit3dmm.export.smoothing import averaged, base_edges, ramp
 from fit3dmm.model.morphable import MorphableModel
 
@@ -123,7 +124,6 @@ def _middle(model: MorphableModel, settings: BeardSettings) -> Float[Tensor, "ve
 def beard_zone(model: MorphableModel, settings: BeardSettings) -> Float[Tensor, "vertices"]:
     """1 where beards grow: on the face below the nose, and not on the lips."""
     away_mm = model.shape_mm(model.zeros())[:, 0].abs()
-    none = torch.zeros_like(away_mm)
-    bare = [model.regions.get(one, none) for one in ("lips", "mouth_interior", "ears")]
-    inner = (1 - torch.stack(bare).amax(0)) * ramp(model.regions["face"], (0.2, 0.6))
+    bare = region(model, "lips", "mouth_interior", "ears")
+    inner = (1 - bare) * ramp(model.regions["face"], (0.2, 0.6))
     return below_nose(model) * (1 - ramp(away_mm, settings.half_width_mm)) * inner

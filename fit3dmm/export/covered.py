@@ -8,7 +8,8 @@ from torch import Tensor
 
 from fit3dmm._kept import kept
 from fit3dmm._settings import Settings, ranged
-from fit3dmm.export.smoothing import averaged, ramp
+from fit3dmm.export.regions import region
+from fit3dmm.export.smoothing import averaged, ramp, with_rim
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.predicted import GLASSES, HAIR, HAND, OTHER, SKIN, Predicted
 
@@ -75,12 +76,10 @@ def covered(
     hidden = 1 - ramp(told[SKIN] + told[HAIR] * beard, settings.bare)
     things = told[[GLASSES, HAND, OTHER]].sum(0)
     hidden = hidden.maximum(ramp(things, settings.things))
-    spread = averaged((hair + things)[:, None], edges, settings.suspicion_rounds)[:, 0]
+    spread = averaged(hair + things, edges, settings.suspicion_rounds)
     odd = ramp(spread, settings.suspected) * ramp(lightness.abs(), settings.odd)
-    kept = [model.regions.get(name, torch.zeros_like(odd)) for name in ("brows", "lips")]
-    odd = odd * (1 - torch.stack([*kept, beard]).amax(0))
-    wide = ramp(averaged(odd[:, None], edges, settings.rim_rounds)[:, 0], settings.rim)
-    return hidden.maximum(odd).maximum(wide)
+    odd = odd * (1 - region(model, "brows", "lips").maximum(beard))
+    return hidden.maximum(with_rim(odd, edges, settings.rim_rounds, settings.rim))
 
 
 def beard_seen(
@@ -103,7 +102,7 @@ def beard_seen(
     """
     hair = predicted.cover_at(photo_px.to(predicted.cover))[HAIR].to(seen)
     # A cell of the map is as wide as a moustache.
-    spread = averaged(hair[:, None], edges, settings.rim_rounds)[:, 0]
+    spread = averaged(hair, edges, settings.rim_rounds)
     place = _beard(model, settings)
     whole = float((place * seen * hair).sum() / (place * seen).sum().clamp_min(1e-6))
     everywhere = ramp(torch.tensor(whole), settings.bearded).to(seen)

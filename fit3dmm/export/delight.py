@@ -14,13 +14,13 @@ from fit3dmm._kept import kept
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import LUMINANCE, luminance
 from fit3dmm.export.covered import below_nose
+from fit3dmm.export.regions import region
 from fit3dmm.export.resting import resting
-from fit3dmm.export.smoothing import averaged, base_edges, ramp
+from fit3dmm.export.smoothing import averaged, broad_sums, ramp
+from fit3dmm.export.view import BLACK_LINEAR
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.scene import Scene
 
-# Least linear light that is divided by.
-_BLACK_LINEAR = 0.003
 _LANDMARKS, _CORNERS = "ibug68", (48, 54)
 
 
@@ -98,21 +98,19 @@ def creases(
     """
     strain = _strain(model, scene, edges)
     folded = ramp(strain, settings.strained)
-    folded = averaged(folded[:, None], edges, settings.strain_rounds)[:, 0]
-    none = torch.zeros_like(folded)
-    own = [model.regions.get(name, none) for name in ("lips", "brows", "eyes", "mouth_interior")]
+    folded = averaged(folded, edges, settings.strain_rounds)
+    own = region(model, "lips", "brows", "eyes", "mouth_interior")
     # Around the lips, too, where skin is none of the region that says what skin looks like; but not
     # on the lids, which are dark with lashes.
     skin = model.regions["skin"].maximum(below_nose(model))
-    folded = folded * (1 - torch.stack(own).amax(0)) * skin * (1 - beard)
+    folded = folded * (1 - own) * skin * (1 - beard)
     if not folded.any():
-        return torch.zeros_like(log_ratio), none
+        return torch.zeros_like(log_ratio), torch.zeros_like(folded)
 
     def broad(weight: Tensor) -> Float[Tensor, "vertices 3"]:
         # Means of what is seen: beside the lips' edge lies no skin.
-        weighted = torch.cat([log_ratio * weight[:, None], weight[:, None]], 1)
-        fine = averaged(weighted, edges, settings.fine_rounds)[: model.surface.n_base]
-        sums = model.surface.lift(averaged(fine, base_edges(model), settings.broad_rounds))
+        rounds = (settings.fine_rounds, settings.broad_rounds)
+        sums = model.surface.lift(broad_sums(log_ratio, weight, model, edges, rounds))
         return sums[:, :3] / sums[:, 3:].clamp_min(1e-3)
 
     to_light = log_ratio.new_tensor(LUMINANCE)
@@ -139,8 +137,7 @@ def _corners(model: MorphableModel, settings: DelightSettings) -> Float[Tensor, 
 
 def chroma_kept(model: MorphableModel, settings: DelightSettings) -> Float[Tensor, "vertices"]:
     """Share of the differences in hue that stays at each vertex."""
-    lips = model.regions.get("lips", torch.zeros_like(model.regions["face"]))
-    return settings.chroma_kept + (1 - settings.chroma_kept) * lips
+    return settings.chroma_kept + (1 - settings.chroma_kept) * region(model, "lips")
 
 
 def of_kept_hue(
@@ -153,7 +150,7 @@ def of_kept_hue(
         base: whose hue is the likely one.
         kept: share of the differences that stays.
     """
-    ratio = colour.clamp_min(_BLACK_LINEAR) / base.clamp_min(_BLACK_LINEAR)
+    ratio = colour.clamp_min(BLACK_LINEAR) / base.clamp_min(BLACK_LINEAR)
     hue = ratio ** (kept - 1)
     return colour * hue * (luminance(colour) / luminance(colour * hue).clamp_min(1e-6))[..., None]
 

@@ -12,8 +12,10 @@ from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import luminance
 from fit3dmm.export.hair_cover import HairCoverSettings
 from fit3dmm.export.hair_light import HairLightSettings
-from fit3dmm.export.hair_map import HairMap, HairMapSettings
-from fit3dmm.export.smoothing import averaged, base_edges, ramp
+from fit3dmm.export.hair_map import HairMap
+from fit3dmm.export.hair_map_settings import HairMapSettings
+from fit3dmm.export.regions import region
+from fit3dmm.export.smoothing import averaged_on_base, ramp
 from fit3dmm.model.morphable import MorphableModel
 
 
@@ -153,10 +155,7 @@ def with_hair(
 @kept(most=2)
 def grown(model: MorphableModel, settings: HairSettings) -> Float[Tensor, "vertices"]:
     """Where hair grows, 0..1: the scalp, whose border fades over a finger's width."""
-    scalp = model.regions.get("scalp", torch.zeros_like(model.regions["face"]))
-    base = scalp[: model.surface.n_base, None]
-    wide = averaged(base, base_edges(model), settings.hairline_rounds)
-    return model.surface.lift(wide)[:, 0]
+    return averaged_on_base(region(model, "scalp"), model, settings.hairline_rounds)
 
 
 def warm(colour: Float[Tensor, "3"], settings: HairSettings) -> Float[Tensor, "3"]:

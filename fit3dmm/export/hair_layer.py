@@ -11,12 +11,13 @@ from fit3dmm._kept import kept
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import luminance
 from fit3dmm.export.hair_cover import Sight
-from fit3dmm.export.hair_map import HairMap, to_scalp_mm
-from fit3dmm.export.smoothing import averaged, base_edges, feathered, ramp
+from fit3dmm.export.hair_map import HairMap
+from fit3dmm.export.regions import region, to_region_mm
+from fit3dmm.export.smoothing import averaged, averaged_on_base, base_edges, feathered, ramp
+from fit3dmm.export.view import BLACK_LINEAR
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
 
-_BLACK_LINEAR = 0.003
 _LANDMARKS, _BROWS = "ibug68", slice(17, 27)
 
 
@@ -130,7 +131,7 @@ def hidden_by_hair(
 ) -> Float[Tensor, "vertices"]:
     """How surely hair lies over the face at each vertex, 0..1."""
     hair = ramp(sight.hair, settings.hides) * (sight.weight > 0)
-    rim = _spread(hair, model, settings.rim_rounds)
+    rim = averaged_on_base(hair, model, settings.rim_rounds)
     hidden = hair.maximum(ramp(rim, settings.rim))
     # Where a fringe hangs, what is seen between its strands is in their shade.
     forehead = forehead_zone(model, settings)
@@ -152,19 +153,18 @@ def shown_hair(
 @kept(most=1)
 def hair_zone(model: MorphableModel, settings: HairLayerSettings) -> Float[Tensor, "vertices"]:
     """Where hair of the head is the skin's own, 0..1: the scalp, and down to a low hairline."""
-    to_scalp, above = to_scalp_mm(model), above_brows_mm(model)
+    to_scalp, above = to_region_mm(model, "scalp"), above_brows_mm(model)
     near = 1 - ramp(to_scalp, settings.beside_mm)
     low = (1 - ramp(to_scalp, settings.below_mm)) * ramp(above, settings.above_brows_mm)
-    ears = model.regions.get("ears", torch.zeros_like(near))
-    return near.maximum(low) * (1 - ears)
+    return near.maximum(low) * (1 - region(model, "ears"))
 
 
 @kept(most=1)
 def forehead_zone(model: MorphableModel, settings: HairLayerSettings) -> Float[Tensor, "vertices"]:
     """The forehead, from the brows up to the hairline."""
     above = ramp(above_brows_mm(model), settings.over_brows_mm)
-    bare = 1 - model.regions.get("brows", torch.zeros_like(above))
-    return above * bare * model.regions["face"] * ramp(to_scalp_mm(model), (4.0, 12.0))
+    bare = model.regions["face"] * (1 - region(model, "brows"))
+    return above * bare * ramp(to_region_mm(model, "scalp"), (4.0, 12.0))
 
 
 @kept(most=1)
@@ -175,14 +175,6 @@ def above_brows_mm(model: MorphableModel) -> Float[Tensor, "vertices"]:
         return torch.full_like(points[:, 0], -1.0)
     marks = model.landmarks[_LANDMARKS].locate(points, model.surface.triangles)
     return points[:, 1] - marks[_BROWS, 1].mean()
-
-
-def _spread(
-    values: Float[Tensor, "vertices"], model: MorphableModel, rounds: int
-) -> Float[Tensor, "vertices"]:
-    """Averaged over the edges of the base mesh."""
-    base = values[: model.surface.n_base, None]
-    return model.surface.lift(averaged(base, base_edges(model), rounds))[:, 0]
 
 
 def hair_factor(
@@ -205,11 +197,11 @@ def hair_factor(
         model: the one that was fitted.
         settings: how far it is made even.
     """
-    n, factor = model.surface.n_base, -light_linear.clamp_min(_BLACK_LINEAR).log()
+    n, factor = model.surface.n_base, -light_linear.clamp_min(BLACK_LINEAR).log()
     weight = share[:n]
     if float(weight.sum()) < 1:
         return factor
-    logs = colour_linear[:n].clamp_min(_BLACK_LINEAR).log() + factor[:n]
+    logs = colour_linear[:n].clamp_min(BLACK_LINEAR).log() + factor[:n]
     well = weight > 0.5 * weight.max()
     if albedo_linear is not None:
         lift = albedo_linear.log() - logs[well].median(0).values

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fit3dmm._settings import Settings, ranged
-from fit3dmm.export.hair_map import HairMap
+from fit3dmm.export.hair_map import DARKEST_LINEAR, HairMap
 from fit3dmm.export.hair_raised import outward, skull
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.morphable import MorphableModel
@@ -18,8 +18,6 @@ from fit3dmm.scene import Scene
 
 # Angle of the first ray: down the picture, where a head has no hair of its own.
 _DOWN = math.pi / 2
-# Of linear light: darker is noise.
-_BLACK = 0.004
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,8 @@ def hair_outline(
     # The cells of the map at the photo's border are half beyond it.
     border = 1.5 / float(seen.T_map_photo.linear_map(places.new_tensor([[1.0, 0.0]])).norm())
     inside = ((places > border) & (places < size - border)).all(-1).cpu().numpy()
-    end = _most_likely(*_gains(hair, np.log(colour.clip(_BLACK)), inside, settings), settings)
+    log_colour = np.log(colour.clip(DARKEST_LINEAR))
+    end = _most_likely(*_gains(hair, log_colour, inside, settings), settings)
     gained = np.take_along_axis(np.cumsum(2 * hair - 1, 1), end[:, None], 1)[:, 0]
     # An edge without hair within it is the head's own.
     end = np.where(gained > 0, end, 0)
@@ -204,7 +203,7 @@ def _half_way(
     share = ((strip - inner[:, None]) * change[:, None]).sum(-1)
     share = (share / np.square(change).sum(-1, keepdims=True).clip(1e-9)).clip(0, 1)
     middle = (1 - share[:, width : 3 * width + 1]).sum(1) - (width + 0.5)
-    log_change = np.log(outer.clip(_BLACK)) - np.log(inner.clip(_BLACK))
+    log_change = np.log(outer.clip(DARKEST_LINEAR)) - np.log(inner.clip(DARKEST_LINEAR))
     clear = np.sqrt(np.square(log_change).mean(-1)) > settings.contrast / 2
     return np.where(clear, middle * settings.step_mm, 0.0)
 

@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm._kept import kept
 from fit3dmm.export.hair_colour import HairSettings, grown
 from fit3dmm.export.hair_cover import Sight, hair_cover
 from fit3dmm.export.hair_layer import sight_of_hair
@@ -15,6 +14,7 @@ from fit3dmm.export.hair_map import HairMap
 from fit3dmm.export.hair_outline import HairOutline, hair_outline, within_outline_mm
 from fit3dmm.export.hair_raised import raised
 from fit3dmm.export.hair_volume import HairVolumeSettings, hair_volume_mm, standing
+from fit3dmm.export.regions import to_region_mm
 from fit3dmm.export.smoothing import ramp
 from fit3dmm.export.view import PhotoView
 from fit3dmm.geometry.harmonics import sh_basis
@@ -76,21 +76,11 @@ def hair_top(
     facing = -(normals * torch.nn.functional.normalize(outside, dim=-1)).sum(-1)
     photo_px, front = scene.camera.project(outside), view.in_front(outside)
     thick = ramp(volume_mm, volume.by_ears_from_mm)
-    front = front * (1 - thick * (1 - ramp(to_ears_mm(model), volume.by_ears_mm)))
+    front = front * (1 - thick * (1 - ramp(to_region_mm(model, "ears"), volume.by_ears_mm)))
     front = front * ramp(within_outline_mm(outline, outside).clamp_max(1e3), volume.rim_mm)
     sight = sight_of_hair(seen, photo_px, facing, front, volume.grazing)
     light_linear = sh_basis(normals) @ scene.lighting.irradiance_sh
     return HairTop(outline, volume_mm, outside, sight, light_linear)
-
-
-@kept(most=1)
-def to_ears_mm(model: MorphableModel) -> Float[Tensor, "vertices"]:
-    """Millimetres from each vertex to the ears of the mean head; far where a model names none."""
-    base, ears = model.mean_mm, model.regions.get("ears")
-    if ears is None or not bool((ears[: len(base)] > 0.5).any()):
-        return torch.full_like(model.regions["face"], torch.inf)
-    near_mm = torch.cdist(base, base[ears[: len(base)] > 0.5]).amin(1)
-    return model.surface.lift(near_mm[:, None])[:, 0]
 
 
 def standing_hair(

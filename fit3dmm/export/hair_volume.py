@@ -19,8 +19,8 @@ from torch import Tensor
 
 from fit3dmm._kept import kept
 from fit3dmm._settings import Settings, ranged
-from fit3dmm.export.hair_map import to_scalp_mm
 from fit3dmm.export.hair_outline import HairOutline, HairOutlineSettings, polar
+from fit3dmm.export.regions import to_region_mm
 from fit3dmm.export.smoothing import averaged, base_edges, ramp
 from fit3dmm.geometry.edge_graph import edge_graph, laplacian
 from fit3dmm.model.morphable import MorphableModel
@@ -84,7 +84,7 @@ def standing(
         settings: how it begins.
     """
     share = ramp(grown, settings.grown)
-    points, near = _mean_points(model), to_scalp_mm(model) < settings.taper_mm
+    points, near = _mean_points(model), to_region_mm(model, "scalp") < settings.taper_mm
     hairy = (share > 0).nonzero()[:, 0]
     bare = (near & (share < _BARE)).nonzero()[:, 0]
     if not len(hairy) or not len(bare):
@@ -96,7 +96,7 @@ def standing(
     risen = torch.zeros_like(share)
     risen[hairy] = 1 - (1 - x.clamp(0, 1)).square()
     rounds = settings.taper_rounds
-    return averaged((share * risen)[:, None], model.surface.topology.edges, rounds)[:, 0] * share
+    return averaged(share * risen, model.surface.topology.edges, rounds) * share
 
 
 def hair_volume_mm(

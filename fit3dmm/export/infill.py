@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm._settings import Settings, ranged
+from fit3dmm.export.regions import region
 from fit3dmm.export.smoothing import averaged, base_edges, ramp
 from fit3dmm.model.morphable import MorphableModel
 
@@ -51,9 +52,8 @@ def surroundings(
         edges: between the vertices of its surface.
         settings: how far surroundings go on.
     """
-    none = torch.zeros_like(seen)
-    other = [model.regions.get(name, none) for name in ("brows", "lips", "eyes", "scalp")]
-    skin = (1 - torch.stack(other).amax(0)) * ramp(model.regions["face"], (0.2, 0.6))
+    other = region(model, "brows", "lips", "eyes", "scalp")
+    skin = (1 - other) * ramp(model.regions["face"], (0.2, 0.6))
     weight = seen * skin
     bounded = detail.clamp(-2 * settings.most, 2 * settings.most)
     near = averaged(

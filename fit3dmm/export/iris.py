@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.export.smoothing import ramp
-from fit3dmm.export.view import PhotoView
+from fit3dmm.export.view import BLACK_LINEAR, PhotoView
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.white_references import EYES, right_of
 
@@ -43,8 +43,6 @@ class IrisSettings(Settings):
     """Linear light of the brightest channel from which on a colour is cut off."""
 
 
-# Least linear light that a logarithm is taken of: a byte of sRGB has steps of 0.0003 there.
-_BLACK_LINEAR = 0.003
 # The natural logarithm of the deepest shade that is believed: in eyes that are nearly shut lashes
 # stand for the white.
 _DEEPEST_SHADE = -1.0
@@ -110,7 +108,7 @@ def iris_change(
             shown &= seen.amax(1) < settings.clipped
             if shown.float().mean() > least:
                 ratio = (
-                    seen.clamp_min(_BLACK_LINEAR) / expected_linear[ring].clamp_min(_BLACK_LINEAR)
+                    seen.clamp_min(BLACK_LINEAR) / expected_linear[ring].clamp_min(BLACK_LINEAR)
                 ).log()
                 found.append(ratio[shown])
     if not ratios:

@@ -8,14 +8,14 @@ meet.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fit3dmm._kept import kept
 from fit3dmm._settings import Settings, ranged
+from fit3dmm.export.regions import region, to_region_mm
 from fit3dmm.export.smoothing import ramp
-from fit3dmm.export.texture_layer import BLACK_LINEAR, Seen
+from fit3dmm.export.texture_seen import Seen
+from fit3dmm.export.view import BLACK_LINEAR
 from fit3dmm.model.morphable import MorphableModel
 
 
@@ -49,7 +49,7 @@ def with_lips(
         model: the one that was fitted.
         settings: how lips are drawn.
     """
-    lips = model.regions.get("lips", torch.zeros_like(base[:, 0]))
+    lips = region(model, "lips")
     for one in seen:
         well = (one.layer.weight > settings.well_seen) & (lips > 0.5)
         if int(well.sum()) < settings.fewest:
@@ -60,16 +60,5 @@ def with_lips(
         # As far as lips go, and no harder an edge than the model's.
         base = base * (lips[:, None] * change.median(0).values).exp()
         break
-    return base * (1 - settings.dim * lips * (1 - _from_lining(model, settings)))[:, None]
-
-
-@kept(most=2)
-def _from_lining(model: MorphableModel, settings: LipSettings) -> Float[Tensor, "vertices"]:
-    """0 beside the lining of the mouth, 1 away from it, along the mean head."""
-    lining = model.regions.get("mouth_interior", torch.zeros_like(model.regions["face"]))
-    base_mm = model.mean_mm
-    inside = base_mm[lining[: len(base_mm)] > 0.5]
-    if not len(inside):
-        return torch.ones_like(lining)
-    away_mm = model.surface.lift(torch.cdist(base_mm, inside).amin(1)[:, None])[:, 0]
-    return ramp(away_mm, settings.dim_mm)
+    from_lining = ramp(to_region_mm(model, "mouth_interior"), settings.dim_mm)
+    return base * (1 - settings.dim * lips * (1 - from_lining))[:, None]

@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter, sobel
 from fit3dmm.colour import linear_of_bytes, luminance
 from fit3dmm.export.morphs import vertex_normals
 from fit3dmm.export.picture import png_bytes
+from fit3dmm.export.regions import region
 from fit3dmm.export.split import split_vertices
 from fit3dmm.export.texels import in_texels, texel_fragments, uv_in_texels
 from fit3dmm.geometry.tangents import TexturedTriangles, texture_rates
@@ -57,9 +58,8 @@ def normal_map(
         shape_mm: the person at rest.
     """
     size = len(texture)
-    none = torch.zeros_like(model.regions["face"])
-    flat = [model.regions.get(name, none) for name in ("brows", "eyes", "mouth_interior")]
-    skin = model.regions["face"] * model.regions["skin"] * (1 - torch.stack(flat).amax(0))
+    flat = region(model, "brows", "eyes", "mouth_interior")
+    skin = model.regions["face"] * model.regions["skin"] * (1 - flat)
     fragments = texel_fragments(model.surface, size)
     weight = in_texels(skin[:, None], model.surface, fragments)[..., 0].numpy()
     texel_mm = face_texel_mm(model, shape_mm, size)

@@ -15,7 +15,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm._settings import Settings, ranged
-from fit3dmm.export.smoothing import averaged, ramp
+from fit3dmm.export.regions import region, to_region_mm
+from fit3dmm.export.smoothing import averaged, ramp, with_rim
 from fit3dmm.model.morphable import MorphableModel
 
 
@@ -98,8 +99,9 @@ def occluded(
         edges: between the vertices of its surface.
         settings: what hair, skin and lips look like.
     """
-    skin_here, scalp = _region(model, "skin"), _region(model, "scalp")
-    to_hairline_mm = _distance_to(scalp, model, settings.hair_reach_mm)
+    skin_here, scalp = region(model, "skin"), region(model, "scalp")
+    # A mask of a face has no scalp: hair may be anywhere then.
+    to_hairline_mm = to_region_mm(model, "scalp", settings.hair_reach_mm)
     core = (seen * skin_here > 0.5) & (to_hairline_mm >= settings.hair_reach_mm)
     if int(core.sum()) < settings.fewest:
         return torch.zeros_like(seen)
@@ -126,7 +128,9 @@ def occluded(
     # Where colours tell nothing, as on a bald head, nothing is there.
     told = ((odds / (1 + odds) - prior) / (1 - prior)).clamp_min(0)
     patches = _surroundings(told, seen * (skin_here + scalp), edges, settings.rounds)
-    return _with_rim(ramp(patches, settings.occluded), edges, settings)
+    # Shadow and stray hair lie around.
+    hidden = ramp(patches, settings.occluded)
+    return with_rim(hidden, edges, settings.shadow_rounds, settings.shaded)
 
 
 def beside_lips(
@@ -145,8 +149,8 @@ def beside_lips(
         edges: between the vertices of its surface.
         settings: what hair, skin and lips look like.
     """
-    lips = _region(model, "lips") * (1 - _region(model, "mouth_interior"))
-    to_mouth_mm = _distance_to(_region(model, "mouth_interior"), model, settings.hair_reach_mm)
+    lips = region(model, "lips") * (1 - region(model, "mouth_interior"))
+    to_mouth_mm = to_region_mm(model, "mouth_interior", settings.hair_reach_mm)
     core = (seen * lips > 0.5) & (to_mouth_mm > settings.lip_rim_mm)
     if int(core.sum()) < settings.fewest:
         return torch.zeros_like(seen)
@@ -160,7 +164,7 @@ def beside_lips(
     off[:, 1] = -off[:, 1]
     odd = torch.stack([off[:, 0], off[:, 1], off[:, 2].abs() * (off[:, 1] > 0)], 1).amax(1)
     rim = lips * (to_mouth_mm < 3 * settings.lip_rim_mm)
-    return averaged((rim * ramp(odd, settings.odd_sigmas))[:, None], edges, 2)[:, 0]
+    return averaged(rim * ramp(odd, settings.odd_sigmas), edges, 2)
 
 
 def _typical_spread(
@@ -209,31 +213,3 @@ def _surroundings(
     """The mean over some millimetres of what counts."""
     sums = averaged(torch.stack([probability * weight, weight], 1), edges, rounds)
     return sums[:, 0] / sums[:, 1].clamp_min(1e-3)
-
-
-def _with_rim(
-    occluded: Float[Tensor, "vertices"],
-    edges: Int[Tensor, "edges 2"],
-    settings: OcclusionSettings,
-) -> Float[Tensor, "vertices"]:
-    """What is occluded and the rim of shadow and stray hair around it."""
-    return ramp(
-        averaged(occluded[:, None], edges, settings.shadow_rounds)[:, 0], settings.shaded
-    ).maximum(occluded)
-
-
-def _distance_to(
-    region: Float[Tensor, "vertices"], model: MorphableModel, without_mm: float
-) -> Float[Tensor, "vertices"]:
-    """Millimetres from each vertex to a region, on the mean head; `without_mm` if it has none."""
-    base = model.mean_mm
-    inside = base[region[: len(base)] > 0.5]
-    if not len(inside):
-        # A mask of a face has no scalp: hair may be anywhere then.
-        return torch.full_like(region, without_mm)
-    distance = torch.cdist(base, inside).amin(1)
-    return model.surface.lift(distance[:, None])[:, 0]
-
-
-def _region(model: MorphableModel, name: str) -> Float[Tensor, "vertices"]:
-    return model.regions.get(name, torch.zeros_like(model.regions["face"]))

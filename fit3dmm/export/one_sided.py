@@ -8,13 +8,13 @@ left alone: one is raised higher than the other.
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import LUMINANCE
-from fit3dmm.export.smoothing import averaged, base_edges, ramp
+from fit3dmm.export.regions import region
+from fit3dmm.export.smoothing import broad_sums, ramp
 from fit3dmm.model.morphable import MorphableModel
 
 
@@ -52,12 +52,10 @@ def shadow(
         edges: between the vertices of its surface.
         settings: what a shadow is.
     """
-    bare = 1 - model.regions.get("brows", torch.zeros_like(seen))
-    seen = seen * bare
+    bare = 1 - region(model, "brows")
     to_light = log_ratio.new_tensor(LUMINANCE)
-    weighted = torch.cat([log_ratio * seen[:, None], seen[:, None]], 1)
-    fine = averaged(weighted, edges, settings.fine_rounds)
-    sums = averaged(fine[: model.surface.n_base], base_edges(model), settings.broad_rounds)
+    rounds = (settings.fine_rounds, settings.broad_rounds)
+    sums = broad_sums(log_ratio, seen * bare, model, edges, rounds)
     broad = sums[:, :3] / sums[:, 3:].clamp_min(1e-3)
     other = model.surface.base_mirror.long()
     light = broad @ to_light

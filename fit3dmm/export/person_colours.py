@@ -19,7 +19,8 @@ from fit3dmm.export.lids import at_creases, under_lids
 from fit3dmm.export.lips import LipSettings, with_lips
 from fit3dmm.export.organs import organs, with_clean_organs
 from fit3dmm.export.stubble import grain_strength
-from fit3dmm.export.texture_layer import Seen, Shown, TextureSettings
+from fit3dmm.export.texture_seen import Seen, Shown
+from fit3dmm.export.texture_settings import TextureSettings
 from fit3dmm.model.morphable import MorphableModel
 
 

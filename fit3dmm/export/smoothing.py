@@ -17,13 +17,47 @@ def ramp(values: Tensor, ends: tuple[float, float]) -> Tensor:
 
 
 def averaged(
-    values: Float[Tensor, "vertices c"], edges: Int[Tensor, "edges 2"], rounds: int
-) -> Float[Tensor, "vertices c"]:
+    values: Float[Tensor, "vertices *c"], edges: Int[Tensor, "edges 2"], rounds: int
+) -> Float[Tensor, "vertices *c"]:
     """Each vertex takes the mean of its neighbours and itself, some times over."""
     sums, count = _sums(edges, len(values))
+    columns = values.reshape(len(values), -1)
     for _ in range(rounds):
-        values = apply_sparse(sums, values) / count
-    return values
+        columns = apply_sparse(sums, columns) / count
+    return columns.reshape(values.shape)
+
+
+def averaged_on_base(
+    values: Float[Tensor, "vertices"], model: MorphableModel, rounds: int
+) -> Float[Tensor, "vertices"]:
+    """The same over the edges of the base mesh (some 7 mm)."""
+    base = values[: model.surface.n_base, None]
+    return model.surface.lift(averaged(base, base_edges(model), rounds))[:, 0]
+
+
+def broad_sums(
+    values: Float[Tensor, "vertices c"],
+    weight: Float[Tensor, "vertices"],
+    model: MorphableModel,
+    edges: Int[Tensor, "edges 2"],
+    rounds: tuple[int, int],
+) -> Float[Tensor, "base c_and_weight"]:
+    """Averages of weighted values, and of the weights, first over the edges of the mesh and then
+    over those of the base mesh; one over the other is the mean of what counts (normalised
+    convolution, Knutsson and Westin 1993)."""
+    weighted = torch.cat([values * weight[:, None], weight[:, None]], 1)
+    fine = averaged(weighted, edges, rounds[0])[: model.surface.n_base]
+    return averaged(fine, base_edges(model), rounds[1])
+
+
+def with_rim(
+    values: Float[Tensor, "vertices"],
+    edges: Int[Tensor, "edges 2"],
+    rounds: int,
+    limits: tuple[float, float],
+) -> Float[Tensor, "vertices"]:
+    """Values with what lies beside them: where their averages pass the limits of a ramp."""
+    return ramp(averaged(values, edges, rounds), limits).maximum(values)
 
 
 @kept(most=1)
@@ -52,5 +86,5 @@ def feathered(
     """Weights that are 0 where they were and near there, and rise inwards over some edges."""
     smooth = weight
     for _ in range(rounds):
-        smooth = torch.minimum(averaged(smooth[:, None], edges, 1)[:, 0], smooth)
+        smooth = torch.minimum(averaged(smooth, edges, 1), smooth)
     return smooth

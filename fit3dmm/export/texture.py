@@ -29,10 +29,11 @@ from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.smoothing import averaged
 from fit3dmm.export.stubble import with_grain
 from fit3dmm.export.texels import in_texels, padded, texel_bands
-from fit3dmm.export.texture_layer import BLACK_LINEAR, Layer, Seen, mirrored, seen_by
-from fit3dmm.export.texture_layer import Shown as Shown
-from fit3dmm.export.texture_layer import TextureSettings as TextureSettings
-from fit3dmm.export.view import PhotoView
+from fit3dmm.export.texture_layer import seen_by
+from fit3dmm.export.texture_seen import Layer, Seen, mirrored
+from fit3dmm.export.texture_seen import Shown as Shown
+from fit3dmm.export.texture_settings import TextureSettings as TextureSettings
+from fit3dmm.export.view import BLACK_LINEAR, PhotoView
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo
 from fit3dmm.observe.predicted import Predicted

@@ -20,7 +20,8 @@ from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import LUMINANCE
 from fit3dmm.export.covered import below_nose
 from fit3dmm.export.hair_layer import above_brows_mm
-from fit3dmm.export.smoothing import averaged, base_edges, ramp
+from fit3dmm.export.regions import region
+from fit3dmm.export.smoothing import broad_sums, ramp, with_rim
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detection import MEDIAPIPE_POINTS
 from fit3dmm.observe.predicted import GLASSES, Predicted
@@ -108,7 +109,8 @@ def strands(
     like = (light - middle) / way
     least = max(settings.hairy, settings.least_hairy / abs(float(way)))
     lines = forehead & (seen > 0.05) & (like > least)
-    return _with_shade(_hanging_on(roots, lines, edges) & forehead, edges, settings)
+    hanging = (_hanging_on(roots, lines, edges) & forehead).float()
+    return with_rim(hanging, edges, settings.shade_rounds, settings.shade)
 
 
 def rims(
@@ -142,13 +144,13 @@ def rims(
     if worn == 0:
         return torch.zeros_like(seen)
     light = log_ratio @ log_ratio.new_tensor(LUMINANCE)
-    weighted = torch.stack([light * seen, seen], 1)
-    fine = averaged(weighted, edges, _FINE_ROUNDS)[: model.surface.n_base]
-    sums = model.surface.lift(averaged(fine, base_edges(model), settings.around_rounds))
+    rounds = (_FINE_ROUNDS, settings.around_rounds)
+    sums = model.surface.lift(broad_sums(light[:, None], seen, model, edges, rounds))
     differs = (light - sums[:, 0] / sums[:, 1].clamp_min(1e-3)).abs() > settings.line
     sure = about & (hidden > settings.sure)
-    lines = _hanging_on(sure, place & differs & _bare(model), edges)
-    return worn * _with_shade(lines, edges, settings)
+    bare = region(model, "brows") < 0.1
+    lines = _hanging_on(sure, place & differs & bare, edges)
+    return worn * with_rim(lines.float(), edges, settings.shade_rounds, settings.shade)
 
 
 def _hanging_on(
@@ -168,18 +170,6 @@ def _hanging_on(
     return lines & torch.from_numpy(rooted[piece]).to(lines.device)
 
 
-def _with_shade(
-    lines: Bool[Tensor, "vertices"], edges: Int[Tensor, "edges 2"], settings: TraceSettings
-) -> Float[Tensor, "vertices"]:
-    there = lines.float()
-    beside = averaged(there[:, None], edges, settings.shade_rounds)[:, 0]
-    return ramp(beside, settings.shade).maximum(there)
-
-
-def _bare(model: MorphableModel) -> Bool[Tensor, "vertices"]:
-    return model.regions.get("brows", torch.zeros_like(model.regions["face"])) < 0.1
-
-
 @kept(most=1)
 def _forehead(model: MorphableModel, settings: TraceSettings) -> Bool[Tensor, "vertices"]:
     """Down to between the brows, and without these; nothing where a model has no such points."""
@@ -189,7 +179,7 @@ def _forehead(model: MorphableModel, settings: TraceSettings) -> Bool[Tensor, "v
         return torch.zeros_like(face)
     at = model.landmarks[_BROWS_IN].locate(points, model.surface.triangles)
     away_mm = torch.stack([_to_line(points, at[one]) for one in _BROWS]).amin(0)
-    free = (away_mm > settings.brow_mm) & _bare(model)
+    free = (away_mm > settings.brow_mm) & (region(model, "brows") < 0.1)
     lids_mm = torch.cdist(points, at[_LIDS]).amin(1)
     above = above_brows_mm(model) > -settings.below_brows_mm
     return face & free & above & (lids_mm > settings.socket_mm)
@@ -217,6 +207,6 @@ def _about_eyes(model: MorphableModel, settings: TraceSettings) -> Bool[Tensor, 
     at = marks.locate(points, model.surface.triangles)
     irises = torch.stack([at[iris.start] for _, _, iris in EYES])
     lids = at[[k for upper, lower, _ in EYES for k in (*upper, *lower)]]
-    skin = face & (model.regions.get("eyes", torch.zeros_like(points[:, 0])) < 0.5)
+    skin = face & (region(model, "eyes") < 0.5)
     near = torch.cdist(points, irises).amin(1) < settings.eye_mm
     return skin & near & (torch.cdist(points, lids).amin(1) > settings.lid_mm)

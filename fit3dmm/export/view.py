@@ -14,6 +14,9 @@ from fit3dmm.observe.photo import Photo
 from fit3dmm.render.depth import depth
 from fit3dmm.scene import Scene
 
+BLACK_LINEAR = 0.003
+"""Least linear light that is divided by or that a logarithm is taken of: a byte of sRGB has steps
+of 0.0003 there."""
 # Side of the picture of depths, fine enough to tell a lid from the fold that hides behind it.
 _DEPTH_PX = 768
 # Stricter than the fit's (`fitting.visibility`), whose pixels are several times wider: the slope of

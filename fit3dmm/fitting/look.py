@@ -15,7 +15,7 @@ from fit3dmm.observe.detection import GIVEN_BOX, MEDIAPIPE, NETWORK, Detection
 from fit3dmm.observe.observation import Observation, observe, observe_face
 from fit3dmm.observe.photo import Photo
 from fit3dmm.observe.predicted import Predicted
-from fit3dmm.regress.network import BLOCKS, SIGMAS
+from fit3dmm.regress.outputs import BLOCKS, SIGMAS
 from fit3dmm.regress.prediction import FACE_POINTS, Prediction, predict
 from fit3dmm.regress.search import MOST_DOUBT, face_box, face_doubt, find_face
 from fit3dmm.unknowns import JOINTS, values_of

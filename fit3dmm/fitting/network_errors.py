@@ -13,7 +13,8 @@ from fit3dmm.fitting.learn_errors import Seen, learn_errors, mirror_of
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detector_errors import DetectorErrors
 from fit3dmm.regress.batch import Batch, batch_of, resized, rolled
-from fit3dmm.regress.network import AT_ONCE, FaceNetwork, Outputs
+from fit3dmm.regress.network import AT_ONCE, FaceNetwork
+from fit3dmm.regress.outputs import Outputs
 from fit3dmm.regress.prediction import CROP_MARGIN, FACE_POINTS
 from fit3dmm.synthetic.fast.example import Example
 

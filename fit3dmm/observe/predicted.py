@@ -28,7 +28,7 @@ class Predicted(TensorRecord):
     log_focal: Float[Tensor, "1"]
     irradiance_sh: Float[Tensor, "9 3"]
     log_sigmas: Float[Tensor, "ten"]
-    """Natural logarithms of the sigmas that it states, in the order of `regress.network.SIGMAS`."""
+    """Natural logarithms of the sigmas that it states, in the order of `regress.outputs.SIGMAS`."""
     distance_mm: Float[Tensor, ""]
     """Of the head's origin from the camera, as the perspective of the face alone tells it."""
     distance_log_sigma: Float[Tensor, ""]

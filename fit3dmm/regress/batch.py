@@ -12,7 +12,8 @@ from torch import Tensor
 
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.regress.network import AT_ONCE, BLOCKS
+from fit3dmm.regress.network import AT_ONCE
+from fit3dmm.regress.outputs import BLOCKS
 from fit3dmm.regress.targets import CropPose, crop_pose
 from fit3dmm.synthetic.fast.example import Example
 

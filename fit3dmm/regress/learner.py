@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.regress.laid_out import ShallowTrunk, WholeTrunk, laid_out_layers
-from fit3dmm.regress.network import FaceNetwork, Outputs
+from fit3dmm.regress.network import FaceNetwork
+from fit3dmm.regress.outputs import Outputs
 from fit3dmm.regress.trunks import Features
 
 Learns = Literal["all", "upper", "refiner"]

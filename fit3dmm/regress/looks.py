@@ -10,7 +10,8 @@ from torch import Tensor
 
 from fit3dmm.regress.batch import Batch, parts_of, resized
 from fit3dmm.regress.loss import losses
-from fit3dmm.regress.network import BLOCKS, FaceNetwork, Outputs
+from fit3dmm.regress.network import FaceNetwork
+from fit3dmm.regress.outputs import BLOCKS, Outputs
 from fit3dmm.regress.photo_batch import PhotoBatch, photos_resized
 from fit3dmm.regress.photo_pool import PhotoPool
 from fit3dmm.regress.training_settings import TrainingSettings

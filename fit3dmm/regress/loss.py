@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.regress.batch import Batch
-from fit3dmm.regress.network import BLOCKS, Outputs
+from fit3dmm.regress.outputs import BLOCKS, Outputs
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fit3dmm._tensors import TensorRecord
-from fit3dmm.observe.predicted import COVERS
+from fit3dmm.regress.cover_decoder import CoverDecoder
+from fit3dmm.regress.outputs import BLOCKS, SIGMAS, Outputs
 from fit3dmm.regress.reader import PointReader
 from fit3dmm.regress.refiner import PointRefiner, RefinerSettings
 from fit3dmm.regress.targets import CropPose, rotation_from_columns
 from fit3dmm.regress.trunks import Features, make_trunk
+from fit3dmm.regress.zeroed import zeroed
 
-BLOCKS = ("identity", "detail", "expression", "albedo")
-"""Coefficients with a log-variance of their own."""
 AT_ONCE = 4
 """Pictures that a network looks at together on a processor: few are quickest, because their
 features stay in its caches."""
@@ -66,48 +65,6 @@ class NetworkSettings:
         return {name: getattr(self, name) for name in BLOCKS}
 
 
-@dataclass(frozen=True)
-class Outputs(TensorRecord):
-    """What the network says of each crop."""
-
-    points: Float[Tensor, "batch points 2"]
-    """In crops' sides, from the top-left corner."""
-    log_sigma: Float[Tensor, "batch points 2"]
-    """Natural logarithms of the sigmas along x and y, in crops' sides."""
-    correlation: Float[Tensor, "batch points"]
-    """Of the errors along x and y."""
-    coefficients: dict[str, Float[Tensor, "batch _"]]
-    """By block; in prior sigmas (expression: as the model has it)."""
-    log_sigmas: dict[str, Float[Tensor, "batch"]]
-    """Of each block's coefficients, and of `turned` (rad), `centre`, `log_size`, `log_distance`,
-    `light` and `tone`."""
-    pose: CropPose
-    light_asinh: Float[Tensor, "batch 9 3"]
-    """Inverse hyperbolic sine of the light's harmonics: linear for little light, logarithmic for
-    much, because a camera makes dark skin bright."""
-    log_tone: Float[Tensor, "batch"]
-    """Natural logarithm of the mean luminance of the face's albedo."""
-    cover: Float[Tensor, "batch kinds cells cells"]
-    """Scores of what each cell shows, before the softmax."""
-
-    @property
-    def covariance(self) -> Float[Tensor, "batch points 2 2"]:
-        """Of the points' errors, in squares of crops' sides."""
-        sigma = self.log_sigma.exp()
-        covariance = torch.diag_embed(sigma.square())
-        shared = self.correlation * sigma.prod(-1)
-        covariance[..., 0, 1] = covariance[..., 1, 0] = shared
-        return covariance
-
-    @property
-    def irradiance_sh(self) -> Float[Tensor, "batch 9 3"]:
-        """Light as a scene has it."""
-        return self.light_asinh.sinh()
-
-
-SIGMAS = (*BLOCKS, "turned", "centre", "log_size", "log_distance", "light", "tone")
-
-
 class FaceNetwork(nn.Module):
     """From crops to `Outputs`.
 
@@ -126,10 +83,10 @@ class FaceNetwork(nn.Module):
         self.hidden = nn.Linear(_NARROW * _GRID * _GRID, _HIDDEN)
         n = settings.n_points
         n_coefficients = sum(settings.sizes().values())
-        self.say_points = _zero(nn.Linear(_HIDDEN, 5 * n))
+        self.say_points = zeroed(nn.Linear(_HIDDEN, 5 * n))
         n_rest = n_coefficients + _POSE + _LIGHT + 1 + len(SIGMAS)
         n_told = _HIDDEN + coarse + 3 * _THUMBNAIL**2 + settings.read
-        self.say_rest = _zero(nn.Linear(n_told, n_rest))
+        self.say_rest = zeroed(nn.Linear(n_told, n_rest))
         self.cover = CoverDecoder(fine, middle, coarse, settings.cover_cells)
         self.refiner = None
         if settings.refiner is not None:
@@ -240,30 +197,6 @@ class FaceNetwork(nn.Module):
         )
 
 
-class CoverDecoder(nn.Module):
-    """From coarse to fine, with what each resolution knows (T.-Y. Lin et al., "Feature pyramid
-    networks for object detection", CVPR 2017)."""
-
-    _WIDTH = 32
-
-    def __init__(self, fine: int, middle: int, coarse: int, cells: int) -> None:
-        super().__init__()
-        self._cells = cells
-        self.laterals = nn.ModuleList(nn.Conv2d(c, self._WIDTH, 1) for c in (coarse, middle, fine))
-        self.smooth = nn.ModuleList(
-            nn.Conv2d(self._WIDTH, self._WIDTH, 3, padding=1, groups=1) for _ in range(3)
-        )
-        self.say = _zero(nn.Conv2d(self._WIDTH, len(COVERS), 1))
-
-    def forward(self, features: Features) -> Float[Tensor, "batch kinds cells cells"]:
-        maps = (features.coarse, features.middle, features.fine)
-        x = self.laterals[0](maps[0])
-        for place in (1, 2):
-            lateral = self.laterals[place](maps[place])
-            x = F.silu(self.smooth[place - 1](_enlarged(x, lateral.shape[-1]) + lateral))
-        return self.say(F.silu(self.smooth[2](_enlarged(x, self._cells))))
-
-
 def extended(
     network: FaceNetwork, refiner: RefinerSettings | None = None, read: int = 0
 ) -> FaceNetwork:
@@ -286,14 +219,3 @@ def extended(
         weights["say_rest.weight"] = columns
     larger.load_state_dict(weights, strict=False)
     return larger
-
-
-def _enlarged(x: Tensor, side: int) -> Tensor:
-    return F.interpolate(x, (side, side), mode="bilinear", align_corners=False)
-
-
-def _zero(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
-    nn.init.zeros_(layer.weight)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return layer

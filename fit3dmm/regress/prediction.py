@@ -15,7 +15,8 @@ from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import Coefficients
 from fit3dmm.observe.crop import Crop, crop_around, extract_crop
 from fit3dmm.observe.photo import Photo
-from fit3dmm.regress.network import AT_ONCE, Outputs
+from fit3dmm.regress.network import AT_ONCE
+from fit3dmm.regress.outputs import Outputs
 from fit3dmm.regress.targets import distance_mm_of, focal_px_of, pose_in_camera
 from fit3dmm.scene import Lighting, Pose, Scene
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from fit3dmm.regress.batch import Batch
-from fit3dmm.regress.network import BLOCKS, BRIGHT, SIGMAS, USUAL_LOG_TONE, FaceNetwork
+from fit3dmm.regress.network import BRIGHT, USUAL_LOG_TONE, FaceNetwork
+from fit3dmm.regress.outputs import BLOCKS, SIGMAS
 
 RIDGES = (1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0)
 """Of the curvature's mean: from a free fit to hardly any. Zero weights are tried, too."""

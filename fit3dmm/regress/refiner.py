@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fit3dmm.regress.trunks import Features
+from fit3dmm.regress.zeroed import zeroed
 
 N_SAID = 5
 """Numbers that are said of a point: two of its place, two sigmas and a correlation."""
@@ -77,9 +78,7 @@ class PointRefiner(nn.Module):
                 nn.Linear(settings.hidden, settings.hidden),
             ]
         )
-        self.say_all = nn.Linear(settings.hidden, N_SAID * n_points)
-        nn.init.zeros_(self.say_all.weight)
-        nn.init.zeros_(self.say_all.bias)
+        self.say_all = zeroed(nn.Linear(settings.hidden, N_SAID * n_points))
         self.say_each = nn.Parameter(torch.zeros(n_points, local, N_SAID))
 
     def forward(

@@ -7,7 +7,8 @@ from scipy.ndimage import binary_dilation
 from fit3dmm.colour import linear_to_srgb
 from fit3dmm.export.hair_cover import HairCoverSettings, Sight
 from fit3dmm.export.hair_layer import sight_of_hair
-from fit3dmm.export.hair_map import HairMap, HairMapSettings, hair_map
+from fit3dmm.export.hair_map import HairMap, hair_map
+from fit3dmm.export.hair_map_settings import HairMapSettings
 from fit3dmm.export.hair_raised import raised
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo, photo_from_array

@@ -20,7 +20,9 @@ from fit3dmm.export.hair_layer import (
     shown_hair,
 )
 from fit3dmm.export.hair_light import HairLightSettings, light_on_hair
-from fit3dmm.export.hair_map import HairMapSettings, hair_map, to_scalp_mm
+from fit3dmm.export.hair_map import hair_map
+from fit3dmm.export.hair_map_settings import HairMapSettings
+from fit3dmm.export.regions import to_region_mm
 from fit3dmm.export.stubble import grain_strength
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.files import load_model
@@ -67,7 +69,7 @@ def test_hair_of_any_colour_is_found_without_a_network_and_its_colour_told(model
     row, column = np.nonzero(np.ones_like(there))
     at = torch.from_numpy(np.stack([column, row], 1) + 0.5).float()
     hair = found.at(at)[:, 0].reshape(there.shape).numpy() > 0.5
-    face = sitting.mask((model.regions["face"] > 0.9) & (to_scalp_mm(model) > 10))
+    face = sitting.mask((model.regions["face"] > 0.9) & (to_region_mm(model, "scalp") > 10))
     assert hair[there].mean() > 0.8
     assert hair[face].mean() < 0.04
     wall = (sitting.triangle < 0) & ~np.asarray(binary_dilation(there, iterations=6))
@@ -118,7 +120,7 @@ def test_a_bald_head_has_no_hair_and_no_colour_of_it(model, sitting):
     light = torch.full((model.n_vertices, 3), LIGHT)
     assert hair_colour(sitting.map(photo), light, HairSettings()) is None
     hidden = hidden_by_hair(sight, model, HairLayerSettings())
-    face = (model.regions["face"] > 0.9) & (to_scalp_mm(model) > 25)
+    face = (model.regions["face"] > 0.9) & (to_region_mm(model, "scalp") > 25)
     assert hidden[face].mean() < 0.01
 
 
@@ -183,11 +185,11 @@ def test_hair_that_stands_off_the_scalp_is_seen_beyond_it(model, sitting):
 def test_a_fringe_hides_the_whole_forehead_and_a_low_hairline_does_not(model, sitting):
     settings, edges = HairLayerSettings(), model.surface.topology.edges
     zone = forehead_zone(model, settings)
-    fringe = scalp(model) | ((zone > 0.3) & (to_scalp_mm(model) < 45))
-    low = scalp(model) | ((to_scalp_mm(model) < 8) & (model.regions["face"] > 0))
+    fringe = scalp(model) | ((zone > 0.3) & (to_region_mm(model, "scalp") < 45))
+    low = scalp(model) | ((to_region_mm(model, "scalp") < 8) & (model.regions["face"] > 0))
     sights = [sitting.sight(sitting.photo(one, COLOURS["brown"], 8)[0]) for one in (fringe, low)]
     hidden = [hidden_by_hair(one, model, settings) for one in sights]
-    bare = (zone > 0.9) & (to_scalp_mm(model) > 48)
+    bare = (zone > 0.9) & (to_region_mm(model, "scalp") > 48)
     assert hidden[0][bare].min() > 0.9
     assert hidden[1][bare].max() < 0.1
     shown = shown_hair(sights[0], model, edges, settings)

@@ -12,7 +12,7 @@ from fit3dmm.model.files import load_model
 from fit3dmm.observe.detection import NETWORK
 from fit3dmm.observe.photo import read_photo
 from fit3dmm.regress.library import regressor_of
-from fit3dmm.regress.network import BLOCKS, SIGMAS
+from fit3dmm.regress.outputs import BLOCKS, SIGMAS
 
 
 @pytest.fixture(scope="module")

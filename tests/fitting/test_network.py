@@ -24,7 +24,8 @@ from fit3dmm.observe.photo import photo_from_array
 from fit3dmm.observe.predicted import Predicted
 from fit3dmm.regress.batch import Batch
 from fit3dmm.regress.files import Regressor, RegressorInfo
-from fit3dmm.regress.network import SIGMAS, FaceNetwork, NetworkSettings, Outputs
+from fit3dmm.regress.network import FaceNetwork, NetworkSettings
+from fit3dmm.regress.outputs import SIGMAS, Outputs
 from fit3dmm.scene import Scene
 from fit3dmm.unknowns import JOINTS, modes_of, values_of
 from tests.fitting.synthetic import observe_scene

@@ -12,7 +12,8 @@ from fit3dmm.observe.detector_errors import exact_detector
 from fit3dmm.observe.predicted import SKIN
 from fit3dmm.recognise.files import shipped_recogniser
 from fit3dmm.regress.batch import Changes, draw_changes
-from fit3dmm.regress.network import BLOCKS, SIGMAS, FaceNetwork, NetworkSettings, Outputs
+from fit3dmm.regress.network import FaceNetwork, NetworkSettings
+from fit3dmm.regress.outputs import BLOCKS, SIGMAS, Outputs
 from fit3dmm.regress.photo_batch import PhotoBatch, changed_photos, photos_resized
 from fit3dmm.regress.targets import CropPose, crop_pose
 from tests.toy import toy_model

@@ -6,7 +6,8 @@ import torch
 from fit3dmm._errors import InputError
 from fit3dmm.regress.batch import batch_of
 from fit3dmm.regress.loss import losses, point_loss
-from fit3dmm.regress.network import FaceNetwork, NetworkSettings, Outputs
+from fit3dmm.regress.network import FaceNetwork, NetworkSettings
+from fit3dmm.regress.outputs import Outputs
 from fit3dmm.regress.trunks import make_trunk
 from tests.regress.examples import N_POINTS, SIZES, Painter
 

@@ -5,7 +5,8 @@ import torch
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.observe.photo import photo_from_array
-from fit3dmm.regress.network import SIGMAS, FaceNetwork, NetworkSettings, Outputs
+from fit3dmm.regress.network import FaceNetwork, NetworkSettings
+from fit3dmm.regress.outputs import SIGMAS, Outputs
 from fit3dmm.regress.prediction import FACE_POINTS, predict, predict_batch
 from fit3dmm.regress.targets import crop_pose
 from tests.regress.examples import SIZES

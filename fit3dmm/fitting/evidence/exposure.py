@@ -13,7 +13,7 @@ from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence.evidence import Evidence
 from fit3dmm.observe.observation import Observation
 from fit3dmm.observe.white_references import white_references
-from fit3dmm.regress.network import SIGMAS
+from fit3dmm.regress.outputs import SIGMAS
 from fit3dmm.solve.problem import Term
 from fit3dmm.unknowns import ALBEDO, IRRADIANCE
 

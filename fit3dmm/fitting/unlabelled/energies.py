@@ -19,7 +19,7 @@ from fit3dmm.fitting.unlabelled.terms import TERMS, Known, PhotoTerm
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.detection import MEDIAPIPE_POINTS
 from fit3dmm.observe.detector_errors import DetectorErrors, detector_errors
-from fit3dmm.regress.network import Outputs
+from fit3dmm.regress.outputs import Outputs
 from fit3dmm.regress.photo_batch import PhotoBatch
 from fit3dmm.render.backend import BackendName
 

@@ -19,7 +19,7 @@ from fit3dmm.geometry.surface_points import SurfacePoints
 from fit3dmm.model.morphable import Coefficients, MorphableModel
 from fit3dmm.observe.predicted import SKIN
 from fit3dmm.regress.batch import image_resized
-from fit3dmm.regress.network import BLOCKS, Outputs
+from fit3dmm.regress.outputs import BLOCKS, Outputs
 from fit3dmm.regress.photo_batch import PhotoBatch
 from fit3dmm.regress.targets import focal_px_of, pose_in_camera
 from fit3dmm.render.backend import BackendName, choose_backend

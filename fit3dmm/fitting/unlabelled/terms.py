@@ -19,7 +19,7 @@ from fit3dmm.fitting.unlabelled.settings import PhotoNoise
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.recognise.chip import FIVE_OF_MEDIAPIPE, chip_from_points, extract_chip
 from fit3dmm.recognise.files import shipped_recogniser
-from fit3dmm.regress.network import BLOCKS
+from fit3dmm.regress.outputs import BLOCKS
 from fit3dmm.unknowns import ALBEDO, DETAIL, EXPRESSION, IDENTITY, IRRADIANCE
 
 _EVEN_SKIN = "skin"

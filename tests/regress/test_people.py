@@ -1,5 +1,5 @@
-from fit3dmm.cli.train import point_sets_of
 from fit3dmm.model.files import load_model
+from fit3dmm.regress.people import point_sets_of
 
 
 def test_a_network_of_the_shipped_model_sees_the_detectors_points_and_the_spread_ones():
