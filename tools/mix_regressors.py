@@ -4,9 +4,9 @@
 
 Further training is nearer to what it was shown and farther from all else; weights between those
 before and after are often better than either on both (M. Wortsman et al., "Robust fine-tuning of
-zero-shot models", CVPR 2022). What only AFTER has, as a reader of the points, is taken as it is. What the
-last layer should say and how the points err is not known of the mixture; one step that changes
-nothing solves for the one and learns the other:
+zero-shot models", CVPR 2022). What only AFTER has, as a reader of the points, is taken as it is.
+What the last layer should say and how the points err is not known of the mixture; one step that
+changes nothing solves for the one and learns the other:
 
     fit3dmm train NEW.h5 --start OUT.h5 --pool 16384 --settings.fill 16000 --settings.steps 1 \\
         --settings.trains upper --settings.learning-rate 0 --settings.trunk-rate 0
