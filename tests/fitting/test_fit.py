@@ -14,9 +14,9 @@ from fit3dmm.fitting import (
     Photometric,
     Stage,
     fit_observation,
-    pipeline,
     prepare,
     preset,
+    run,
 )
 from fit3dmm.fitting.config import LANDMARK_STAGES
 from fit3dmm.fitting.context import context_at
@@ -174,7 +174,7 @@ def test_same_input_same_result_whatever_the_threads(prepared, monkeypatch):
         at_work.append(torch.get_num_threads())
         return solve(problem, solver)
 
-    monkeypatch.setattr(pipeline, "solve", solve_watched)
+    monkeypatch.setattr(run, "solve", solve_watched)
     one, two = (
         fit_observation(seen, prepared, replace(config, threads=threads)) for threads in (1, 2)
     )
