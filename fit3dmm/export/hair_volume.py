@@ -22,7 +22,7 @@ from fit3dmm._settings import Settings, ranged
 from fit3dmm.export.hair_outline import HairOutline, HairOutlineSettings, polar
 from fit3dmm.export.regions import to_region_mm
 from fit3dmm.export.smoothing import averaged, base_edges, ramp
-from fit3dmm.geometry.edge_graph import edge_graph, laplacian
+from fit3dmm.geometry.edge_graph import laplacian
 from fit3dmm.model.morphable import MorphableModel
 
 # Of `standing` before it tapers, below which there is a hairline.
@@ -167,7 +167,7 @@ def _told(
     unit = from_middle[vertex] / radius[vertex, None]
     depth = -points[vertex, 2:]
     moved = direction[vertex, :2] * [1, -1] * focal / depth
-    moved = moved + (from_middle[vertex] + 0 * moved) * direction[vertex, 2:] / depth
+    moved = moved + from_middle[vertex] * direction[vertex, 2:] / depth
     seen = (moved * unit).sum(1)
     target = raised_mm[vertex] + (outline.end_px[ray] - radius[vertex]) / np.maximum(seen, 1e-6)
     target = target.clip(0, settings.most_mm)
@@ -199,9 +199,7 @@ def _smoothness(model: MorphableModel, used: Int[np.ndarray, "used"]) -> sp.csr_
     """x^T S x is the sum over the edges among these base vertices of squared slopes."""
     n = model.surface.n_base
     edges = base_edges(model).cpu().numpy()
-    mean = model.mean_mm.cpu().numpy()
+    mean = model.mean_mm.double().cpu().numpy()
     slope = 1 / np.linalg.norm(mean[edges[:, 0]] - mean[edges[:, 1]], axis=1).clip(1e-3)
-    graph = edge_graph(edges, n)
-    weights = sp.coo_array((slope**2, (edges[:, 0], edges[:, 1])), shape=(n, n)).tocsr()
-    graph = graph.multiply(weights + weights.T)
-    return laplacian(sp.csr_array(graph)[used][:, used])
+    half = sp.coo_array((slope**2, (edges[:, 0], edges[:, 1])), shape=(n, n)).tocsr()
+    return laplacian((half + half.T)[used][:, used])

@@ -84,8 +84,10 @@ class Person(SeveralFit):
             png = png_bytes(self.texture)
             rest = person_at_rest(self, self.morphable)
             person = self.identity.neutral().replace(expression=rest)
-            how = (None, None, compact, rest, self.skin.hair_mm)
-            write_glb(self.morphable, person, png, Path(path), *how)
+            hair_mm = self.skin.hair_mm
+            write_glb(
+                self.morphable, person, png, Path(path), compact=compact, rest=rest, hair_mm=hair_mm
+            )
         return Path(path)
 
     def export(self, folder: str | Path) -> Path:
