@@ -124,7 +124,8 @@ class Train:
                 console.print(f"rendering {self.held_out} held-out pictures")
                 pool.provide(self.held_out)
                 held_out = batch_of(pool.take(range(self.held_out)))
-        network = self._network(model, point_sets, held_out)
+        start = None if self.start is None else read_regressor(self.start, model)
+        network = self._network(start, model, point_sets, held_out)
         looks: list[Look] = []
 
         def report(look: Look) -> None:
@@ -147,7 +148,9 @@ class Train:
                 # Of renders alone: it would undo what photos said of the last layer.
                 self._solve_last_layer(trained, pool, held_out, console)
         n_photos = 0 if unlabelled is None else len(unlabelled.photos.training)
-        how = (looks, n_photos, self.settings.seed)
+        began = None if start is None else start.info
+        weights = None if self.trunk_weights is None else self.trunk_weights.name
+        how = (looks, n_photos, self.settings.seed, began, weights)
         info = trained_info(model, point_sets, studio.size_px, *how)
         regressor = Regressor(trained, info)
         if self.errors:
@@ -193,15 +196,17 @@ class Train:
         )  # fmt: skip
 
     def _network(
-        self, model: MorphableModel, point_sets: tuple[str, ...], held_out: Batch | None
+        self,
+        start: Regressor | None,
+        model: MorphableModel,
+        point_sets: tuple[str, ...],
+        held_out: Batch | None,
     ) -> FaceNetwork:
         """With its first weights; without pictures (they are the first process's) points begin
         anywhere."""
-        if self.start is not None:
-            network = read_regressor(self.start, model).network
-            torch.manual_seed(self.settings.seed)
-            return extended(network, self.refiner, self.read)
         torch.manual_seed(self.settings.seed)
+        if start is not None:
+            return extended(start.network, self.refiner, self.read)
         n_points = sum(len(model.landmarks[name]) for name in point_sets)
         sizes = (model.n_identity, model.n_detail, model.n_expression, model.n_albedo)
         points = torch.full((n_points, 2), 0.5)

@@ -14,6 +14,7 @@ from fit3dmm.regress.files import (
     write_regressor,
 )
 from fit3dmm.regress.network import FaceNetwork, NetworkSettings
+from fit3dmm.regress.provenance import trained_info
 from tests.regress.examples import N_POINTS, SIZES
 
 
@@ -40,6 +41,22 @@ def test_a_regressor_comes_back(path, model):
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(one.network(image).points, other.network(image).points)
+
+
+def test_what_a_network_came_from_is_not_forgotten(path, model):
+    began = dataclasses.replace(
+        read_regressor(path).info, licence="Apache-2.0", provenance="From ImageNet."
+    )
+    again = trained_info(model, ("mediapipe478",), 64, (), 0, 0, began)
+    assert again.licence == "Apache-2.0"
+    assert again.provenance.startswith("From ImageNet. Then trained")
+    assert again.record["before"] == {"seed": 1}
+    fresh = trained_info(model, ("mediapipe478",), 64, (), 0, 0)
+    assert fresh.licence == "CC0-1.0"
+    assert "before" not in fresh.record
+    trunk = trained_info(model, ("mediapipe478",), 64, (), 0, 0, trunk_weights="lite0.safetensors")
+    assert trunk.licence == "CC0-1.0 AND LicenseRef-trunk"
+    assert "lite0.safetensors" in trunk.provenance
 
 
 def test_the_key_of_a_model_does_not_depend_on_its_level(model):
