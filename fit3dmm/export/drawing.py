@@ -20,7 +20,6 @@ from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo
 from fit3dmm.render.backend import choose_backend
-from fit3dmm.render.fragments import Fragments
 from fit3dmm.render.shading import shade, unit
 from fit3dmm.scene import Pose, Scene
 
@@ -87,24 +86,14 @@ def sight(
     surface, backend = model.surface, choose_backend("auto", points.device)
     clip = wide.to_clip(points)[None]
     fragments = backend.rasterise(clip, surface.triangles, wide.height_px, wide.width_px)
-    covered, seen = _seen(fragments)
+    # Two thirds of most pictures are empty.
+    covered = fragments.covered.flatten().nonzero()[:, 0]
+    seen = fragments.of_pixels(covered)
     vertices = torch.cat([backend.vertex_normals(points, surface.topology), _face(model)], 1)
     found = backend.interpolate(vertices[None], surface.triangles, seen)[0, :, 0]
     uv = backend.interpolate(surface.uv[None], surface.uv_triangles, seen)[0, :, 0]
     normals, face = found.split([3, 1], -1)
     return Sight((wide.height_px, wide.width_px), covered, unit(normals), face, uv)
-
-
-def _seen(fragments: Fragments) -> tuple[Int[Tensor, "seen"], Fragments]:
-    """Which of the pixels of a picture show something, and what these do, as a picture that is one
-    pixel wide: two thirds of most pictures are empty."""
-    triangle = fragments.triangle.flatten()
-    covered = (triangle >= 0).nonzero()[:, 0]
-    of_seen = (
-        every.flatten(0, 2).index_select(0, covered)[None, :, None]
-        for every in (fragments.triangle, fragments.barycentric, fragments.depth)
-    )
-    return covered, Fragments(*of_seen)
 
 
 def draw(
