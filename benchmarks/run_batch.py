@@ -5,8 +5,8 @@
 Without photos it takes the portrait in data/examples, turned a little for each photo of the batch:
 what they show does not matter for time. Commands run as somebody would run them, each in a process
 of its own, so `--threads` and the calibration are of the parts alone, and with the modules compiled
-before, as an installation leaves them. Wall times tell what a user
-waits for and hold on an idle machine; processor seconds hold on a busy one, too.
+before, as an installation leaves them. Wall times tell what a user waits for and hold on an idle
+machine; processor seconds hold on a busy one, too.
 """
 
 import os

@@ -124,6 +124,8 @@ class _BentPart:
 def _bent_parts(model: MorphableModel, n_drawn: int) -> tuple[_BentPart, ...]:
     """Of each blendshape, the same for all people."""
     basis_mm = model.expression_basis_mm
+    if len(basis_mm) == 0:
+        return ()
     lifted_mm = model.surface.lift(basis_mm.permute(1, 0, 2).flatten(1))
     return _parts_bent(lifted_mm.unflatten(1, (len(basis_mm), 3)), model, n_drawn)
 
