@@ -152,6 +152,10 @@ def worked_ahead(items: Iterator[Result], n: int) -> Generator[Result, None, Non
             put(False, None)
         except BaseException as error:
             put(False, error)
+        finally:
+            # What it was made of may have threads of its own.
+            if isinstance(items, Generator):
+                items.close()
 
     thread = threading.Thread(target=make, daemon=True)
     thread.start()

@@ -82,6 +82,26 @@ def test_what_is_worked_ahead_comes_in_order_and_fails_in_its_place():
     assert list(worked_ahead(iter([None, 0]), 1)) == [None, 0]
 
 
+def test_who_stops_listening_ends_the_threads_behind_the_thread():
+    closed = []
+
+    def through():
+        inner = worked_ahead(iter(range(1000)), 2)
+        try:
+            yield from inner
+        finally:
+            inner.close()
+            closed.append(True)
+
+    before = set(threading.enumerate())
+    found = worked_ahead(through(), 2)
+    assert [next(found), next(found)] == [0, 1]
+    assert len(set(threading.enumerate()) - before) == 2
+    found.close()
+    assert closed
+    assert not set(threading.enumerate()) - before
+
+
 def test_who_stops_listening_ends_the_thread():
     made = []
 

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fit3dmm._kept import kept
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.geometry.camera import perspective, perspective_jacobian
 from fit3dmm.geometry.rotation import cross_matrix, rotation_and_jacobian
@@ -174,7 +175,9 @@ def project(points: Points, values: Values, intrinsics: PhotoIntrinsics) -> Proj
     """Where the points are, and how they move."""
     located = points.at(values)
     focal_px = intrinsics.focal_px(values)
-    rotation, rotation_jacobian = rotation_and_jacobian(values[ROTATION])
+    # All terms of an evaluation ask for the same turn; derivatives have a graph of their own.
+    turn = rotation_and_jacobian if torch.is_grad_enabled() else _known_turn
+    rotation, rotation_jacobian = turn(values[ROTATION])
     turned = located.mm @ rotation.mT
     cam = turned + values[TRANSLATION][..., None, :]
     from_axis = perspective(cam, focal_px)
@@ -189,6 +192,9 @@ def project(points: Points, values: Values, intrinsics: PhotoIntrinsics) -> Proj
         # The distance from the axis is proportional to the focal length.
         from_axis,
     )
+
+
+_known_turn = kept(most=1)(rotation_and_jacobian)
 
 
 def wrt_rotation(

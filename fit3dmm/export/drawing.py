@@ -2,13 +2,15 @@
 
 import io
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
 
+from fit3dmm._kept import kept
 from fit3dmm.colour import linear_of_bytes
 from fit3dmm.export.hair_raised import raised
 from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
@@ -53,11 +55,25 @@ class Drawing:
 class Sight:
     """What each sample of a picture shows of a head, whatever its colours and its light."""
 
-    covered: Bool[Tensor, "fine_h fine_w"]
-    """Samples that show the head; what follows is of these alone."""
+    fine_size: tuple[int, int]
+    """Rows and columns of samples."""
+    covered: Int[Tensor, "seen"]
+    """Which samples show the head, row by row; what follows is of these alone."""
     normals: Float[Tensor, "seen 3"]
     face: Float[Tensor, "seen 1"]
     uv: Float[Tensor, "seen 2"]
+
+    @cached_property
+    def shares(self) -> Float[Tensor, "height width 2"]:
+        """How much of each pixel shows the head, and its face."""
+        return self.averaged(torch.cat([torch.ones_like(self.face), self.face], 1))
+
+    def averaged(self, values: Float[Tensor, "seen c"]) -> Float[Tensor, "height width c"]:
+        """Pixels as the averages of their samples, 0 where these show nothing."""
+        height, width = self.fine_size
+        samples = values.new_zeros(height * width, values.shape[1])
+        samples = samples.index_copy_(0, self.covered, values).unflatten(0, self.fine_size)
+        return _averaged(samples)
 
 
 def sight(
@@ -70,12 +86,14 @@ def sight(
     surface, backend = model.surface, choose_backend("auto", points.device)
     clip = wide.to_clip(points)[None]
     fragments = backend.rasterise(clip, surface.triangles, wide.height_px, wide.width_px)
+    # Two thirds of most pictures are empty.
+    covered = fragments.covered.flatten().nonzero()[:, 0]
+    seen = fragments.of_pixels(covered)
     vertices = torch.cat([backend.vertex_normals(points, surface.topology), _face(model)], 1)
-    at_pixels = backend.interpolate(vertices[None], surface.triangles, fragments)[0]
-    uv = backend.interpolate(surface.uv[None], surface.uv_triangles, fragments)[0]
-    covered = fragments.covered[0]
-    normals, face = at_pixels[covered].split([3, 1], -1)
-    return Sight(covered, unit(normals), face, uv[covered])
+    found = backend.interpolate(vertices[None], surface.triangles, seen)[0, :, 0]
+    uv = backend.interpolate(surface.uv[None], surface.uv_triangles, seen)[0, :, 0]
+    normals, face = found.split([3, 1], -1)
+    return Sight((wide.height_px, wide.width_px), covered, unit(normals), face, uv)
 
 
 def draw(
@@ -97,11 +115,9 @@ def draw(
         albedo = torch.full_like(seen.normals, _CLAY_LINEAR)
     else:
         colours = torch.from_numpy(linear_of_bytes(texture))
-        albedo = _sampled(colours, seen.uv) * _openness(model, seen.uv)
+        albedo = _sampled(colours, seen.uv) * _sampled(_openness(model), seen.uv)
     lit = shade(albedo, seen.normals, scene.lighting.irradiance_sh)
-    samples = lit.new_zeros(*seen.covered.shape, 5)
-    samples[seen.covered] = torch.cat([lit, torch.ones_like(seen.face), seen.face], 1)
-    return Drawing(*_averaged(samples).split([3, 1, 1], -1))
+    return Drawing(seen.averaged(lit), *seen.shares.split(1, -1))
 
 
 def framed(
@@ -158,16 +174,16 @@ def _face(model: MorphableModel) -> Float[Tensor, "vertices 1"]:
     return model.regions["face"][:, None]
 
 
-def _openness(model: MorphableModel, uv: Float[Tensor, "seen 2"]) -> Float[Tensor, "seen 1"]:
-    """How much of the light around reaches a place: little in the mouth."""
+@kept(most=1)
+def _openness(model: MorphableModel) -> Float[Tensor, "size size 1"]:
+    """How much of the light around reaches each place of a texture: little in the mouth."""
     with Image.open(io.BytesIO(occlusion_roughness_png(model))) as picture:
-        shares = _tensor(np.asarray(picture.convert("RGB")))
-    return _sampled(shares, uv)[..., :1]
+        return _tensor(np.asarray(picture.convert("RGB")))[..., :1].contiguous()
 
 
 def _sampled(
-    texture: Float[Tensor, "size size 3"], uv: Float[Tensor, "seen 2"]
-) -> Float[Tensor, "seen 3"]:
+    texture: Float[Tensor, "size size c"], uv: Float[Tensor, "seen 2"]
+) -> Float[Tensor, "seen c"]:
     grid = (uv * 2 - 1) * uv.new_tensor([1.0, -1.0])
     picture = texture.permute(2, 0, 1)[None]
     seen = torch.nn.functional.grid_sample(

@@ -92,9 +92,14 @@ def at_lashes(model: MorphableModel, settings: LidSettings) -> Float[Tensor, "ve
     if marks_mm is None:
         return light
     rest_mm = model.shape_mm(model.zeros())
-    skin = torch.nonzero((model.regions["face"] > 0) & (organs(model) == 0))[:, 0]
+    skin_mask = (model.regions["face"] > 0) & (organs(model) == 0)
     on_base = model.mean_mm.shape[0]
     for ball, (upper, lower, _) in zip(_EYEBALLS, EYES, strict=True):
+        # What lies farther off, as seen from the front, than lashes reach is left as it is.
+        edges = marks_mm[[*upper, *lower]][:, :2]
+        low, high = edges.amin(0) - settings.lash_mm[1], edges.amax(0) + settings.lash_mm[1]
+        near = ((rest_mm[:, :2] > low) & (rest_mm[:, :2] < high)).all(1)
+        skin = torch.nonzero(skin_mask & near)[:, 0]
         eye_mm = rest_mm[:on_base][model.regions[ball][:on_base] > 0.5]
         from_eye_mm = torch.cdist(rest_mm[skin], eye_mm).amin(1) if len(eye_mm) else 0.0
         far_mm = torch.as_tensor(from_eye_mm - settings.ball_mm).clamp_min(0)

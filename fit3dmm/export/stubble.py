@@ -34,14 +34,17 @@ def with_grain(
     """Colours of some rows of a texture with the grain of hair where there is some.
 
     Args:
-        colours: linear; they are changed in place.
+        colours: linear, one row behind the other in memory; they are changed in place.
         strength: see `grain_strength`.
         rows: which of the texture's they are.
     """
-    hairy = strength > 1e-3
-    if hairy.any():
+    hairy = (strength > 1e-3).flatten().nonzero()[:, 0]
+    if len(hairy):
         noise = grain(rows, colours.shape[1]).to(colours)
-        colours[hairy] *= (noise[hairy] * strength[hairy]).exp()[:, None]
+        grown, noisy = (one.flatten().index_select(0, hairy) for one in (strength, noise))
+        texels = colours.view(-1, 3)
+        lit = texels.index_select(0, hairy) * (noisy * grown).exp()[:, None]
+        texels.index_copy_(0, hairy, lit)
     return colours
 
 

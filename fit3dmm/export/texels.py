@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from fit3dmm._kept import kept
+from fit3dmm.export.nearest_texel import nearest_texels
 from fit3dmm.model.surface import Surface
 from fit3dmm.render.backend import choose_backend
 from fit3dmm.render.fragments import Fragments
@@ -89,25 +89,23 @@ def padded(
     """
     if not covered.any():
         return texture
-    packed = np.packbits(covered).tobytes()
-    find = _nearest if covered.size > _BAND_TEXELS else _kept_nearest
-    rows, columns = find(packed, covered.shape)
+    find = _found if covered.size > _BAND_TEXELS else _kept_found
+    off, nearest = find(np.packbits(covered).tobytes(), covered.shape)
     filled = texture.copy()
-    filled[~covered] = texture[rows, columns]
+    flat = filled.reshape(covered.size, -1)
+    flat[off] = flat[nearest]
     return filled
 
 
-def _nearest(packed: bytes, shape: tuple[int, int]) -> Int[np.ndarray, "2 off"]:
-    """Row and column of the covered texel nearest to each that is not.
+def _found(packed: bytes, shape: tuple[int, int]) -> Int[np.ndarray, "2 off"]:
+    """What `nearest_texels` finds.
 
     Args:
         packed: a bit a texel, 1 where it is covered.
         shape: rows and columns.
     """
     bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=shape[0] * shape[1])
-    off = bits.reshape(shape) == 0
-    nearest = distance_transform_edt(off, return_distances=False, return_indices=True)
-    return np.asarray(nearest)[:, off]
+    return nearest_texels(bits.reshape(shape).view(bool))
 
 
-_kept_nearest = functools.lru_cache(maxsize=2)(_nearest)
+_kept_found = functools.lru_cache(maxsize=2)(_found)

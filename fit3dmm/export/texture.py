@@ -11,7 +11,7 @@ colours at large are brought to what all show on average, and they blend where o
 another: averaged all over, photos that lie half a millimetre apart would be a blur.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,7 @@ from fit3dmm.export.texture_seen import Shown as Shown
 from fit3dmm.export.texture_settings import TextureSettings as TextureSettings
 from fit3dmm.export.view import BLACK_LINEAR, PhotoView
 from fit3dmm.model.morphable import MorphableModel
+from fit3dmm.model.surface import Surface
 from fit3dmm.observe.photo import Photo
 from fit3dmm.observe.predicted import Predicted
 from fit3dmm.render.fragments import Fragments
@@ -172,15 +173,12 @@ def bake(
     pixels = np.zeros((size_px, size_px, 3), np.uint8)
     covered = np.zeros((size_px, size_px), bool)
     for band in texel_bands(model.surface, size_px):
-
-        def flat(values: Tensor, fragments: Fragments = band.fragments) -> Tensor:
-            return in_texels(values, model.surface, fragments)
-
-        texels = flat(torch.cat([base, torch.stack([kept, grainy, lashes], 1)], 1))
+        values = torch.cat([base, torch.stack([kept, grainy, lashes], 1)], 1)
+        texels = in_texels(values, model.surface, band.fragments)
         colours, hue_kept, strength, lined = texels.split([3, 1, 1, 1], -1)
         colours = with_grain(colours.contiguous(), strength[..., 0], band.rows)
         for side in sides:
-            colours = side.laid_over(colours, flat, tint, hue_kept)
+            colours = side.laid_over(colours, band.fragments, model.surface, tint, hue_kept)
         colours = colours * lined
         pixels[band.rows] = srgb_bytes(colours)
         covered[band.rows] = band.fragments.covered[0].cpu().numpy()
@@ -212,25 +210,35 @@ class _Side:
     def laid_over(
         self,
         texture: Float[Tensor, "rows columns 3"],
-        flat: Callable[[Tensor], Tensor],
+        fragments: Fragments,
+        surface: Surface,
         tint: Float[Tensor, "vertices 3"],
         hue_kept: Float[Tensor, "rows columns 1"],
     ) -> Float[Tensor, "rows columns 3"]:
-        """The texture with what is seen in its place."""
-        weight = flat(self.weight[:, None]).flatten(0, 1)
+        """The texture with what is seen in its place.
+
+        Args:
+            texture: some of its rows.
+            fragments: what these show of the surface.
+            surface: the model's.
+            tint: that of all photos.
+            hue_kept: see `of_kept_hue`.
+        """
+        weight = in_texels(self.weight[:, None], surface, fragments).flatten(0, 1)
         # Most texels show the back of the head; finding the others once is quicker than a mask.
-        seen = torch.nonzero(weight[:, 0] > 0, as_tuple=True)[0]
+        seen = weight[:, 0].nonzero()[:, 0]
+        shown, weight = fragments.of_pixels(seen), weight.index_select(0, seen)
         texels = texture.flatten(0, 1)
-        below, colour = texels[seen], torch.zeros(())
+        below, colour = texels.index_select(0, seen), torch.zeros(())
         for view, layer, share in zip(self.views, self.layers, self.shares, strict=True):
             # A photo's colour without its light, brought to the tint of all, times its share.
             factor = share[:, None] * (layer.log_factor + tint).exp()
-            there = flat(torch.cat([layer.places_px, factor], 1)).flatten(0, 1)[seen]
+            there = in_texels(torch.cat([layer.places_px, factor], 1), surface, shown)[:, 0]
             places_px, factor = there.split([2, 3], -1)
             colour = colour + view.at(view.image_linear, places_px) * factor
-        colour = of_kept_hue(colour, below, hue_kept.flatten(0, 1)[seen])
-        texels[seen] = below + weight[seen] * (colour - below)
-        return texels.reshape(texture.shape)
+        colour = of_kept_hue(colour, below, hue_kept.flatten(0, 1).index_select(0, seen))
+        laid = texels.index_copy(0, seen, below + weight * (colour - below))
+        return laid.reshape(texture.shape)
 
 
 def _shares(layers: Sequence[Layer], edges: Tensor) -> Float[Tensor, "photos vertices"]:

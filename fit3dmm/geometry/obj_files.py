@@ -16,6 +16,7 @@ from jaxtyping import Float, Int, Shaped
 
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
+from fit3dmm.geometry.number_rows import number_rows
 from fit3dmm.geometry.number_text import parse_numbers, without_mark
 from fit3dmm.geometry.polygons import fan_triangles
 from fit3dmm.geometry.triangle_mesh import Mesh
@@ -118,33 +119,31 @@ def write_obj(
     Raises:
         InputError: the file can't be written.
     """
-    corners, pattern = mesh.triangles + 1, "f %d %d %d\n"
     parts = [f"# {comment}\n"] if comment else []
     if texture is not None and texture.material_file is not None:
         parts.append(f"mtllib {texture.material_file}\nusemtl {texture.material}\n")
-    parts.append(_lines("v" + 3 * f" %.{decimals}f" + "\n", mesh.vertices))
-    if texture is not None:
-        parts.append(_shared_lines("vt %.6f %.6f\n", texture.uv))
+    content = ["".join(parts).encode("ascii"), number_rows("v", mesh.vertices, decimals=decimals)]
+    if texture is None:
+        content.append(number_rows("f", mesh.triangles + 1))
+    else:
+        content.append(_shared_rows("vt", texture.uv, decimals=6))
         corners = np.stack([mesh.triangles, texture.triangles], axis=-1).reshape(-1, 6) + 1
-        pattern = "f %d/%d %d/%d %d/%d\n"
-    parts.append(_shared_lines(pattern, corners))
+        content.append(_shared_rows("f", corners, "/ / /"))
     with atomic_path(Path(path)) as temporary:
-        temporary.write_text("".join(parts), encoding="ascii")
+        temporary.write_bytes(b"".join(content))
 
 
-def _lines(pattern: str, rows: np.ndarray) -> str:
-    # One formatting operation for all rows is ten times faster than one a row.
-    return (pattern * len(rows)) % tuple(rows.ravel().tolist())
-
-
-def _shared_lines(pattern: str, rows: np.ndarray) -> str:
-    """`_lines`, kept for the next file: all faces of a model have its triangles and its UV map."""
-    return _kept_lines(pattern, rows.dtype.str, rows.shape, rows.tobytes())
+def _shared_rows(keyword: str, rows: np.ndarray, gaps: str = "", decimals: int = 0) -> bytes:
+    """`number_rows`, kept for the next file: all faces of a model have its triangles and its UV
+    map."""
+    return _kept_rows(keyword, rows.dtype.str, rows.shape, rows.tobytes(), gaps, decimals)
 
 
 @functools.lru_cache(maxsize=2)
-def _kept_lines(pattern: str, kind: str, shape: tuple[int, ...], content: bytes) -> str:
-    return _lines(pattern, np.frombuffer(content, kind).reshape(shape))
+def _kept_rows(
+    keyword: str, kind: str, shape: tuple[int, ...], content: bytes, gaps: str, decimals: int
+) -> bytes:
+    return number_rows(keyword, np.frombuffer(content, kind).reshape(shape), gaps, decimals)
 
 
 def _joined(text: bytes) -> bytes:

@@ -31,7 +31,9 @@ def sparse_matrix(
     with checks(enable=checks.is_enabled()), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
         warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly")
-        return torch.sparse_csr_tensor(row_start, column, value, size=shape, check_invariants=False)
+        # Indices of 64 bits would be narrowed in every product.
+        places = (row_start.int(), column.int())
+        return torch.sparse_csr_tensor(*places, value, size=shape, check_invariants=False)
 
 
 def apply_sparse(matrix: Tensor, columns: Float[Tensor, "columns n"]) -> Float[Tensor, "rows n"]:

@@ -61,7 +61,8 @@ def extract_crop(photo: Photo, T_crop_photo: Similarity, size_px: int) -> Crop:
     scale = float(T_crop_photo.scale)
     left, top, piece = _covered_piece(photo, T_crop_photo, size_px)
     block = max(1, int(0.5 / scale))
-    image = _light_of_blocks(piece, block)[0].permute(1, 2, 0)
+    # With the channels side by side, what follows takes a third of the time.
+    image = _light_of_blocks(piece, block)[0].permute(1, 2, 0).contiguous()
     reduction = 1 / (scale * block)
     if reduction > 1:
         image = blurred(image, 0.5 * (reduction**2 - 1) ** 0.5)

@@ -54,6 +54,11 @@ class Fragments(TensorRecord):
         height, width = self.triangle.shape[-2:]
         return height, width
 
+    def of_pixels(self, pixels: Int[Tensor, "pixels"]) -> "Fragments":
+        """Some pixels of a picture (or of a flattened batch) as one that is one pixel wide, so that
+        values are interpolated there alone."""
+        return self.map(lambda all: all.flatten(0, 2).index_select(0, pixels)[None, :, None])
+
     def samples(
         self,
         image: Int[Tensor, "pixels"],

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fit3dmm.export import texels
+from fit3dmm.export.nearest_texel import nearest_texels, plain_nearest_texels
 from fit3dmm.export.smoothing import averaged
 from fit3dmm.export.srgb_bytes import nearest_bytes, plain_bytes
 from fit3dmm.export.texels import padded, texel_bands, texel_fragments
@@ -69,3 +70,12 @@ def test_averages_are_those_of_the_neighbours():
     near[a, b] = near[b, a] = 1.0
     mean = near / near.sum(1, keepdim=True)
     assert torch.allclose(averaged(values, edges, 3), mean @ mean @ mean @ values, atol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.002, 0.1, 0.9])
+def test_the_nearest_texels_are_those_that_scipy_finds(share):
+    covered = np.random.default_rng(0).uniform(size=(61, 301)) < share
+    # Islands with straight borders have many places that are equally near.
+    covered[10:30, 40:90] = covered[45:50] = True
+    covered[:, 200:230] = False
+    np.testing.assert_array_equal(nearest_texels(covered), plain_nearest_texels(covered))

@@ -33,6 +33,19 @@ class Seen(TensorRecord):
 
 
 @dataclass(frozen=True)
+class Spotted:
+    """A frame and where its face is."""
+
+    photo: Photo
+    index: int
+    time_s: float
+    face: DetectedFace | None
+    """None where there is none."""
+    is_anew: bool
+    """As in `Seen`."""
+
+
+@dataclass(frozen=True)
 class Gaze:
     """Where a look begins: what is known from the frames before."""
 
@@ -64,11 +77,20 @@ class Lookout:
 
     def looks(self, frames: Iterator[Frame]) -> Iterator[tuple[Seen, Gaze]]:
         """What each frame shows, and where the look at the next one begins."""
-        for frame in frames:
-            yield self.look(frame.pixels_srgb, frame.index, frame.time_s), self.gaze
+        for spotted, gaze in self.spots(frames):
+            yield self.seen(spotted), gaze
 
     def look(self, pixels_srgb: np.ndarray, index: int, time_s: float) -> Seen:
         """What a frame shows, and from then on where the next is looked at."""
+        return self.seen(self.spot(pixels_srgb, index, time_s))
+
+    def spots(self, frames: Iterator[Frame]) -> Iterator[tuple[Spotted, Gaze]]:
+        """Where the face of each frame is, and where the look at the next one begins."""
+        for frame in frames:
+            yield self.spot(frame.pixels_srgb, frame.index, frame.time_s), self.gaze
+
+    def spot(self, pixels_srgb: np.ndarray, index: int, time_s: float) -> Spotted:
+        """Where the face of a frame is, and from then on where the next is looked at."""
         photo = photo_from_array(pixels_srgb, f"frame {index}")
         before_px = self.gaze.points_px
         face = None if before_px is None else self._beside(photo, before_px)
@@ -76,10 +98,16 @@ class Lookout:
             face = self._anywhere(photo, time_s)
         if face is None:
             self.gaze = Gaze(None, self.gaze.searched_s)
-            return Seen(index, time_s, None, is_anew=True)
+            return Spotted(photo, index, time_s, None, is_anew=True)
         is_anew = before_px is None or _jump(face.points_px, before_px) > self._config.jump
         self.gaze = Gaze(face.points_px, self.gaze.searched_s)
-        return Seen(index, time_s, self._observed(photo, face), is_anew)
+        return Spotted(photo, index, time_s, face, is_anew)
+
+    def seen(self, spotted: Spotted) -> Seen:
+        """What a frame shows whose face has been found; no matter of the frames before."""
+        face = spotted.face
+        observation = None if face is None else self._observed(spotted.photo, face)
+        return Seen(spotted.index, spotted.time_s, observation, spotted.is_anew)
 
     def _beside(self, photo: Photo, before_px: Float[Tensor, "478 2"]) -> DetectedFace | None:
         """The face that is nearest to where the last one was, where there is one near."""

@@ -13,7 +13,7 @@ from fit3dmm.fitting.prepared import PreparedModel
 from fit3dmm.fitting.tracking.config import TrackConfig
 from fit3dmm.fitting.tracking.follow import Follower
 from fit3dmm.fitting.tracking.learn import Learned
-from fit3dmm.fitting.tracking.looking import Gaze, Lookout, Seen
+from fit3dmm.fitting.tracking.looking import Gaze, Lookout, Seen, Spotted
 from fit3dmm.fitting.tracking.person import prepare_person
 from fit3dmm.fitting.tracking.segments import Resumption, Segment, segments
 from fit3dmm.fitting.tracking.track import Track
@@ -23,8 +23,9 @@ from fit3dmm.regress.laid_out import laid_out
 from fit3dmm.scene import Lighting, Pose
 
 FOLLOWING = "following the face"
-# Frames that are looked at before they are needed: enough for the two threads not to wait.
-_AHEAD = 6
+# Frames that are looked at before they are needed, and in which faces are found before they are
+# looked at: enough for the three threads not to wait.
+_AHEAD, _SPOTTED_AHEAD = 6, 2
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,19 @@ class Tracker:
         )
 
     def _looks(self, lookout: Lookout, first: int) -> Iterator[tuple[Seen, Gaze]]:
-        # Whether derivatives are kept is a matter of each thread.
+        """Looks at frames in which a further thread finds the face."""
+        spots = worked_ahead(self._spots(lookout, first), _SPOTTED_AHEAD)
+        try:
+            # Whether derivatives are kept is a matter of each thread.
+            with torch.no_grad():
+                for spotted, gaze in spots:
+                    yield lookout.seen(spotted), gaze
+        finally:
+            spots.close()
+
+    def _spots(self, lookout: Lookout, first: int) -> Iterator[tuple[Spotted, Gaze]]:
         with torch.no_grad():
-            yield from lookout.looks(_from(self.video.frames(), first))
+            yield from lookout.spots(_from(self.video.frames(), first))
 
 
 def _counted(
