@@ -9,6 +9,7 @@ that is for choosing, as they are and made small, dark, blurred or partly covere
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,12 @@ class Signs:
     point_doubt: float | None = None
     """The network's own sigma of a point of the face, as a share of the face; None where no network
     looked."""
+    mean_face_chance: float | None = None
+    """Chance that the mean face is as near to the truth, if the fit errs as it says
+    (`fitting.nearer`)."""
+    likeness: float | None = None
+    """Whether the fit and the network's own face differ from the mean face in the same way: a
+    correlation; None where no network looked."""
     network_looked: bool = False
     """Whether the model's own network saw the photo, which then knows the distance better."""
 
@@ -127,12 +134,33 @@ CAUSES: Mapping[str, Cause] = {
         ),
     ),
     "mean face": Cause(
-        lambda signs: None if signs.departure is None else -math.log(signs.departure + 0.02),
-        lambda signs: "The shape is hardly other than the mean face: the photo told little of it.",
+        lambda signs: _normal_score(signs.mean_face_chance),
+        lambda signs: (
+            "The shape differs from the mean face by hardly more than it may be off: the photo "
+            "told little of it."
+        ),
+    ),
+    "two faces": Cause(
+        lambda signs: None if signs.likeness is None else -signs.likeness,
+        lambda signs: (
+            "The network and the fit see different faces in this photo: the shape is uncertain."
+        ),
     ),
 }
 """By name. Those without a weight below speak only where they are beyond doubt
 (`fitting.quality`)."""
+
+
+# Fits whose chance is smaller are as good as certain to be nearer.
+_LEAST_SCORE = -4.0
+
+
+def _normal_score(chance: float | None) -> float | None:
+    """The value below which a standard normal number lies with a probability."""
+    if chance is None:
+        return None
+    least = NormalDist().cdf(_LEAST_SCORE)
+    return NormalDist().inv_cdf(min(max(chance, least), 1 - least))
 
 
 def _logarithm(value: float | None) -> float | None:
