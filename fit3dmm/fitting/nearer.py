@@ -1,4 +1,4 @@
-"""How likely the mean face is to be as near to the truth as a fit, by what the fit says of its errors.
+"""How likely the mean face is to be as near to the truth as a fit, if the fit errs as it says.
 
 The person is the fit and an error of the covariance that it states, with what the model can't be
 (`fitting.misfit`). So faces as the person may be are drawn, and the fit and the mean face compared

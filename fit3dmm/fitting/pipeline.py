@@ -171,13 +171,11 @@ def result_of(
     """
     values, reports, context = run.values, run.reports, ending.context
     depth_mm = float(values[TRANSLATION][..., 2])
-    # The weights of the verdict were chosen with the doubt that the energy itself has.
+    # Told beside the rest: the doubt that the energy itself has.
     by_energy_mm = float(sigma_by_energy(ending.problem, ending.products, TRANSLATION)[-1])
     distance_log_sigma = abs(by_energy_mm / depth_mm)
     uncertainty = uncertainty or posterior(ending.problem, ending.products)
-    quality = judge(
-        context, config, ending.at, reports[-1].reason, distance_log_sigma, uncertainty
-    )
+    quality = judge(context, config, ending.at, reports[-1].reason, distance_log_sigma, uncertainty)
     return FitResult(
         scene=scene_of(values, context.intrinsics),
         observation=context.observation,
