@@ -76,7 +76,7 @@ def likeness(
     other: tuple[Float[Tensor, "identity"], Float[Tensor, "detail"]],
 ) -> float | None:
     """Whether two people differ from the mean face in the same way: the correlation of how far
-    their faces' surfaces lie before it. None where one of them is the mean face.
+    their faces' surfaces lie before it. None where one of them is the mean face, or no face.
 
     Args:
         model: whose coefficients they are.
@@ -85,7 +85,8 @@ def likeness(
     ground = _ground(model)
     a, b = (_departure_mm(ground, *person) for person in (one, other))
     size = float(a.norm() * b.norm())
-    return None if size == 0 else float(a @ b) / size
+    # Every comparison with what is no number is false.
+    return float(a @ b) / size if 0 < size < math.inf else None
 
 
 def _departure_mm(

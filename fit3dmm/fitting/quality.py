@@ -61,13 +61,7 @@ def judge(
     seen = context.surface.at(context.prepared.samples.places)
     visible_share = float((seen.in_front & seen.inside & (seen.facing > 0)).float().mean())
     signs = _signs(context, config, at, distance_log_sigma, uncertainty)
-    remarks = [CAUSES[name].remark(signs) for name in _beyond_doubt(signs)]
-    strange = signs.departure or 0.0
-    if strange > _STRANGE_FACE_SIGMAS:
-        remarks.append(f"The shape is unusual ({strange:.1f} sigmas).")
-    chance = failure_chance(signs)
-    if chance > DOUBTFUL_CHANCE and not remarks:
-        remarks.append(main_cause(signs))
+    remarks = remarks_on(signs)
     off_mm = signs.landmark_error_mm
     # Every comparison with what is no number is false.
     reached = off_mm is not None and off_mm <= _FAILED_LANDMARKS_MM
@@ -80,8 +74,19 @@ def judge(
         verdict=verdict,
         remarks=tuple(remarks),
         visible_share=visible_share,
-        failure_chance=chance,
+        failure_chance=failure_chance(signs),
     )
+
+
+def remarks_on(signs: Signs) -> list[str]:
+    """What is doubtful about a fit, in sentences; nothing where all is well."""
+    remarks = [CAUSES[name].remark(signs) for name in _beyond_doubt(signs)]
+    strange = signs.departure or 0.0
+    if strange > _STRANGE_FACE_SIGMAS:
+        remarks.append(f"The shape is unusual ({strange:.1f} sigmas).")
+    if failure_chance(signs) > DOUBTFUL_CHANCE and not remarks:
+        remarks.append(main_cause(signs))
+    return remarks
 
 
 def _signs(

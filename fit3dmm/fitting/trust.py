@@ -2,7 +2,7 @@
 
 A logistic model of a few signs that can be seen without the truth. Each of them can only make a
 fit worse, so that what is blamed is to blame. Its weights come from generated photos of the half
-that is for choosing, as they are and made small, dark, blurred or partly covered:
+that is for choosing and from renders, as they are and made small, dark, blurred or partly covered:
 `python benchmarks/run_quality.py --choose`.
 """
 
@@ -169,15 +169,15 @@ class Weight:
     """By which a unit more raises the logarithm of the odds."""
 
 
-INTERCEPT = -2.4
+INTERCEPT = -2.366
 WEIGHTS: Mapping[str, Weight] = {
-    "unsure": Weight(-4.76, 0.8),
-    "mean face": Weight(-1.78, 0.52),
-    "two faces": Weight(-0.785, 1.53),
+    "unsure": Weight(-4.751, 0.774),
+    "mean face": Weight(-1.644, 0.481),
+    "two faces": Weight(-0.785, 1.509),
 }
 DOUBTFUL_CHANCE = 0.2
-"""Above it a fit is doubtful. Of the fits that the weights come from one in seven was: two in five
-of these were worse than the mean face, of the others one in eleven."""
+"""Above it a fit is doubtful. Of left-out people's fits to the pictures that the weights come from
+one in six was: one in three of these was worse than the mean face, of the others one in eleven."""
 NOTHING_KNOWN = 1.0
 """Chance where nothing was compared with the photo."""
 
