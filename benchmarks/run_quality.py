@@ -271,7 +271,7 @@ def _print_weights(judged: Mapping[str, Judged]) -> None:
             continue
         without, each = logistic_weights(above[~out], is_worse[~out])
         odds[out] = without + above[out] @ each
-    area = shares_below(odds[is_worse], odds[~is_worse]).mean()
+    area = shares_below(odds[is_worse].tolist(), odds[~is_worse].tolist()).mean()
     print(f"ROC AUC of people who were left out: {area:.3f}")
 
 

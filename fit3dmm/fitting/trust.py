@@ -103,19 +103,26 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "unsure": Cause(
         lambda signs: _logarithm(signs.point_doubt),
-        lambda signs: f"The network is hardly sure where the face's points are: {_why(signs)}.",
+        lambda signs: _because(
+            signs,
+            "The network is hardly sure where the face's points are",
+            "is something before it, or the light odd?",
+        ),
     ),
     "mean face": Cause(
         lambda signs: _normal_score(signs.mean_face_chance),
-        lambda signs: (
-            "The shape differs from the mean face by hardly more than it may be off: the photo "
-            "told little of it."
+        lambda signs: _because(
+            signs,
+            "The shape differs from the mean face by hardly more than it may be off",
+            "the photo told little of it.",
         ),
     ),
     "two faces": Cause(
         lambda signs: None if signs.likeness is None else -signs.likeness,
-        lambda signs: (
-            "The network and the fit see different faces in this photo: the shape is uncertain."
+        lambda signs: _because(
+            signs,
+            "The network and the fit see different faces in this photo",
+            "the shape is uncertain.",
         ),
     ),
 }
@@ -130,17 +137,19 @@ _BLURRED, _GRAINY = 0.12, 0.4
 _SMALL_PX, _FAR_TURNED_DEG = 100.0, 45.0
 
 
-def _why(signs: Signs) -> str:
-    """What makes points hard to find, as far as that is seen."""
+def _because(signs: Signs, what: str, otherwise: str) -> str:
+    """What is doubtful, and what makes it so, as far as that is seen."""
     if signs.sharpness is not None and signs.sharpness < _BLURRED:
-        return "the face is blurred"
-    if signs.face_px < _SMALL_PX:
-        return f"the face is {signs.face_px:.0f} px large"
-    if signs.turn_deg is not None and signs.turn_deg > _FAR_TURNED_DEG:
-        return f"the head is turned by {signs.turn_deg:.0f} degrees"
-    if signs.sharpness is not None and signs.sharpness > _GRAINY:
-        return "the photo is grainy, as in the dark"
-    return "is something before it, or the light odd?"
+        why = "the face is blurred."
+    elif signs.face_px < _SMALL_PX:
+        why = f"the face is {signs.face_px:.0f} px large."
+    elif signs.turn_deg is not None and signs.turn_deg > _FAR_TURNED_DEG:
+        why = f"the head is turned by {signs.turn_deg:.0f} degrees."
+    elif signs.sharpness is not None and signs.sharpness > _GRAINY:
+        why = "the photo is grainy, as in the dark."
+    else:
+        why = otherwise
+    return f"{what}: {why}"
 
 
 # Fits whose chance is smaller are as good as certain to be nearer.

@@ -78,6 +78,9 @@ def test_a_faultless_photo_is_trusted_and_one_with_every_fault_is_not():
 def test_what_makes_points_hard_to_find_is_named(sign, value, word):
     unsure = replace(FAULTLESS, point_doubt=0.03, **{sign: value})
     assert word in main_cause(unsure)
+    # So is what makes two looks differ, where it is seen.
+    differing = replace(FAULTLESS, likeness=-0.5, **{sign: value})
+    assert (word in main_cause(differing)) == (word != "before it")
 
 
 def test_the_chance_rises_step_by_step_with_that_of_the_mean_face():
