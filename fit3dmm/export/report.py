@@ -171,11 +171,8 @@ def _numbers(result: FitResult) -> dict[str, str]:
         "points off by": quality.points_off,
         "face seen": f"{100 * quality.visible_share:.0f} %",
         "face in the photo": f"{quality.face_px:.0f} px",
-        "distance": (
-            f"{result.distance_mm / 10:.0f} cm (in 95 of 100 photos from {low_cm:.0f} to "
-            f"{high_cm:.0f})"
-        ),
-        "focal length": f"{result.focal_px:.0f} px ({low_px:.0f} to {high_px:.0f})",
+        "distance (95 %)": f"{result.distance_mm / 10:.0f} cm ({low_cm:.0f} to {high_cm:.0f})",
+        "focal length (95 %)": f"{result.focal_px:.0f} px ({low_px:.0f} to {high_px:.0f})",
     }
     if quality.failure_chance is not None:
         numbers["chance that it is no better than a mean face"] = (
