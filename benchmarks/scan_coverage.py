@@ -19,7 +19,7 @@ from fit3dmm.energy.model_points import base_points, model_points
 from fit3dmm.energy.points import Projection
 from fit3dmm.evaluate.coverage import Told
 from fit3dmm.fitting import FitResult
-from fit3dmm.fitting.intervals import FLAT_TOPPED
+from fit3dmm.fitting.intervals import PEAKED
 from fit3dmm.fitting.misfit import Misfit, misfit_mm
 from fit3dmm.fitting.vertex_sigma import (
     depth_wrt,
@@ -103,10 +103,11 @@ def told_of_scan(
         seven = model.landmarks["ibug68"].take(list(NOW7_IN_IBUG68))
         of_seven = in_photo(result, model_points(model, seven))
         seven_mm = seven.locate(model.shape_mm(model.zeros()), model.surface.triangles)
+        across_mm = misfit_mm(model, seven_mm, (misfit or Misfit()).across())
         normals = _normals(result, model)[rows]
         return {
             "relief": _relief(result, at, beyond_mm, normals, scan, view),
-            "place": _place(result, of_seven, misfit_mm(model, seven_mm, misfit), scan, view),
+            "place": _place(result, of_seven, across_mm, scan, view),
             "distance": _distance(result, of_seven, scan, view),
         }
 
@@ -167,14 +168,14 @@ def _place(
     px_per_mm = result.focal_px / -float(at.cam_mm[:, 2].mean())
     sigma_px = place_variance_px2(result, at, beyond_mm).sqrt().double().numpy()
     error_px = at.px.double().numpy() - true_px
-    return Told((error_px / px_per_mm).flatten(), (sigma_px / px_per_mm).flatten())
+    return Told((error_px / px_per_mm).flatten(), (sigma_px / px_per_mm).flatten(), PEAKED)
 
 
 def _distance(result: FitResult, at: Projection, scan: KnownScan, view: KnownView) -> Told:
     true_mm = (scan.landmarks7_mm @ view.rotation.T + view.translation_mm)[:, 2].mean()
     error = math.log(-float(at.cam_mm[:, 2].mean()) / true_mm)
     sigma = np.array([float(distance_log_variance(result, at).sqrt())])
-    return Told(np.array([error]), sigma, FLAT_TOPPED)
+    return Told(np.array([error]), sigma)
 
 
 def _rays(view: KnownView, px: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 3"]:

@@ -65,12 +65,15 @@ def standard_normal(names: tuple[str, ...]) -> Term:
     return term
 
 
-def distance_prior(distance_mm: float, log_sigma: float, variance: float = 1.0) -> Term:
+def distance_prior(
+    distance_mm: float, log_sigma: float, variance: float = 1.0, alike: float = 0.0
+) -> Term:
     """The head is about so far from the camera: log-normal.
 
     Args:
         log_sigma: of the natural logarithm; 0.5 is a factor of 1.65 either way.
         variance: how many times the square of it the error's is (`Residuals.variance`).
+        alike: correlation with the error of what all else says of it (`Residuals.alike`).
     """
 
     def term(values: Values) -> Residuals:
@@ -84,7 +87,7 @@ def distance_prior(distance_mm: float, log_sigma: float, variance: float = 1.0) 
             row[..., 2:] = -1 / (depth_mm * log_sigma)
             return {TRANSLATION: row[..., None, :]}
 
-        return replace(sum_of_squares(residual, jacobian), variance=variance)
+        return replace(sum_of_squares(residual, jacobian), variance=variance, alike=alike)
 
     return term
 

@@ -2,8 +2,8 @@
 
 A share `level` of truths should lie within `level`'s interval around what was found, for every
 level: then sigmas are calibrated (T. Gneiting, F. Balabdaoui, A. Raftery, "Probabilistic forecasts,
-calibration and sharpness", 2007). Errors are taken as normal, those of distances as flatter than
-that, in the logarithm (`fitting.intervals`).
+calibration and sharpness", 2007). Errors are taken as normal, those of distances in the logarithm,
+and those of places in the picture as more peaked (`fitting.intervals`).
 """
 
 import math
@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.energy.model_points import base_points, model_points
-from fit3dmm.fitting.intervals import FLAT_TOPPED, NORMAL, reach_in_sigmas
-from fit3dmm.fitting.misfit import misfit_mm
+from fit3dmm.fitting.intervals import NORMAL, PEAKED, reach_in_sigmas
+from fit3dmm.fitting.misfit import Misfit, misfit_mm
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.fitting.vertex_sigma import (
     distance_log_variance,
@@ -76,10 +76,12 @@ def told_of(result: FitResult, model: MorphableModel, truth: Truth) -> Mapping[s
         cam_mm = _numpy((result.scene.pose.T_cam_model @ shape)[rows])
         neutral_mm = _numpy(model.shape_mm(result.scene.coefficients.neutral())[rows])
         px_per_mm = float(result.scene.camera.focal_px / -at.cam_mm[:, 2].mean())
-        beyond_mm = misfit_mm(model, model.mean_mm[rows])
+        mean_mm = model.mean_mm[rows]
+        beyond_mm = misfit_mm(model, mean_mm)
+        across_mm = misfit_mm(model, mean_mm, Misfit().across())
         found = {
             "relief": _relief(result, at, beyond_mm, cam_mm, truth.expressive_cam_mm[kept]),
-            "place": _place(result, at, beyond_mm, cam_mm, truth, kept, px_per_mm),
+            "place": _place(result, at, across_mm, cam_mm, truth, kept, px_per_mm),
             "distance": _distance(result, model, truth),
             "neutral": Told(
                 _after_motion(neutral_mm, truth.neutral_mm[kept]).flatten(),
@@ -89,7 +91,7 @@ def told_of(result: FitResult, model: MorphableModel, truth: Truth) -> Mapping[s
         if "log_focal" in result.uncertainty.names:
             error = math.log(result.focal_px / truth.focal_px)
             sigma = _numpy(result.uncertainty.sigma("log_focal"))
-            found["focal"] = Told(np.array([error]), sigma, FLAT_TOPPED)
+            found["focal"] = Told(np.array([error]), sigma)
     return found
 
 
@@ -113,7 +115,7 @@ def _place(
     true_cam_mm = truth.expressive_cam_mm[rows]
     error_px = _from_axis(cam_mm, result.focal_px) - _from_axis(true_cam_mm, truth.focal_px)
     sigma_px = _numpy(place_variance_px2(result, at, beyond_mm).sqrt())
-    return Told((error_px / px_per_mm).flatten(), (sigma_px / px_per_mm).flatten())
+    return Told((error_px / px_per_mm).flatten(), (sigma_px / px_per_mm).flatten(), PEAKED)
 
 
 def _distance(result: FitResult, model: MorphableModel, truth: Truth) -> Told:
@@ -122,7 +124,7 @@ def _distance(result: FitResult, model: MorphableModel, truth: Truth) -> Told:
     true_mm = -float(truth.landmarks68_cam_mm[:, 2].mean())
     error = math.log(-float(at.cam_mm[:, 2].mean()) / true_mm)
     sigma = _numpy(distance_log_variance(result, at).sqrt())[None]
-    return Told(np.array([error]), sigma, FLAT_TOPPED)
+    return Told(np.array([error]), sigma)
 
 
 def _from_axis(cam_mm: np.ndarray, focal_px: float) -> Float[np.ndarray, "points 2"]:

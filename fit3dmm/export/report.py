@@ -165,12 +165,14 @@ def _remarks(result: FitResult) -> list[str]:
 def _numbers(result: FitResult) -> dict[str, str]:
     """The few that people ask for, in words."""
     quality = result.quality
+    low_cm, high_cm = (border_mm / 10 for border_mm in result.distance_interval_mm(0.95))
+    low_px, high_px = result.focal_interval_px(0.95)
     numbers = {
         "points off by": quality.points_off,
         "face seen": f"{100 * quality.visible_share:.0f} %",
         "face in the photo": f"{quality.face_px:.0f} px",
-        "distance": f"{result.distance_mm / 10:.0f} ± {result.distance_sigma_mm / 10:.0f} cm",
-        "focal length": f"{result.focal_px:.0f} ± {result.focal_sigma_px:.0f} px",
+        "distance (95 %)": f"{result.distance_mm / 10:.0f} cm ({low_cm:.0f} to {high_cm:.0f})",
+        "focal length (95 %)": f"{result.focal_px:.0f} px ({low_px:.0f} to {high_px:.0f})",
     }
     if quality.failure_chance is not None:
         numbers["chance that it is no better than a mean face"] = (

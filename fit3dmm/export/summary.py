@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fit3dmm._files import atomic_path
 from fit3dmm.export.depth import DepthMap
+from fit3dmm.fitting.places import landmark_places_px
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.fitting.vertex_sigma import neutral_face_sigma_mm
 from fit3dmm.geometry.rotation import angles_of_rotation, rotation_matrix
@@ -63,8 +64,10 @@ def summary(result: FitResult, model: MorphableModel, depth: DepthMap) -> dict[s
         "T_cam_model": T_opencv_model,  # its former name: these are not the axes of `cam`
         "focal_px": result.focal_px,
         "focal_sigma_px": result.focal_sigma_px,
+        "focal_interval_95_px": _rounded(list(result.focal_interval_px(0.95))),
         "distance_mm": result.distance_mm,
         "distance_sigma_mm": result.distance_sigma_mm,
+        "distance_interval_95_mm": _rounded(list(result.distance_interval_mm(0.95))),
         "focal_distance_correlation": result.focal_distance_correlation,
         "uncertainty": _uncertainty(result, model),
         "turn_deg": _turn_deg(scene.pose.rotation_rad),
@@ -137,6 +140,7 @@ def _landmarks(result: FitResult, model: MorphableModel) -> dict[str, Any]:
     return {
         "landmarks_neutral_mm": plain_numbers(neutral),
         "landmarks_photo_px": plain_numbers(scene.camera.project(posed)),
+        "landmarks_photo_sigma_px": plain_numbers(landmark_places_px(result, model)[1]),
     }
 
 

@@ -16,6 +16,7 @@ from fit3dmm.export.resting import resting
 from fit3dmm.export.sigma import vertex_sigma
 from fit3dmm.face.make_up import made_up
 from fit3dmm.face.skin import Skin
+from fit3dmm.fitting.places import landmark_interval_px
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.scene import Scene
@@ -77,6 +78,18 @@ class ShownFace(FitResult):
         """The same points in the photo."""
         points = self.morphable.landmarks_mm(_LANDMARKS, self.shown.coefficients)
         return _array(self.shown.camera.project(self.shown.pose.T_cam_model @ points))
+
+    def landmarks_interval_px(
+        self, level: float = 0.95
+    ) -> tuple[Float[np.ndarray, "68 2"], Float[np.ndarray, "68 2"]]:
+        """Lowest and highest x and y between which the true points lie in the photo, each with a
+        probability. They are about the fitted scene: edits don't move them.
+
+        Args:
+            level: the probability.
+        """
+        low, high = landmark_interval_px(self, self.morphable, level, _LANDMARKS)
+        return _array(low), _array(high)
 
     @property
     def depth_mm(self) -> Float[np.ndarray, "height width"]:

@@ -1,6 +1,6 @@
 """How far people are from what a model can be, place by place on the face."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -27,6 +27,9 @@ class Misfit:
     """How far around the lids it is less: to nothing on them, as a bell of this width."""
     by_distance: float = 0.05
     """What comes to it per mm of distance from the nearest feature; the two are independent."""
+    across_by_distance: float = 0.03
+    """The same across the picture, where outlines and colours are seen: less than along the depth,
+    which nothing shows."""
 
     def at(
         self,
@@ -42,6 +45,10 @@ class Misfit:
         away = 1 - torch.exp(-((eyes_mm / self.eyes_mm) ** 2))
         variance = self.at_features_mm**2 * away + (self.by_distance * features_mm) ** 2
         return variance.sqrt()
+
+    def across(self) -> "Misfit":
+        """The same for places in the picture."""
+        return replace(self, by_distance=self.across_by_distance)
 
 
 def misfit_mm(

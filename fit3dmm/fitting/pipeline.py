@@ -13,6 +13,7 @@ from fit3dmm._threads import torch_threads
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.context import Context, context_at
 from fit3dmm.fitting.crop_camera import with_camera_of_crop
+from fit3dmm.fitting.hardness import with_hardness
 from fit3dmm.fitting.look import look
 from fit3dmm.fitting.prepared import PreparedModel, prepare
 from fit3dmm.fitting.presets import preset
@@ -29,6 +30,7 @@ from fit3dmm.observe.photo import Photo, as_photo
 from fit3dmm.regress.files import read_regressor
 from fit3dmm.regress.library import regressor_of
 from fit3dmm.scene import Scene
+from fit3dmm.solve.alike import with_alike
 from fit3dmm.solve.noise import TermProduct, term_products
 from fit3dmm.solve.problem import Evaluation, Problem
 from fit3dmm.unknowns import TRANSLATION, scene_of
@@ -152,7 +154,8 @@ def ending_of(
         problem, at = stage_problem(context, config), None
     if at is None:
         at = problem.evaluate(problem.flat_start())
-    return Ending(context, problem, at, term_products(problem, at))
+    products = with_hardness(term_products(problem, at), config, observation)
+    return Ending(context, problem, at, with_alike(problem, at, products))
 
 
 def result_of(
@@ -168,9 +171,11 @@ def result_of(
     """
     values, reports, context = run.values, run.reports, ending.context
     depth_mm = float(values[TRANSLATION][..., 2])
-    # The weights of the verdict were chosen with the doubt that the energy itself has.
+    # Told beside the rest: the doubt that the energy itself has.
     by_energy_mm = float(sigma_by_energy(ending.problem, ending.products, TRANSLATION)[-1])
     distance_log_sigma = abs(by_energy_mm / depth_mm)
+    uncertainty = uncertainty or posterior(ending.problem, ending.products)
+    quality = judge(context, config, ending.at, reports[-1].reason, distance_log_sigma, uncertainty)
     return FitResult(
         scene=scene_of(values, context.intrinsics),
         observation=context.observation,
@@ -179,8 +184,8 @@ def result_of(
         config=config,
         energies=ending.at.energies(),
         stages=reports,
-        quality=judge(context, config, ending.at, reports[-1].reason, distance_log_sigma),
-        uncertainty=uncertainty or posterior(ending.problem, ending.products),
+        quality=quality,
+        uncertainty=uncertainty,
         versions=package_versions(),
         start=run.start,
     )

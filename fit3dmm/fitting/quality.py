@@ -8,16 +8,18 @@ from fit3dmm.energy.points import project
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.context import Context
 from fit3dmm.fitting.evidence import Landmarks
+from fit3dmm.fitting.hardness import point_doubt
+from fit3dmm.fitting.nearer import likeness, mean_face_chance
 from fit3dmm.fitting.result import Quality
 from fit3dmm.fitting.trust import CAUSES, DOUBTFUL_CHANCE, Signs, failure_chance, main_cause
+from fit3dmm.fitting.uncertainty import Uncertainty
 from fit3dmm.geometry.rotation import rotation_matrix
 from fit3dmm.observe.blur import blurred
-from fit3dmm.observe.detection import MEDIAPIPE_POINTS, NETWORK, doubt
+from fit3dmm.observe.detection import MEDIAPIPE_POINTS
 from fit3dmm.observe.observation import Observation
-from fit3dmm.regress.prediction import FACE_POINTS
 from fit3dmm.solve.problem import Evaluation
 from fit3dmm.solve.solution import Reason
-from fit3dmm.unknowns import IDENTITY, ROTATION
+from fit3dmm.unknowns import DETAIL, IDENTITY, ROTATION
 
 # Beyond these a fit is doubtful whatever else speaks for it. Portraits have MediaPipe's landmarks
 # 0.45 to 0.9 mm off a fit that follows the network more closely.
@@ -44,6 +46,7 @@ def judge(
     at: Evaluation,
     reason: Reason,
     distance_log_sigma: float | None = None,
+    uncertainty: Uncertainty | None = None,
 ) -> Quality:
     """Look at where the last stage ended.
 
@@ -53,17 +56,12 @@ def judge(
         at: its terms there.
         reason: why it stopped.
         distance_log_sigma: the fit's own doubt about the distance of the camera.
+        uncertainty: of the fit; without it the mean face is not compared.
     """
     seen = context.surface.at(context.prepared.samples.places)
     visible_share = float((seen.in_front & seen.inside & (seen.facing > 0)).float().mean())
-    signs = _signs(context, config, at, distance_log_sigma)
-    remarks = [CAUSES[name].remark(signs) for name in _beyond_doubt(signs)]
-    strange = signs.departure or 0.0
-    if strange > _STRANGE_FACE_SIGMAS:
-        remarks.append(f"The shape is unusual ({strange:.1f} sigmas).")
-    chance = failure_chance(signs)
-    if chance > DOUBTFUL_CHANCE and not remarks:
-        remarks.append(main_cause(signs))
+    signs = _signs(context, config, at, distance_log_sigma, uncertainty)
+    remarks = remarks_on(signs)
     off_mm = signs.landmark_error_mm
     # Every comparison with what is no number is false.
     reached = off_mm is not None and off_mm <= _FAILED_LANDMARKS_MM
@@ -76,17 +74,39 @@ def judge(
         verdict=verdict,
         remarks=tuple(remarks),
         visible_share=visible_share,
-        failure_chance=chance,
+        failure_chance=failure_chance(signs),
     )
 
 
+def remarks_on(signs: Signs) -> list[str]:
+    """What is doubtful about a fit, in sentences; nothing where all is well."""
+    remarks = [CAUSES[name].remark(signs) for name in _beyond_doubt(signs)]
+    strange = signs.departure or 0.0
+    if strange > _STRANGE_FACE_SIGMAS:
+        remarks.append(f"The shape is unusual ({strange:.1f} sigmas).")
+    if failure_chance(signs) > DOUBTFUL_CHANCE and not remarks:
+        remarks.append(main_cause(signs))
+    return remarks
+
+
 def _signs(
-    context: Context, config: FitConfig, at: Evaluation, distance_log_sigma: float | None
+    context: Context,
+    config: FitConfig,
+    at: Evaluation,
+    distance_log_sigma: float | None,
+    uncertainty: Uncertainty | None,
 ) -> Signs:
     colour, explained, evidence = None, None, None
     if "photometric" in at.terms:
         colour, explained = config.photometric.explained(context)
         evidence = explained * float(config.photometric.weights(context).sum())
+    model, values, seen = context.prepared.model, context.values, context.observation.predicted
+    person = values[IDENTITY], values[DETAIL]
+    compared, alike = None, None
+    if uncertainty is not None:
+        compared = mean_face_chance(model, *person, uncertainty)
+    if seen is not None:
+        alike = likeness(model, person, (seen.identity, seen.detail))
     low, high = context.observation.face_points_px.aminmax(dim=0)
     # A head that leans to its shoulder shows as much of itself as an upright one, so only the angle
     # out of the picture's plane counts: that between the head's and the camera's axes.
@@ -102,8 +122,10 @@ def _signs(
         sharpness=sharpness(context.observation),
         distance_log_sigma=distance_log_sigma,
         departure=_departure(context),
-        point_doubt=_point_doubt(context.observation),
-        network_looked=context.observation.predicted is not None,
+        point_doubt=point_doubt(context.observation),
+        mean_face_chance=compared,
+        likeness=alike,
+        network_looked=seen is not None,
     )
 
 
@@ -130,13 +152,6 @@ def _beyond_doubt(signs: Signs) -> list[str]:
         "size": signs.face_px < _SMALL_FACE_PX,
     }
     return [name for name, is_so in found.items() if is_so]
-
-
-def _point_doubt(observation: Observation) -> float | None:
-    seen = observation.detections.get(NETWORK)
-    if seen is None or seen.covariance_px2 is None:
-        return None
-    return doubt(seen.points_px[:FACE_POINTS], seen.covariance_px2[:FACE_POINTS])
 
 
 def _departure(context: Context) -> float | None:

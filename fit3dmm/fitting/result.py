@@ -143,7 +143,8 @@ class FitResult(TensorRecord):
         return float(self.uncertainty.sigma("translation_mm")[-1])
 
     def distance_interval_mm(self, level: float = 0.95) -> tuple[float, float]:
-        """Between which distances the head is, with a probability.
+        """Between which distances the head is, with a probability: of ten photos whose intervals
+        hold 80 %, the truth lies in eight (docs/method.md, "Uncertainty").
 
         Args:
             level: the probability.
@@ -160,6 +161,16 @@ class FitResult(TensorRecord):
     def focal_sigma_px(self) -> float:
         """Zero where the focal length was given."""
         return self.focal_px * float(self.uncertainty.sigma("log_focal")[0])
+
+    def focal_interval_px(self, level: float = 0.95) -> tuple[float, float]:
+        """Between which focal lengths the camera's is, with a probability; both are the same where
+        it was given.
+
+        Args:
+            level: the probability.
+        """
+        log_sigma = float(self.uncertainty.sigma("log_focal")[0])
+        return interval_of_logarithm(self.focal_px, log_sigma, level)
 
     @property
     def focal_distance_correlation(self) -> float:

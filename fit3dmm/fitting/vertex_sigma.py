@@ -134,16 +134,27 @@ def _neutral_slopes(
     rows = face if face_alone else torch.arange(model.surface.n_base, device=face.device)
     if face_alone:
         face = torch.arange(len(rows), device=rows.device)
+    mean_mm, shape, sizes = neutral_basis(model, rows)
+    still = _without_motion(shape, mean_mm, face).flatten(0, 1)
+    wrt: dict[str, Tensor] = dict(zip((IDENTITY, DETAIL), still.split(sizes, -1), strict=True))
+    return wrt, misfit_mm(model, mean_mm, misfit).square()
+
+
+def neutral_basis(
+    model: MorphableModel, rows: Int[Tensor, "points"]
+) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points 3 k"], list[int]]:
+    """Vertices of the mean face, how they follow identity and, behind it, detail, and how many
+    coefficients each of the two has.
+
+    Args:
+        rows: vertices of the base mesh.
+    """
     moving = base_points(model, rows)
     # The joints of a neutral face are at rest.
     points = moving if isinstance(moving, LinearPoints) else moving.rest
     bases = dict(zip(points.unknowns, points.basis.split(points.sizes, -1), strict=True))
-    moved = [bases[name] for name in (IDENTITY, DETAIL)]
-    shape = torch.cat(moved, -1)
-    still = _without_motion(shape, points.mean, face).flatten(0, 1)
-    slopes = still.split([one.shape[-1] for one in moved], -1)
-    wrt: dict[str, Tensor] = dict(zip((IDENTITY, DETAIL), slopes, strict=True))
-    return wrt, misfit_mm(model, points.mean, misfit).square()
+    of_person = [bases[name] for name in (IDENTITY, DETAIL)]
+    return points.mean, torch.cat(of_person, -1), [one.shape[-1] for one in of_person]
 
 
 def _without_motion(

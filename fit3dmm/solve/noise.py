@@ -98,9 +98,12 @@ def joined_products(
     every = []
     for name in joined.terms:
         inner, k = first_of(name)
-        one = products[k][inner]
-        every.append((name, one, where[k].to(one.columns.device)[one.columns]))
-    return _sums(joined, every)
+        every.append((name, products[k][inner], where[k]))
+    # What is no term is noise that a photo's own terms have in common (`solve.alike`).
+    for k, (problem, own) in enumerate(zip(problems, products, strict=True)):
+        every += [(name, own[name], where[k]) for name in own if name not in problem.terms]
+    placed = [(name, one, there.to(one.columns.device)[one.columns]) for name, one, there in every]
+    return _sums(joined, placed)
 
 
 def curvature_and_noise(problem: Problem, at: Evaluation) -> tuple[BlockArrow, BlockArrow]:

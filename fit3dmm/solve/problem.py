@@ -43,6 +43,9 @@ class Residuals:
     variance: float = 1.0
     """How many times the variance of the noise is what the energy takes it for. An estimate may
     hold to a term more than its noise allows, where another pulls one way; its error then grows."""
+    alike: float = 0.0
+    """Correlation of the error of a term of one row with that of what all other terms say of the
+    same (`solve.alike`)."""
 
 
 Term = Callable[[Values], Residuals]

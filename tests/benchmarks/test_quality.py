@@ -42,3 +42,16 @@ def test_changed_photos_are_photos(name):
         assert (name == "as it is") == np.array_equal(changed, pixels)
     again = CHANGES[name](pixels, points, np.random.default_rng(2))
     np.testing.assert_array_equal(changed, again)
+
+
+def test_the_largest_area_is_what_true_chances_give():
+    generator = np.random.default_rng(0)
+    chances = generator.beta(0.5, 4, 600)
+    most = run_quality.most_auc(chances)
+    found = []
+    for _ in range(200):
+        is_worse = generator.uniform(size=len(chances)) < chances
+        found.append(run_quality.shares_below(chances[is_worse], chances[~is_worse]).mean())
+    assert abs(np.mean(found) - most) < 0.01
+    assert run_quality.most_auc([0.3] * 10) == 0.5
+    assert run_quality.most_auc([0.0, 1.0]) == 1.0

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from fit3dmm.evaluate.coverage import LEVELS, Told, told_of
-from fit3dmm.fitting.intervals import FLAT_TOPPED, reach_in_sigmas
+from fit3dmm.fitting.intervals import NORMAL, PEAKED, reach_in_sigmas
+from fit3dmm.fitting.places import landmark_interval_px, landmark_places_px
+from fit3dmm.fitting.uncertainty import Uncertainty
 from fit3dmm.fitting.vertex_sigma import face_rows
 from fit3dmm.synthetic.specification import specify
 from fit3dmm.synthetic.truth import Truth
@@ -116,23 +118,54 @@ def test_a_truth_of_another_mesh_is_refused(known, result, truth):
         told_of(result, known.model, few)
 
 
-def test_intervals_hold_what_they_say_of_errors_that_are_flatter_than_normal():
+@pytest.mark.parametrize("exponent", [PEAKED, NORMAL, 3.0])
+def test_intervals_hold_what_they_say_of_errors_of_their_law(exponent):
     # The power of such an error by this exponent has a gamma distribution.
     generator = np.random.default_rng(1)
-    drawn = generator.gamma(1 / FLAT_TOPPED, size=200_000) ** (1 / FLAT_TOPPED)
+    drawn = generator.gamma(1 / exponent, size=200_000) ** (1 / exponent)
     error = drawn * generator.choice([-1.0, 1.0], size=len(drawn))
-    told = Told(error, np.full(len(error), error.std()), FLAT_TOPPED)
+    told = Told(error, np.full(len(error), error.std()), exponent)
     for level in LEVELS:
         assert told.covered(level) == pytest.approx(level, abs=0.005)
+
+
+def test_a_normal_interval_is_the_usual_one_and_others_lie_beside_it():
+    for level in LEVELS:
         assert reach_in_sigmas(level) == pytest.approx(NormalDist().inv_cdf(0.5 + level / 2))
+    # Of a peaked law more lies in the middle and more far out.
+    assert reach_in_sigmas(0.5, PEAKED) < reach_in_sigmas(0.5)
+    assert reach_in_sigmas(0.99, PEAKED) > reach_in_sigmas(0.99)
     # An even distribution ends at the root of three.
     assert reach_in_sigmas(0.999, 200.0) == pytest.approx(3**0.5, rel=0.02)
 
 
-def test_an_interval_of_a_distance_is_as_far_up_as_down_in_the_logarithm(result):
-    low, high = result.distance_interval_mm(0.8)
-    assert low * high == pytest.approx(result.distance_mm**2)
-    sigma = result.distance_sigma_mm / result.distance_mm
-    assert math.log(high / low) == pytest.approx(2 * sigma * reach_in_sigmas(0.8, FLAT_TOPPED))
-    wider = result.distance_interval_mm()
-    assert wider[0] < low < high < wider[1]
+def test_intervals_of_distance_and_focal_length_are_as_far_up_as_down_in_the_logarithm(result):
+    # Where it was given there is nothing to doubt.
+    assert result.focal_interval_px() == (result.focal_px, result.focal_px)
+    names = ("translation_mm", "log_focal")
+    told = Uncertainty(names, (3, 1), torch.diag(torch.tensor([1.0, 1.0, 900.0, 0.01])))
+    result = result.replace(uncertainty=told)
+    sigmas = result.distance_sigma_mm, result.focal_sigma_px
+    found = result.distance_interval_mm, result.focal_interval_px
+    middles = result.distance_mm, result.focal_px
+    for interval, middle, sigma in zip(found, middles, sigmas, strict=True):
+        low, high = interval(0.8)
+        assert low * high == pytest.approx(middle**2)
+        assert math.log(high / low) == pytest.approx(2 * sigma / middle * reach_in_sigmas(0.8))
+        wider = interval()
+        assert wider[0] < low < high < wider[1]
+
+
+def test_borders_of_landmarks_lie_about_them_and_hold_the_truth(known, result):
+    px, sigma_px = landmark_places_px(result, known.model)
+    low, high = landmark_interval_px(result, known.model, 0.8)
+    assert torch.allclose(low + high, 2 * px, atol=1e-3)
+    reach_px = reach_in_sigmas(0.8, PEAKED) * sigma_px
+    assert torch.allclose(high - low, 2 * reach_px, rtol=1e-4, atol=1e-3)
+    assert (landmark_interval_px(result, known.model)[0] < low).all()
+    scene = known.scene
+    points = known.model.landmarks_mm("ibug68", scene.coefficients)
+    true_px = scene.camera.project(scene.pose.T_cam_model @ points)
+    # Of a toy whose photo is its own picture.
+    low, high = landmark_interval_px(result, known.model)
+    assert ((low < true_px) & (true_px < high)).float().mean() > 0.8

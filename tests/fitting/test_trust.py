@@ -23,7 +23,9 @@ FAULTLESS = Signs(
     sharpness=0.35,
     distance_log_sigma=0.22,
     departure=0.7,
-    point_doubt=0.01,
+    point_doubt=0.007,
+    mean_face_chance=0.01,
+    likeness=0.9,
 )
 # Each sign, made much worse than on any usable photo, and the cause that it is a sign of.
 WORSE = {
@@ -31,18 +33,18 @@ WORSE = {
     "raw_error_mm": (8.0, "lips and lids"),
     "photometric_error": (0.6, "colours"),
     "explained_share": (0.1, "cover"),
-    "colour_evidence": (5.0, "evidence"),
     "turn_deg": (75.0, "turn"),
     "face_px": (20.0, "size"),
-    "sharpness": (0.01, "blur"),
-    "distance_log_sigma": (0.6, "distance"),
-    "departure": (0.02, "mean face"),
     "point_doubt": (0.3, "unsure"),
+    "mean_face_chance": (0.9, "mean face"),
+    "likeness": (-0.9, "two faces"),
 }
+# These are told, or say why points are hard to find.
+BESIDE = {"sharpness", "colour_evidence", "distance_log_sigma", "departure", "network_looked"}
 
 
 def test_every_sign_has_a_cause_and_none_speaks_for_a_fit():
-    assert {field.name for field in fields(Signs)} == {*WORSE, "network_looked"}
+    assert {field.name for field in fields(Signs)} == {*WORSE, *BESIDE}
     assert {name for _, name in WORSE.values()} == set(CAUSES)
     assert set(WEIGHTS) <= set(CAUSES)
     assert all(weight.log_odds >= 0 for weight in WEIGHTS.values())
@@ -61,6 +63,33 @@ def test_a_worse_sign_never_lowers_the_chance_and_is_named(sign):
 def test_a_faultless_photo_is_trusted_and_one_with_every_fault_is_not():
     assert failure_chance(FAULTLESS) < 0.3
     assert failure_chance(Signs(**{sign: value for sign, (value, _) in WORSE.items()})) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("sign", "value", "word"),
+    [
+        ("sharpness", 0.08, "blurred"),
+        ("sharpness", 0.6, "grainy"),
+        ("face_px", 60.0, "60 px"),
+        ("turn_deg", 52.0, "turned"),
+        ("explained_share", 0.8, "before it"),
+    ],
+)
+def test_what_makes_points_hard_to_find_is_named(sign, value, word):
+    unsure = replace(FAULTLESS, point_doubt=0.03, **{sign: value})
+    assert word in main_cause(unsure)
+    # So is what makes two looks differ, where it is seen.
+    differing = replace(FAULTLESS, likeness=-0.5, **{sign: value})
+    assert (word in main_cause(differing)) == (word != "before it")
+
+
+def test_the_chance_rises_step_by_step_with_that_of_the_mean_face():
+    chances = [
+        failure_chance(replace(FAULTLESS, mean_face_chance=chance))
+        for chance in (0.0, 1e-3, 0.1, 0.5, 0.9, 1.0)
+    ]
+    assert chances == sorted(chances)
+    assert chances[1] < chances[-2]
 
 
 def test_where_nothing_was_compared_nothing_is_trusted():

@@ -158,6 +158,8 @@ def test_people_are_nearest_to_the_model_on_their_lids_and_farthest_from_it_away
     assert on_lids == 0
     assert on_the_nose == pytest.approx(2.0, rel=1e-4)
     assert on_the_forehead == pytest.approx(math.hypot(2.0, 5.0), rel=1e-4)
+    # In the picture outlines and colours tell more than nothing does of the depth.
+    assert misfit.across().at(torch.tensor([50.0]), torch.tensor([50.0])) < on_the_forehead
     # A tenth of the way to where the bell ends, a tenth of it is there.
     assert misfit.at(torch.tensor([1.0]), torch.tensor([0.0])) == pytest.approx(0.2, rel=0.01)
     lids_mm = ibug68_of_mediapipe(model.landmarks_mm("mediapipe478", model.zeros()))[IBUG68_EYES]

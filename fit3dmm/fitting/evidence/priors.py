@@ -168,12 +168,17 @@ class DistancePrior(Evidence):
     """How much of the sigma that the network states counts; 0 takes nothing from it. It states too
     much (its errors on generated photos are 0.8 of it), and the perspective of single points, which
     speaks, too, pulls towards the camera. How sure the result is goes by the whole of it."""
+    alike: float = ranged(0.8, 0.0, 1.0)
+    """Correlation of the error of what the network sees with that of what points, colours and the
+    other priors tell: all see the same perspective of the same face. It makes the result less sure
+    and leaves it where it is."""
 
     def term(self, context: Context) -> Term:
         """Always there."""
         told = self._told(context.observation)
         variance = 1.0 if told is None else 1 / self.told_share**2
-        return distance_prior(*self.of(context.observation), variance)
+        alike = 0.0 if told is None else self.alike
+        return distance_prior(*self.of(context.observation), variance, alike)
 
     def of(self, observation: Observation) -> tuple[float, float]:
         """The distance in mm and the spread of its natural logarithm."""
