@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fit3dmm.export.hair_beside import hair_beside
 from fit3dmm.export.hair_colour import hair_colour
 from fit3dmm.export.hair_cover import Sight
 from fit3dmm.export.hair_layer import hair_factor, hair_thickness_mm, shown_hair, sight_of_hair
@@ -109,5 +110,8 @@ def with_hair_seen(
         log_factor=torch.lerp(layer.log_factor, factor, mixed),
         weight=(layer.weight + share).clamp_max(1),
     )
-    hair_seen = HairSeen(hair, there.sight, top.outline, top.volume_mm)
+    beside = hair_beside(there.map, shown.predicted, shown.scene, settings.below.beside)
+    hair_seen = HairSeen(
+        *(hair, there.sight, top.outline, top.volume_mm, there.map, beside, face_light_linear)
+    )
     return replace(seen, layer=layer, hair=hair_seen)
