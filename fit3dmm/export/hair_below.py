@@ -8,9 +8,9 @@ from torch import Tensor
 
 from fit3dmm._settings import Settings
 from fit3dmm.export.hair_beside import HairBesideSettings
+from fit3dmm.export.hair_colour import HairSettings
 from fit3dmm.export.hair_curtain import HairCurtainSettings, curtain
 from fit3dmm.export.hair_hanging import HangingHair
-from fit3dmm.export.hair_light import HairLightSettings
 from fit3dmm.export.hair_raised import raised
 from fit3dmm.export.hair_strands import HairStrandsSettings, strands
 from fit3dmm.export.texture_seen import HairSeen, Shown
@@ -34,7 +34,7 @@ def hair_below(
     seen: HairSeen,
     raised_mm: Float[Tensor, "vertices"],
     model: MorphableModel,
-    light: HairLightSettings,
+    hair: HairSettings,
     settings: HairBelowSettings,
 ) -> HangingHair | None:
     """The hair that hangs down; None where none does, or too little is seen of it.
@@ -44,7 +44,7 @@ def hair_below(
         seen: what that shows of the hair.
         raised_mm: how far hair stands off the scalp.
         model: the one that was fitted.
-        light: what falls on it.
+        hair: what colours it has, and what light falls on it.
         settings: how hair hangs.
     """
     if seen.beside is None:
@@ -56,7 +56,7 @@ def hair_below(
     blank = HangingHair(points, np.zeros((*settings.strands.size_px, 3), np.uint8))
     n_outer = points.shape[1] // 2
     normals = blank.normals.reshape(points.shape[0], -1, 3)[:, :n_outer].numpy()
-    how = (seen.colour_linear, seen.face_light_linear, light, settings.strands)
+    how = (seen.colour_linear, seen.face_light_linear, hair, settings.strands)
     picture = strands(points[:, :n_outer], normals, scene, shown.photo, seen.map, *how)
     return None if picture is None else replace(blank, srgb=picture)
 

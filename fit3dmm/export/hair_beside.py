@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy.ndimage import binary_closing, gaussian_filter1d, label, uniform_filter1d
+from scipy.ndimage import (
+    binary_closing,
+    gaussian_filter1d,
+    label,
+    maximum_filter1d,
+    uniform_filter1d,
+)
 from torch import Tensor
 
 from fit3dmm._settings import Settings, ranged
@@ -42,6 +48,8 @@ class HairBesideSettings(Settings):
     """The same of where it is as wide as it gets."""
     least_mm: float = ranged(9.0, 0.0)
     """Width in the photo from which it is any."""
+    beyond_mm: float = ranged(6.0, 0.0)
+    """How far it reaches beyond jaw and neck."""
     gap_mm: float = ranged(15.0, 0.0)
     """How far down a side it may be missing, by an earring."""
     beside_mm: tuple[float, float] = ranged((-65.0, -32.0), -400.0)
@@ -52,6 +60,8 @@ class HairBesideSettings(Settings):
     """The same where the face hides the other side."""
     ends_below: float = ranged(0.6, 0.0, 1.0)
     """Share of its usual width at which it ends, where it grows narrow: clothes begin there."""
+    sure_from: float = ranged(0.85, 0.0, 1.0)
+    """The same from which it counts as it is, further down than `beside_mm`."""
     hidden_yaw_rad: float = ranged(0.3, 0.0)
     """Turn of the head from which the farther side may be hidden by the face."""
 
@@ -73,7 +83,11 @@ class HairBeside:
 
 
 def hair_beside(
-    seen: HairMap, predicted: Predicted | None, scene: Scene, settings: HairBesideSettings
+    seen: HairMap,
+    predicted: Predicted | None,
+    scene: Scene,
+    head_mm: Float[np.ndarray, "vertices 3"],
+    settings: HairBesideSettings,
 ) -> HairBeside | None:
     """Hair that hangs beside face and neck in one photo; None where there is none.
 
@@ -81,6 +95,7 @@ def hair_beside(
         seen: where the photo shows hair.
         predicted: what the network saw, if one looked.
         scene: in the `photo` frame, without batch axes.
+        head_mm: its skin, in the `model` frame.
         settings: what counts as hair.
     """
     n_rows = int((settings.top_mm - settings.bottom_mm) / settings.row_mm)
@@ -88,7 +103,8 @@ def hair_beside(
     inner, outer = np.zeros((2, 2, n_rows))
     end = np.full(2, np.inf)
     for k, sign in enumerate(SIDES):
-        found = _side(seen, predicted, scene, heights, sign, settings)
+        beyond = _half_width_mm(head_mm, heights, sign) + settings.beyond_mm
+        found = _side(seen, predicted, scene, heights, sign, beyond, settings)
         if found is not None:
             inner[k], outer[k], end[k] = found
     hangs = np.isfinite(end)
@@ -109,6 +125,7 @@ def _side(
     scene: Scene,
     heights_mm: Float[np.ndarray, "rows"],
     sign: float,
+    beyond_mm: Float[np.ndarray, "rows"],
     settings: HairBesideSettings,
 ) -> tuple[Float[np.ndarray, "rows"], Float[np.ndarray, "rows"], float] | None:
     """Inner and outer line of one side, and the height at which it ends."""
@@ -139,6 +156,8 @@ def _side(
     inner = most_likely(gain, how.bend_per_mm * step, how)
     inner_mm, outer_mm = away[inner], away[outer]
     there = (outer_mm - inner_mm > settings.least_mm) & inside[np.arange(len(inside)), outer]
+    # What lies on the face is a beard.
+    there &= (heights_mm > settings.beside_mm[1]) | (outer_mm > beyond_mm)
     gap = max(round(settings.gap_mm / settings.row_mm), 1)
     closed = binary_closing(np.pad(there, gap), np.ones(gap))[gap:-gap] | there
     named: Any = label(closed)
@@ -149,17 +168,32 @@ def _side(
         return None
     part = parts == np.bincount(parts[beside]).argmax()
     rows = np.flatnonzero(part & there)
-    wide = (outer_mm - inner_mm)[rows]
-    rows = rows[wide > settings.ends_below * np.median(wide[heights_mm[rows] < high_mm])]
+    wide = outer_mm - inner_mm
+    usual_mm = np.median(wide[rows][heights_mm[rows] < high_mm])
+    rows = rows[wide[rows] > settings.ends_below * usual_mm]
     end_mm = float(heights_mm[rows[-1]])
     if end_mm > settings.hangs_to_mm:
         return None
-    rows = np.flatnonzero(there)
+    # Where clothes begin the lines draw near to each other: they go on as they came.
+    sure = (heights_mm > low_mm) | (wide > settings.sure_from * usual_mm)
+    rows = np.flatnonzero(there & sure)
     lines = [
         gaussian_filter1d(np.interp(np.arange(len(there)), rows, line[rows]), 2.0)
         for line in (inner_mm, outer_mm)
     ]
     return lines[0], lines[1], end_mm
+
+
+def _half_width_mm(
+    head_mm: Float[np.ndarray, "vertices 3"], heights_mm: Float[np.ndarray, "rows"], sign: float
+) -> Float[np.ndarray, "rows"]:
+    """How far the head and its neck reach to one side, level by level."""
+    step = heights_mm[0] - heights_mm[1]
+    row = np.round((heights_mm[0] - head_mm[:, 1]) / step).astype(int)
+    there = (row >= 0) & (row < len(heights_mm))
+    wide = np.zeros(len(heights_mm))
+    np.maximum.at(wide, row[there], sign * head_mm[there, 0])
+    return maximum_filter1d(wide, 3)
 
 
 def _sampled(

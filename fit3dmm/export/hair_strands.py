@@ -15,8 +15,9 @@ from torch import Tensor
 
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import LUMINANCE
+from fit3dmm.export.hair_colour import HairSettings, warm
 from fit3dmm.export.hair_hanging import OUTER
-from fit3dmm.export.hair_light import HairLightSettings, light_on_hair
+from fit3dmm.export.hair_light import light_on_hair
 from fit3dmm.export.hair_map import HairMap
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.smoothing import ramp
@@ -72,7 +73,7 @@ def strands(
     seen: HairMap,
     colour_linear: Float[Tensor, "3"] | None,
     face_light_linear: Float[Tensor, "3"],
-    light: HairLightSettings,
+    hair: HairSettings,
     settings: HairStrandsSettings,
 ) -> UInt8[np.ndarray, "height width 3"] | None:
     """The picture of `HangingHair`; None where the photo shows too little.
@@ -85,7 +86,7 @@ def strands(
         seen: where it shows hair.
         colour_linear: of all the hair that it shows, without the light; None where it is not told.
         face_light_linear: what white would show on the face.
-        light: what falls on it.
+        hair: what colours it has, and what light falls on it.
         settings: how it is drawn.
     """
     height, width = settings.size_px
@@ -99,7 +100,7 @@ def strands(
     colour, inside = _colours(photo, seen, px, settings)
     weight = ramp(seen.at(px)[:, 0], settings.hair) * ramp(facing, settings.grazing) * inside
     lit = light_on_hair(
-        sh_basis(facing_normals) @ scene.lighting.irradiance_sh, face_light_linear, light
+        sh_basis(facing_normals) @ scene.lighting.irradiance_sh, face_light_linear, hair.light
     )
     logs = (colour / lit.clamp_min(BLACK_LINEAR)).clamp_min(BLACK_LINEAR).log()
     well = weight > settings.least_seen
@@ -107,6 +108,7 @@ def strands(
         return None
     middle = logs[well].median(0).values
     own = middle if colour_linear is None else _lifted(middle, colour_linear, settings)
+    own = warm(own.exp(), hair).log()
     logs = logs - middle
     light_of = logs @ logs.new_tensor(LUMINANCE)
     spread = 1.48 * light_of[well].abs().median().clamp_min(0.05)

@@ -199,7 +199,7 @@ def _hair_shape(
     best = shows_best(told)
     if best is None:
         return HairShape(raised_mm)
-    how = (raised_mm, model, settings.hair.light, settings.below)
+    how = (raised_mm, model, settings.hair, settings.below)
     return HairShape(raised_mm, hair_below(*best, *how))
 
 

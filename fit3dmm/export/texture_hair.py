@@ -110,7 +110,9 @@ def with_hair_seen(
         log_factor=torch.lerp(layer.log_factor, factor, mixed),
         weight=(layer.weight + share).clamp_max(1),
     )
-    beside = hair_beside(there.map, shown.predicted, shown.scene, settings.below.beside)
+    skin_mm = model.shape_mm(shown.scene.coefficients)[model.in_parts("skin")].cpu().numpy()
+    how = (shown.scene, skin_mm, settings.below.beside)
+    beside = hair_beside(there.map, shown.predicted, *how)
     hair_seen = HairSeen(
         *(hair, there.sight, top.outline, top.volume_mm, there.map, beside, face_light_linear)
     )

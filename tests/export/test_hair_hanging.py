@@ -14,6 +14,7 @@ from fit3dmm.export.drawing import draw, sight
 from fit3dmm.export.hair_below import HairBelowSettings
 from fit3dmm.export.hair_beside import HairBesideSettings, hair_beside
 from fit3dmm.export.hair_hanging import HANGING, HairShape, HangingHair
+from fit3dmm.export.hair_map import HairMap
 from fit3dmm.export.texture import Shown, bake
 from fit3dmm.geometry.camera import Camera
 from fit3dmm.model.files import load_model
@@ -33,6 +34,11 @@ def model() -> MorphableModel:
 @pytest.fixture(scope="module")
 def hair(model) -> HairShape:
     return long_hair(model)
+
+
+@pytest.fixture(scope="module")
+def skin_mm(model) -> np.ndarray:
+    return model.shape_mm(model.zeros())[model.in_parts("skin")].numpy()
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +68,9 @@ def photo(sitting, raised_mm) -> Photo:
     return sitting.photo(raised_mm > 0, COLOURS["brown"])[0]
 
 
-def test_lines_and_ends_are_found_again(sitting, photo, scene):
+def test_lines_and_ends_are_found_again(sitting, photo, scene, skin_mm):
     known = long_lines()
-    found = hair_beside(sitting.map(photo), None, scene, SETTINGS.beside)
+    found = hair_beside(sitting.map(photo), None, scene, skin_mm, SETTINGS.beside)
     assert found is not None
     assert found.seen.all()
     # Cells of the map are 3 mm wide, and rims are rounded off below.
@@ -74,25 +80,46 @@ def test_lines_and_ends_are_found_again(sitting, photo, scene):
         assert np.abs(found_mm - true_mm)[:, rows].mean() < 4
 
 
-def test_short_hair_does_not_hang(model, scene, raised_mm):
+def test_a_beard_does_not_hang(model, scene, skin_mm, raised_mm):
+    """Nor one that hangs together with the hair of the temples, down to the throat."""
+    shape = model.shape_mm(model.zeros())
+    beard = (shape[:, 0].abs() > 40) & (shape[:, 1] > -110) & (shape[:, 2] > -10)
+    bearded = Sitting(model, scene, raised_mm)
+    photo, drawn = bearded.photo((raised_mm > 0) | beard, COLOURS["brown"])
+    assert drawn[SIDE_PX * 5 // 8, :].sum() > 20
+    seen = bearded.map(photo)
+    assert hair_beside(seen, None, scene, skin_mm, SETTINGS.beside) is None
+    there = replace(seen, hair=torch.from_numpy(drawn_in(seen, bearded, drawn)))
+    assert hair_beside(there, None, scene, skin_mm, SETTINGS.beside) is None
+
+
+def drawn_in(seen: HairMap, sitting: Sitting, drawn: np.ndarray) -> np.ndarray:
+    """The map, were all hair that was drawn found."""
+    n = len(seen.hair)
+    grid = torch.stack(torch.meshgrid(torch.arange(n), torch.arange(n), indexing="xy"), -1) + 0.5
+    px = (seen.T_map_photo.inverse() @ grid.reshape(-1, 2)).long().clamp(0, SIDE_PX - 1)
+    return drawn[px[:, 1], px[:, 0]].reshape(n, n).astype(np.float32)
+
+
+def test_short_hair_does_not_hang(model, scene, raised_mm, skin_mm):
     short = Sitting(model, scene, raised_mm)
     photo, _ = short.photo(raised_mm > 0, COLOURS["brown"])
-    assert hair_beside(short.map(photo), None, scene, SETTINGS.beside) is None
+    assert hair_beside(short.map(photo), None, scene, skin_mm, SETTINGS.beside) is None
 
 
 def test_what_hangs_at_one_side_alone_counts_where_the_face_hides_the_other(
-    model, scene, raised_mm, hanging
+    model, scene, raised_mm, hanging, skin_mm
 ):
     points = hanging.points_mm.copy()
     points[points[..., 0] < 0] = 0.0  # the right half is within the head
     half = Sitting(model, scene, raised_mm, HangingHair(points, hanging.srgb))
     photo, _ = half.photo(raised_mm > 0, COLOURS["brown"])
     seen = half.map(photo)
-    assert hair_beside(seen, None, scene, SETTINGS.beside) is None
+    assert hair_beside(seen, None, scene, skin_mm, SETTINGS.beside) is None
     # The same picture, were it of a head that is turned to its right.
     bold = replace(SETTINGS.beside, hidden_yaw_rad=0.0)
     turned = replace(scene, pose=replace(scene.pose, rotation_rad=torch.tensor([0.0, -0.02, 0.0])))
-    found = hair_beside(seen, None, turned, bold)
+    found = hair_beside(seen, None, turned, skin_mm, bold)
     assert found is not None
     assert found.seen.tolist() == [True, False]
     np.testing.assert_array_equal(found.outer_mm[0], found.outer_mm[1])
