@@ -56,14 +56,12 @@ class HairBesideSettings(Settings):
     """Heights at which hair must be seen to hang: the lower one is beside the throat."""
     hangs_to_mm: float = ranged(-40.0, -400.0)
     """Height down to which it must: the ears end at -28."""
-    alone_to_mm: float = ranged(-80.0, -400.0)
-    """The same where the face hides the other side."""
+    alone_mm: float = ranged(26.0, 0.0)
+    """How far it must reach beyond jaw and neck on average where the other side shows none."""
     ends_below: float = ranged(0.6, 0.0, 1.0)
     """Share of its usual width at which it ends, where it grows narrow: clothes begin there."""
     sure_from: float = ranged(0.85, 0.0, 1.0)
     """The same from which it counts as it is, further down than `beside_mm`."""
-    hidden_yaw_rad: float = ranged(0.3, 0.0)
-    """Turn of the head from which the farther side may be hidden by the face."""
 
 
 @dataclass(frozen=True)
@@ -108,14 +106,18 @@ def hair_beside(
         if found is not None:
             inner[k], outer[k], end[k] = found
     hangs = np.isfinite(end)
+    if not hangs.any():
+        return None
     if not hangs.all():
-        # At one side alone it is rarely hair; but turned to the left a head hides its left side.
-        bare = int(np.argmin(hangs))
-        hidden = SIDES[bare] * _yaw_rad(scene) > settings.hidden_yaw_rad
-        if not hidden or end.min() > settings.alone_to_mm:
+        # Of what the map misses at one side the other tells, if it is surely hair.
+        told = int(np.argmax(hangs))
+        rows = heights < settings.beside_mm[1]
+        rows &= heights > end[told]
+        reach = outer[told] - _half_width_mm(head_mm, heights, SIDES[told])
+        if reach[rows].mean() < settings.alone_mm:
             return None
         for line in (inner, outer, end):
-            line[bare] = line[1 - bare]
+            line[1 - told] = line[told]
     return HairBeside(heights, inner, outer, end, hangs)
 
 
@@ -236,9 +238,3 @@ def _sampled(
 def _on_map(seen: HairMap, places_px: Float[Tensor, "places 2"]) -> Bool[Tensor, "places"]:
     cells = seen.T_map_photo @ places_px
     return ((cells > 1) & (cells < len(seen.hair) - 1)).all(-1)
-
-
-def _yaw_rad(scene: Scene) -> float:
-    """How far the head is turned to its own left."""
-    forward = scene.pose.T_cam_model.turn(torch.tensor([[0.0, 0.0, 1.0]]))[0]
-    return float(torch.atan2(forward[0], forward[2]))

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d, grey_closing, maximum_filter
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.export.hair_beside import SIDES, HairBeside
 
-_CELL_MM = 4.0
+_CELL_MM, _SPAN_MM = 4.0, 240.0
 _NONE = -1e3
 
 
@@ -36,7 +36,7 @@ class HairCurtainSettings(Settings):
     """Power of the superellipse of the back."""
     clear_mm: float = ranged(3.0, 0.0)
     """How far before the skin it hangs at least."""
-    thick_mm: tuple[float, float] = ranged((3.0, 12.0), 0.0)
+    thick_mm: tuple[float, float] = ranged((1.5, 12.0), 0.0)
     """Thickness of the sheet at its rims, and elsewhere."""
     back_slope: float = ranged(0.25, 0.0)
     """How fast it draws nearer to the neck, further down."""
@@ -52,6 +52,8 @@ class HairCurtainSettings(Settings):
     """Spread of the heights from which locks go down into the raised hair."""
     even_rows: int = ranged(8, 1)
     """Rows over which its rims hang straight, and do not follow each hollow of the face."""
+    tips_mm: float = ranged(3.0, 0.0)
+    """Spread of the heights at which its locks end."""
     tip_rows: int = ranged(4, 1)
     """Rows over which it grows thin at its lower end."""
 
@@ -81,6 +83,8 @@ def curtain(
         ends = hangs[k] + along**1.5 * (middle - hangs[k])
         # Rims are rounded off below.
         ends = ends + settings.rounded_mm * np.concatenate([(1 - t) ** 2, 0 * back])
+        ends = ends + settings.tips_mm * np.random.default_rng(k).standard_normal(len(ends))
+        ends[-1] = middle
         y = top + down[:, None] * (ends - top)
         sides.append(_side(beside, k, sign, y, t, back, head_mm, settings))
     left, right = sides
@@ -99,83 +103,112 @@ def _side(
     settings: HairCurtainSettings,
 ) -> Float[np.ndarray, "rows half 3"]:
     """Outer side of one half, from the rim to the middle of the back."""
-    n = y.shape[1]
+    x, z = _section(beside, k, y, t, back, head_mm, settings)
+    x, z = _clear_of_head(x, y, z, beside.heights_mm, sign, head_mm, settings)
+    # Down into the raised hair, from all sides.
+    half = np.pi / 2 * t
+    inwards = np.concatenate([np.sin(half), np.cos(np.pi / 2 * back)])
+    onwards = np.concatenate([-np.cos(half), np.sin(np.pi / 2 * back)])
+    uneven = np.random.default_rng(k).standard_normal(y.shape[1])
+    sinks_from = settings.sinks_from_mm + settings.uneven_mm * uneven
+    sunk = (y - sinks_from) / (beside.heights_mm[0] - settings.sinks_from_mm)
+    sunk = settings.sunk_mm * np.clip(sunk, 0, 1)
+    return np.stack([sign * np.maximum(x - sunk * inwards, 0), y, z + sunk * onwards], -1)
+
+
+def _section(
+    beside: HairBeside,
+    k: int,
+    y: Float[np.ndarray, "rows half"],
+    t: Float[np.ndarray, "front"],
+    back: Float[np.ndarray, "back"],
+    head_mm: Float[np.ndarray, "vertices 3"],
+    settings: HairCurtainSettings,
+) -> tuple[Float[np.ndarray, "rows half"], Float[np.ndarray, "rows half"]]:
+    """Distance from the middle and depth of one half, as if there were no head within."""
     heights = beside.heights_mm[::-1]
-    draw = np.random.default_rng(k).standard_normal(n)
-    sinks_from = settings.sinks_from_mm + settings.uneven_mm * draw
-    sunk = np.clip((y - sinks_from) / (heights[-1] - settings.sinks_from_mm), 0, 1)
-    sunk = settings.sunk_mm * sunk
 
     def line(values: np.ndarray) -> np.ndarray:
         return np.interp(y, heights, values[::-1])
 
     inner, outer = line(beside.inner_mm[k]), line(beside.outer_mm[k])
-    outer = np.maximum(outer, inner + 2.0)
+    least = inner + 2.0
+    outer = np.maximum(outer, least)
     step = heights[1] - heights[0]
     even = gaussian_filter1d(beside.outer_mm[k], settings.even_mm / step, mode="nearest")
     share = np.concatenate([0 * t, back**0.5])
-    outer = outer + share * (np.maximum(line(even), inner + 2.0) - outer)
-    front, behind = _extents(head_mm, heights, sign)
-    z_w = settings.widest_z_mm
-    half = np.pi / 2 * t
-    x_front = inner[:, : len(t)] + (outer - inner)[:, : len(t)] * np.sin(half)
-    z_front = z_w + (settings.front_z_mm - z_w) * np.cos(half)
-    power = 2 / settings.squareness
+    outer = outer + share * (np.maximum(line(even), least) - outer)
+    half, widest, power = np.pi / 2 * t, settings.widest_z_mm, 2 / settings.squareness
+    front = slice(len(t))
+    x_front = inner[:, front] + (outer - inner)[:, front] * np.sin(half)
+    z_front = widest + (settings.front_z_mm - widest) * np.cos(half)
     x_back = outer[:, len(t) :] * np.cos(np.pi / 2 * back) ** power
     # Behind the head, and then down, towards the neck.
-    nape = gaussian_filter1d(behind.min(1), 1.0) - settings.clear_mm
     down = y[:, -1]
+    behind = _reach(head_mm[:, 1], head_mm[:, 0], -head_mm[:, 2], heights).max(1)
+    nape = gaussian_filter1d(-behind, 1.0) - settings.clear_mm
     hung = np.interp(0.0, heights, nape) - settings.back_slope * np.minimum(down, 0)
-    z_b = np.minimum(np.interp(down, heights, nape), np.where(down < 0, hung, np.inf))
-    z_back = z_w + (z_b[:, None] - z_w) * np.sin(np.pi / 2 * back) ** power
-    x = np.concatenate([x_front, x_back], 1)
-    z = np.concatenate([z_front + 0 * x_front, z_back], 1)
-    before = _at(front, y, x, heights) + settings.clear_mm
-    after = _at(behind, y, x, heights) - settings.clear_mm
+    middle = np.minimum(np.interp(down, heights, nape), np.where(down < 0, hung, np.inf))
+    z_back = widest + (middle[:, None] - widest) * np.sin(np.pi / 2 * back) ** power
+    z_front = np.broadcast_to(z_front, x_front.shape)
+    return np.concatenate([x_front, x_back], 1), np.concatenate([z_front, z_back], 1)
+
+
+def _clear_of_head(
+    x: Float[np.ndarray, "rows half"],
+    y: Float[np.ndarray, "rows half"],
+    z: Float[np.ndarray, "rows half"],
+    heights_mm: Float[np.ndarray, "levels"],
+    sign: float,
+    head_mm: Float[np.ndarray, "vertices 3"],
+    settings: HairCurtainSettings,
+) -> tuple[Float[np.ndarray, "rows half"], Float[np.ndarray, "rows half"]]:
+    """Distance from the middle and depth with the head within: pushed forward, back and out."""
+    heights, front = heights_mm[::-1], settings.columns_front
+    level, aside, depth = head_mm[:, 1], sign * head_mm[:, 0], head_mm[:, 2]
+    before = _at(_reach(level, aside, depth, heights), y, x, heights) + settings.clear_mm
+    behind = _at(_reach(level, aside, -depth, heights), y, x, heights) + settings.clear_mm
     rounds = settings.even_rows
     before = gaussian_filter1d(grey_closing(before, (2 * rounds + 1, 1)), rounds / 3, axis=0)
-    z[:, : len(t)] = np.maximum(z[:, : len(t)], before[:, : len(t)])
-    z[:, len(t) + 1 :] = np.minimum(z[:, len(t) + 1 :], after[:, len(t) + 1 :])
+    z = z.copy()
+    z[:, :front] = np.maximum(z[:, :front], before[:, :front])
+    z[:, front + 1 :] = np.minimum(z[:, front + 1 :], -behind[:, front + 1 :])
     z = gaussian_filter1d(z, 1.0, axis=0, mode="nearest")
-    # Down into the raised hair, from all sides.
-    inwards = np.concatenate([np.sin(half), np.cos(np.pi / 2 * back)])
-    onwards = np.concatenate([-np.cos(half), np.sin(np.pi / 2 * back)])
-    x = np.maximum(x - sunk * inwards, 0)
-    z = z + sunk * onwards
-    return np.stack([sign * x, y, z], -1)
+    wide = _at(_reach(level, depth, aside, heights), y, z, heights) + settings.clear_mm
+    pushed = np.maximum(wide - x, 0)
+    # Neighbours follow, so that nothing sticks out; the rims and the middle of the back stay.
+    pushed = gaussian_filter1d(gaussian_filter1d(pushed, 1.0, axis=1), 1.0, axis=0)
+    pushed[:, [0, -1]] = 0
+    return x + pushed, z
 
 
-def _extents(
-    head_mm: Float[np.ndarray, "vertices 3"],
+def _reach(
+    level_mm: Float[np.ndarray, "vertices"],
+    along_mm: Float[np.ndarray, "vertices"],
+    outwards_mm: Float[np.ndarray, "vertices"],
     heights: Float[np.ndarray, "levels"],
-    sign: float,
-) -> tuple[Float[np.ndarray, "levels cells"], Float[np.ndarray, "levels cells"]]:
-    """How far the head reaches forward and back in cells of height and of distance from the
-    middle; where there is none, so far that nothing is."""
-    n_cells = int(200 / _CELL_MM)
-    step = heights[1] - heights[0]
-    row = np.round((head_mm[:, 1] - heights[0]) / step).astype(int)
-    cell = np.round(sign * head_mm[:, 0] / _CELL_MM).astype(int)
+) -> Float[np.ndarray, "levels cells"]:
+    """How far a head reaches outwards in cells of height and of another direction; far within it
+    where it has no vertex."""
+    row = np.round((level_mm - heights[0]) / (heights[1] - heights[0])).astype(int)
+    cell = np.round((along_mm + _SPAN_MM) / _CELL_MM).astype(int)
+    n_cells = int(2 * _SPAN_MM / _CELL_MM)
     there = (row >= 0) & (row < len(heights)) & (cell >= 0) & (cell < n_cells)
-    front, behind = (np.full((len(heights), n_cells), _NONE) for _ in range(2))
-    place = row[there], cell[there]
-    np.maximum.at(front, place, head_mm[there, 2])
-    np.maximum.at(behind, place, -head_mm[there, 2])
+    reach = np.full((len(heights), n_cells), _NONE)
+    np.maximum.at(reach, (row[there], cell[there]), outwards_mm[there])
     # Vertices are some 3 mm apart, and cells without any lie between them.
-    front, behind = (maximum_filter(one, (3, 3)) for one in (front, behind))
-    return front, -behind
+    return maximum_filter(reach, (3, 3))
 
 
 def _at(
     cells: Float[np.ndarray, "levels cells"],
     y: np.ndarray,
-    x: np.ndarray,
+    along_mm: np.ndarray,
     heights: Float[np.ndarray, "levels"],
 ) -> np.ndarray:
-    step = heights[1] - heights[0]
-    row = np.round((y - heights[0]) / step).astype(int).clip(0, len(cells) - 1)
-    cell = np.round(x / _CELL_MM).astype(int).clip(0, cells.shape[1] - 1)
-    return cells[row, cell]
+    row = np.round((y - heights[0]) / (heights[1] - heights[0])).astype(int)
+    cell = np.round((along_mm + _SPAN_MM) / _CELL_MM).astype(int)
+    return cells[row.clip(0, len(cells) - 1), cell.clip(0, cells.shape[1] - 1)]
 
 
 def _within(

@@ -20,7 +20,7 @@ HANGING = "hair"
 """Name of the part of an avatar."""
 HAIR_ROUGHNESS = 0.75
 """Of its surface, as glTF and USD count it: a judgement."""
-OUTER = 0.85
+OUTER = 0.9
 """Share of the picture that shows the outer side."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from scipy.ndimage import gaussian_filter, gaussian_filter1d, grey_erosion
 from torch import Tensor
 
@@ -33,8 +33,8 @@ from fit3dmm.scene import Scene
 class HairStrandsSettings(Settings):
     """How it is drawn: judgements by looking, not measurements."""
 
-    size_px: tuple[int, int] = ranged((256, 640), 16)
-    """Height and width of the picture."""
+    size_px: tuple[int, int] = ranged((256, 512), 16)
+    """Height and width of the picture: powers of two, which some engines want."""
     photo_px: int = ranged(1024, 64)
     """Side of the part of the photo that is looked at, at most."""
     hair: tuple[float, float] = ranged((0.5, 0.85), 0.0, 1.0)
@@ -54,7 +54,8 @@ class HairStrandsSettings(Settings):
     common_hue: float = ranged(0.3, 0.0, 1.0)
     """Share of the hue of all the hair in its own: tips are bleached."""
     odd: float = 2.5
-    """Lightness, over its usual spread, from which a place shows an earring and no hair."""
+    """Lightness and redness, over their usual spreads, from which a place shows an earring or an
+    ear."""
     strand_px: tuple[tuple[float, float], ...] = ((35.0, 0.7), (90.0, 3.5))
     """Standard deviations, along and across, of the blurs that make strands and locks."""
     streaks: float = ranged(0.5, 0.0)
@@ -110,9 +111,7 @@ def strands(
     own = middle if colour_linear is None else _lifted(middle, colour_linear, settings)
     own = warm(own.exp(), hair).log()
     logs = logs - middle
-    light_of = logs @ logs.new_tensor(LUMINANCE)
-    spread = 1.48 * light_of[well].abs().median().clamp_min(0.05)
-    weight = weight * (light_of < settings.odd * spread)
+    weight = weight * _usual(logs, well, settings)
     logs = logs.reshape(height, 2 * half, 3).double().numpy()
     shown = grey_erosion(weight.reshape(height, 2 * half).double().numpy(), settings.border_px)
     sides = [_closed(*one, settings) for one in ((logs, shown), (logs[:, ::-1], shown[:, ::-1]))]
@@ -125,6 +124,18 @@ def strands(
     outer = np.concatenate([left, right[:, ::-1]], 1) + own.double().numpy()
     inner = _inner(outer, width - 2 * half, settings)
     return srgb_bytes(torch.from_numpy(np.exp(np.concatenate([outer, inner], 1))).float())
+
+
+def _usual(
+    logs: Float[Tensor, "n 3"], well: Bool[Tensor, "n"], settings: HairStrandsSettings
+) -> Bool[Tensor, "n"]:
+    """Which places are neither brighter nor redder than hair is: no earring, no ear."""
+    usual = torch.ones_like(well)
+    for values in (logs @ logs.new_tensor(LUMINANCE), logs[:, 0] - logs[:, 1]):
+        off = values - values[well].median()
+        spread = 1.48 * off[well].abs().median().clamp_min(0.05)
+        usual = usual & (off < settings.odd * spread)
+    return usual
 
 
 def _inner(
