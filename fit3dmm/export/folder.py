@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
 from fit3dmm._threads import torch_threads
 from fit3dmm.export.depth import depth_map, write_depth
@@ -142,7 +141,7 @@ def write_face(
     with torch.no_grad(), torch_threads(1):
         sure = vertex_sigma(result, model) if files & _SURE else None
 
-        def write_textured() -> Tensor | None:
+        def write_textured() -> HairShape | None:
             if not files & _TEXTURED:
                 return None
             return _write_textured(

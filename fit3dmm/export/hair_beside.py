@@ -161,8 +161,8 @@ def _side(
     # What lies on the face is a beard.
     there &= (heights_mm > settings.beside_mm[1]) | (outer_mm > beyond_mm)
     gap = max(round(settings.gap_mm / settings.row_mm), 1)
-    closed = binary_closing(np.pad(there, gap), np.ones(gap))[gap:-gap] | there
-    named: Any = label(closed)
+    closed: Any = binary_closing(np.pad(there, gap), np.ones(gap))
+    named: Any = label(closed[gap:-gap] | there)
     parts = named[0]
     low_mm, high_mm = settings.beside_mm
     beside = (heights_mm > low_mm) & (heights_mm < high_mm) & there
@@ -228,11 +228,12 @@ def _sampled(
     border = 1.5 / float(seen.T_map_photo.linear_map(places.new_tensor([[1.0, 0.0]])).norm())
     inside = ((places > border) & (places < size - border)).all(-1)
     inside = inside & _on_map(seen, places)
-    arrays = hair.reshape(rows, steps), seen.colour_at(places).reshape(rows, steps, 3)
-    return (
-        *(one.cpu().numpy().astype(np.float64) for one in arrays),
-        inside.reshape(rows, steps).cpu().numpy(),
+    arrays = (
+        hair.reshape(rows, steps).double(),
+        seen.colour_at(places).reshape(rows, steps, 3).double(),
+        inside.reshape(rows, steps),
     )
+    return arrays[0].cpu().numpy(), arrays[1].cpu().numpy(), arrays[2].cpu().numpy()
 
 
 def _on_map(seen: HairMap, places_px: Float[Tensor, "places 2"]) -> Bool[Tensor, "places"]:

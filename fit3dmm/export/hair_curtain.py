@@ -52,7 +52,7 @@ class HairCurtainSettings(Settings):
     """Spread of the heights from which locks go down into the raised hair."""
     even_rows: int = ranged(8, 1)
     """Rows over which its rims hang straight, and do not follow each hollow of the face."""
-    tips_mm: float = ranged(3.0, 0.0)
+    tips_mm: float = ranged(2.0, 0.0)
     """Spread of the heights at which its locks end."""
     tip_rows: int = ranged(4, 1)
     """Rows over which it grows thin at its lower end."""

@@ -5,6 +5,7 @@ is drawn: strands that run down, in the colours that are seen at their height, a
 lights.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,16 +113,17 @@ def strands(
     own = warm(own.exp(), hair).log()
     logs = logs - middle
     weight = weight * _usual(logs, well, settings)
-    logs = logs.reshape(height, 2 * half, 3).double().numpy()
-    shown = grey_erosion(weight.reshape(height, 2 * half).double().numpy(), settings.border_px)
-    sides = [_closed(*one, settings) for one in ((logs, shown), (logs[:, ::-1], shown[:, ::-1]))]
-    sides = [(value[:, :half], known[:, :half]) for value, known in sides]
+    logs = logs.reshape(height, 2 * half, 3).numpy()
+    shown = grey_erosion(weight.reshape(height, 2 * half).numpy(), settings.border_px)
+    halves = ((logs, shown), (logs[:, ::-1], shown[:, ::-1]))
+    sides = [_closed(value[:, :half], there[:, :half], settings) for value, there in halves]
     sides = [_with_other(sides[k], sides[1 - k]) for k in range(2)]
-    left, right = (_growing(value, known, settings) for value, known in sides)
+    left, right = (_growing(*side, k, settings) for k, side in enumerate(sides))
     # The halves meet behind.
     meet = np.clip((np.arange(half) - 0.75 * half) / (0.25 * half), 0, 1)[None, :, None] / 2
+    meet = meet.astype(np.float32)
     left, right = left + meet * (right - left), right + meet * (left - right)
-    outer = np.concatenate([left, right[:, ::-1]], 1) + own.double().numpy()
+    outer = np.concatenate([left, right[:, ::-1]], 1) + own.numpy()
     inner = _inner(outer, width - 2 * half, settings)
     return srgb_bytes(torch.from_numpy(np.exp(np.concatenate([outer, inner], 1))).float())
 
@@ -190,16 +192,15 @@ def _closed(
 ) -> tuple[Float[np.ndarray, "height width 3"], Float[np.ndarray, "height width"]]:
     """Without holes and without the broadest lights, and how well that is known."""
 
-    def smooth(px: float) -> tuple[np.ndarray, np.ndarray]:
-        sums = gaussian_filter(logs * weight[..., None], (px, px, 0))
+    def smooth(values: np.ndarray, px: float) -> tuple[np.ndarray, np.ndarray]:
+        sums = gaussian_filter(values * weight[..., None], (px, px, 0))
         total = gaussian_filter(weight, px)
         return sums / np.maximum(total, 1e-4)[..., None], total
 
-    near, known = smooth(settings.hole_px)
-    broad, _ = smooth(settings.broad_px)
+    near, known = smooth(logs, settings.hole_px)
+    broad, _ = smooth((logs @ np.array(LUMINANCE, np.float32))[..., None], settings.broad_px)
     filled = near + weight[..., None] * (logs - near)
-    lightness = (broad @ np.array(LUMINANCE))[..., None]
-    return filled - settings.broad_removed * lightness, known
+    return filled - settings.broad_removed * broad, known
 
 
 def _with_other(
@@ -214,21 +215,31 @@ def _with_other(
 def _growing(
     logs: Float[np.ndarray, "height half 3"],
     known: Float[np.ndarray, "height half"],
+    k: int,
     settings: HairStrandsSettings,
 ) -> Float[np.ndarray, "height half 3"]:
-    """What is known, and strands of the same colours and of as many lights elsewhere."""
+    """What is known of a side, and strands of the same colours and of as many lights elsewhere."""
     weight = known[..., None]
     level = gaussian_filter1d((logs * weight).sum(1), settings.broad_px, axis=0)
     level = level / np.maximum(gaussian_filter1d(weight.sum(1), settings.broad_px, axis=0), 1e-6)
-    lightness = logs @ np.array(LUMINANCE)
+    lightness = logs @ np.array(LUMINANCE, np.float32)
     off = lightness - gaussian_filter(lightness, settings.broad_px)
     spread = np.sqrt((known * off**2).sum() / max(known.sum(), 1e-6))
-    draw = np.random.default_rng(0)
-    fine, wide = (
-        gaussian_filter(draw.standard_normal(known.shape), (along, across), mode="wrap")
-        for along, across in settings.strand_px
-    )
-    streaks = fine / fine.std() + wide / wide.std()
-    grown = level[:, None] + (settings.streaks * spread * streaks / np.sqrt(2))[..., None]
+    # No head is its own mirror image.
+    streaks = np.roll(_streaks(known.shape, settings.strand_px), k * known.shape[1] // 3, 1)
+    grown = level[:, None] + (settings.streaks * spread * streaks)[..., None]
     share = np.clip((known - 0.3) / 0.5, 0, 1)[..., None]
     return grown + share * (logs - grown)
+
+
+@functools.lru_cache(maxsize=2)
+def _streaks(
+    shape: tuple[int, ...], widths_px: tuple[tuple[float, float], ...]
+) -> Float[np.ndarray, "height half"]:
+    """Strands and locks of variance 1, the same for all people."""
+    draw = np.random.default_rng(0)
+    layers = [
+        gaussian_filter(draw.standard_normal(shape), blur_px, mode="wrap") for blur_px in widths_px
+    ]
+    total = np.sum([layer / layer.std() for layer in layers], axis=0) / np.sqrt(len(layers))
+    return total.astype(np.float32)

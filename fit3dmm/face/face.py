@@ -93,9 +93,9 @@ class Face(ShownFace):
         return self.replace(colours=colours, make_up_strength=strength)
 
     def with_hair(self, hair: str) -> "Face":
-        """With hair that stands off the head as the photo shows it (`volume`, where it shows it
-        well enough), or that is painted on the scalp (`flat`). Of pictures and avatars alone: what
-        is measured (`vertices_mm`, `mesh()`) is the head without.
+        """With hair that stands off the head and hangs beside it as the photo shows it (`volume`,
+        where it shows it well enough), or that is painted on the scalp (`flat`). Of pictures and
+        avatars alone: what is measured (`vertices_mm`, `mesh()`) is the head without.
 
         Raises:
             InputError: it is neither.
