@@ -52,9 +52,9 @@ class HairBesideSettings(Settings):
     """How far it reaches beyond jaw and neck."""
     gap_mm: float = ranged(15.0, 0.0)
     """How far down a side it may be missing, by an earring."""
-    beside_mm: tuple[float, float] = ranged((-65.0, -32.0), -400.0)
+    beside_mm: tuple[float, float] = ranged((-65.0, -22.0), -400.0)
     """Heights at which hair must be seen to hang: the lower one is beside the throat."""
-    hangs_to_mm: float = ranged(-40.0, -400.0)
+    hangs_to_mm: float = ranged(-30.0, -400.0)
     """Height down to which it must: the ears end at -28."""
     alone_mm: float = ranged(26.0, 0.0)
     """How far it must reach beyond jaw and neck on average where the other side shows none."""
