@@ -53,7 +53,9 @@ class HairStrandsSettings(Settings):
     hole_px: float = ranged(5.0, 0.5)
     """Standard deviation of the blur that closes holes."""
     common_hue: float = ranged(0.3, 0.0, 1.0)
-    """Share of the hue of all the hair in its own: tips are bleached."""
+    """Share of the hue of all the hair in that of its tips."""
+    tips: tuple[float, float] = ranged((0.2, 0.6), 0.0, 1.0)
+    """Shares of its length, from above, from which it shows the hue of its tips, and wholly so."""
     odd: float = 2.5
     """Lightness and redness, over their usual spreads, from which a place shows an earring or an
     ear."""
@@ -61,7 +63,7 @@ class HairStrandsSettings(Settings):
     """Standard deviations, along and across, of the blurs that make strands and locks."""
     streaks: float = ranged(0.5, 0.0)
     """Spread of their lightness over that of the hair that is seen."""
-    inner: float = ranged(0.3, 0.0, 1.0)
+    inner: float = ranged(0.22, 0.0, 1.0)
     """Lightness of the inner side, over the outer's: no light falls there."""
     rim: float = ranged(0.12, 0.01, 0.5)
     """Share of its columns over which it grows dark."""
@@ -109,8 +111,7 @@ def strands(
     if int(well.sum()) < height:
         return None
     middle = logs[well].median(0).values
-    own = middle if colour_linear is None else _lifted(middle, colour_linear, settings)
-    own = warm(own.exp(), hair).log()
+    own = _own_colour(middle, colour_linear, height, hair, settings)
     logs = logs - middle
     weight = weight * _usual(logs, well, settings)
     logs = logs.reshape(height, 2 * half, 3).numpy()
@@ -123,7 +124,7 @@ def strands(
     meet = np.clip((np.arange(half) - 0.75 * half) / (0.25 * half), 0, 1)[None, :, None] / 2
     meet = meet.astype(np.float32)
     left, right = left + meet * (right - left), right + meet * (left - right)
-    outer = np.concatenate([left, right[:, ::-1]], 1) + own.numpy()
+    outer = np.concatenate([left, right[:, ::-1]], 1) + own.numpy()[:, None]
     inner = _inner(outer, width - 2 * half, settings)
     return srgb_bytes(torch.from_numpy(np.exp(np.concatenate([outer, inner], 1))).float())
 
@@ -143,20 +144,30 @@ def _usual(
 def _inner(
     outer: Float[np.ndarray, "height outer 3"], width: int, settings: HairStrandsSettings
 ) -> Float[np.ndarray, "height inner 3"]:
-    """The inner side: its rims are those of the outer one, and within it is dark."""
-    level = gaussian_filter1d(outer.mean(1, keepdims=True), 8.0, axis=0)
+    """The inner side, from rim to rim: the same strands, in the dark."""
+    columns = np.linspace(outer.shape[1] - 1, 0, width).round().astype(int)
     to_rim = np.minimum(np.arange(width), np.arange(width)[::-1]) / (settings.rim * width)
     dark = np.log(max(settings.inner, 1e-3)) * np.clip(to_rim - 0.5, 0, 1)
-    return level + dark[None, :, None]
+    return outer[:, columns] + dark[None, :, None].astype(np.float32)
 
 
-def _lifted(
-    middle: Float[Tensor, "3"], colour_linear: Float[Tensor, "3"], settings: HairStrandsSettings
-) -> Float[Tensor, "3"]:
-    """As light as all hair, and of a hue between its own and that."""
-    lift = colour_linear.clamp_min(BLACK_LINEAR).log() - middle
-    lighter = lift @ lift.new_tensor(LUMINANCE)
-    return middle + lighter + settings.common_hue * (lift - lighter)
+def _own_colour(
+    middle: Float[Tensor, "3"],
+    colour_linear: Float[Tensor, "3"] | None,
+    height: int,
+    hair: HairSettings,
+    settings: HairStrandsSettings,
+) -> Float[Tensor, "height 3"]:
+    """Logarithms of its colour from the top down: as light as all hair, and of the hue of all where
+    it leaves the scalp, but more of its own towards the tips, which are bleached."""
+    if colour_linear is None:
+        return warm(middle.exp(), hair).log().expand(height, 3)
+    all_hair, tips = colour_linear.clamp_min(BLACK_LINEAR).log(), middle
+    lighter = (all_hair - middle) @ middle.new_tensor(LUMINANCE)
+    tips = tips + lighter + settings.common_hue * (all_hair - middle - lighter)
+    tips = warm(tips.exp(), hair).log()
+    share = ramp(torch.linspace(0, 1, height), settings.tips)[:, None]
+    return all_hair + share * (tips - all_hair)
 
 
 def _finer(values: Float[np.ndarray, "rows outer 3"], height: int, width: int) -> Tensor:

@@ -182,6 +182,16 @@ def test_baked_of_a_photo_it_has_the_colours_of_the_photo(model, scene, photo):
         assert 0.02 < part.mean(-1).std() < 0.5
 
 
+def test_of_several_photos_the_one_that_shows_it_tells(model, scene, photo, raised_mm):
+    short = Sitting(model, scene, raised_mm).photo(raised_mm > 0, COLOURS["brown"])[0]
+    both = bake(model, [Shown(scene, short), Shown(scene, photo)], 64).hair_shape
+    alone = bake(model, [Shown(scene, short)], 64).hair_shape
+    assert alone is not None
+    assert alone.hanging is None
+    assert both is not None
+    assert both.hanging is not None
+
+
 def test_an_avatar_has_it_as_a_part_of_its_own(model, hair):
     avatar = make_avatar(model, model.zeros(), hair_shape=hair)
     without = make_avatar(model, model.zeros(), hair_shape=HairShape(hair.raised_mm))
