@@ -4,8 +4,8 @@
 
 Photos must be portraits before a plain wall: what is unlike the wall is taken for the person, by a
 way that shares nothing with how hair is found. What is printed is the intersection over the union
-of person and avatar above the brows, in the photo's own view, with painted hair and with hair that
-stands off.
+of person and avatar, in the photo's own view, with painted hair, with hair that stands off, and
+with hair that hangs, too: above the brows, and above the chin, below which there are clothes.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, UInt8
 from scipy.ndimage import binary_fill_holes, binary_opening, label
 
 from fit3dmm.export.drawing import sight
+from fit3dmm.export.hair_hanging import HairShape, hanging_of
 from fit3dmm.export.person import shown
 from fit3dmm.export.texture import bake
 from fit3dmm.fitting.config import FitConfig
@@ -26,7 +27,7 @@ from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import read_photo
 
-_BROWS = slice(17, 27)
+_BROWS, _CHIN = slice(17, 27), slice(7, 10)
 # A frame about the picture has one colour: less spread than this in its rows, of 255.
 _FRAME = 8.0
 # Offset of logarithms of sRGB bytes, and distances in them within which a place is the wall.
@@ -41,42 +42,54 @@ def main() -> None:
     options = parser.parse_args()
     prepared = as_prepared("commons", FitConfig())
     model = prepared.model
-    found = []
+    found, hangs = [], []
     for path in options.photos:
         photo = read_photo(path)
         with torch.no_grad():
             fit = fit_photo(photo, prepared, FitConfig(), "largest")[0]
-            hair_mm = bake(model, [shown(fit, photo)], 64).hair_mm
-            found.append(overlaps(fit, model, photo.pixels_srgb.numpy(), hair_mm))
-        flat, full = found[-1]
-        print(f"{path.name}: {flat:.3f} painted, {full:.3f} standing off", flush=True)
-    painted, standing = np.array(found).T
-    worse = int((standing < painted - 0.002).sum())
-    print(f"{len(found)} photos: {painted.mean():.3f} painted, {standing.mean():.3f} standing off")
-    print(f"least gain {(standing - painted).min():.3f}, worse in {worse}")
+            hair = bake(model, [shown(fit, photo)], 64).hair_shape
+            found.append(overlaps(fit, model, photo.pixels_srgb.numpy(), hair))
+        hangs.append(hanging_of(hair) is not None)
+        print(f"{path.name}: {_row(found[-1])}{', hangs' if hangs[-1] else ''}", flush=True)
+    for name, chosen in (("all", np.array(hangs) | True), ("that hang", np.array(hangs))):
+        if chosen.any():
+            print(f"{int(chosen.sum())} {name}: {_row(np.mean(np.array(found)[chosen], 0))}")
+            least = np.min(np.array(found)[chosen], 0)
+            print(f"the least of them: {_row(least)}")
+
+
+def _row(overlap: Float[np.ndarray, "2 3"]) -> str:
+    return "; ".join(
+        f"above the {place} {flat:.3f} painted, {off:.3f} standing off, {full:.3f} hanging"
+        for place, (flat, off, full) in zip(("brows", "chin"), overlap, strict=True)
+    )
 
 
 def overlaps(
     fit: FitResult,
     model: MorphableModel,
     pixels: UInt8[np.ndarray, "h w 3"],
-    hair_mm: Float[torch.Tensor, "vertices"] | None,
-) -> tuple[float, float]:
-    """Intersection over union above the brows, with painted hair and with hair that stands off."""
+    hair: HairShape | None,
+) -> Float[np.ndarray, "2 3"]:
+    """Intersection over union above the brows and above the chin: with painted hair, with hair that
+    stands off, and with what hangs."""
     scene = fit.scene
     marks = scene.pose.T_cam_model @ model.landmarks_mm("ibug68", scene.coefficients)
-    brow_px = float(scene.camera.project(marks)[_BROWS, 1].min())
+    marks_px = scene.camera.project(marks)[:, 1]
     height, width = pixels.shape[:2]
-    person, counts = before_wall(pixels)
-    counts = counts & (np.arange(height)[:, None] < brow_px)
-
-    def overlap(thick_mm: torch.Tensor | None) -> float:
+    person, there = before_wall(pixels)
+    rows = np.arange(height)[:, None]
+    raised = None if hair is None else HairShape(hair.raised_mm)
+    table = np.zeros((2, 3))
+    for column, worn in enumerate((None, raised, hair)):
         # Two samples a pixel each way.
-        fine = sight(model, scene, thick_mm).covered.numpy()
+        fine = sight(model, scene, worn).covered.numpy()
         avatar = fine[: 2 * height : 2, : 2 * width : 2]
-        return float((avatar & person & counts).sum() / ((avatar | person) & counts).sum())
-
-    return overlap(None), overlap(hair_mm)
+        for row, end_px in enumerate((marks_px[_BROWS].min(), marks_px[_CHIN].min())):
+            counts = there & (rows < float(end_px))
+            union = (avatar | person) & counts
+            table[row, column] = (avatar & person & counts).sum() / union.sum()
+    return table
 
 
 def before_wall(

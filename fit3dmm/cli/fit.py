@@ -79,8 +79,8 @@ class Fit:
     expression: Literal["neutral", "fitted"] = "neutral"
     """What face.glb shows when it is loaded: `neutral`, or `fitted` (that of the photo)."""
     hair: Literal["volume", "flat"] = "volume"
-    """The avatar's: `volume` stands off the head as the photo shows it, where it shows it well
-    enough; `flat` is painted on the scalp."""
+    """The avatar's: `volume` stands off the head and hangs beside it as the photo shows it, where
+    it shows it well enough; `flat` is painted on the scalp."""
     compact: bool = False
     """face.glb at less than half its size, for three.js, Blender and others that know glTF's
     extensions for WebP and for whole numbers in meshes."""

@@ -12,9 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm._kept import kept
+from fit3dmm.export.hair_hanging import HANGING, HairShape, HangingHair, raised_of
 from fit3dmm.export.hair_raised import raised
 from fit3dmm.export.morphs import MorphTarget, Movement, morph_target, movements, vertex_normals
 from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
+from fit3dmm.export.picture import png_bytes
 from fit3dmm.export.skeleton import Bone, bone_weights, bones
 from fit3dmm.export.split import HEAD, SplitVertices, drawn_surface, split_things
 from fit3dmm.export.visemes import Viseme, visemes_of
@@ -52,6 +54,8 @@ class Avatar:
     """Occlusion and roughness; see `export.occlusion_roughness`."""
     normal_png: bytes | None = None
     """Fine relief of the skin in tangent space; see `export.normal_map`."""
+    hair_png: bytes | None = None
+    """Base colour of the part `hair`, which hangs; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def make_avatar(
     coefficients: Coefficients,
     normal_png: bytes | None = None,
     rest: Float[Tensor, "expression"] | None = None,
-    hair_mm: Float[Tensor, "vertices"] | None = None,
+    hair_shape: HairShape | None = None,
 ) -> Avatar:
     """The person that the coefficients say; their expression becomes the targets' weights.
 
@@ -91,13 +95,13 @@ def make_avatar(
         coefficients: the person's.
         normal_png: fine relief of the skin, where it is known.
         rest: activations at rest (`export.resting`); zeros if left out.
-        hair_mm: how far hair stands off (`export.hair_volume`); it lies flat if left out.
+        hair_shape: where hair stands off and hangs; it lies flat if left out.
     """
     surface = drawn_surface(model)
     n = surface.n_vertices
     rest = model.zeros().expression if rest is None else rest
     neutral_mm = model.shape_mm(coefficients.neutral().replace(expression=rest)).detach()
-    neutral_mm = raised(model, neutral_mm, hair_mm)
+    neutral_mm = raised(model, neutral_mm, raised_of(hair_shape))
     skeleton = bones(model, coefficients)
     drawn = _Drawn(
         neutral_mm=neutral_mm[:n].cpu().numpy(),
@@ -107,13 +111,34 @@ def make_avatar(
         movements=tuple(movements(model, coefficients, neutral_mm, n, rest)),
     )
     things = _things(model)
+    parts = [drawn.part(name, split) for name, split in things.items()]
+    hanging = None if hair_shape is None else hair_shape.hanging
+    if hanging is not None:
+        parts.append(_hair_part(hanging, skeleton))
     return Avatar(
         info=model.info,
-        parts=tuple(drawn.part(name, split) for name, split in things.items()),
+        parts=tuple(parts),
         bones=skeleton,
         visemes=visemes_of(model.expression_names),
         occlusion_roughness_png=occlusion_roughness_png(model),
         normal_png=normal_png,
+        hair_png=None if hanging is None else png_bytes(hanging.srgb),
+    )
+
+
+def _hair_part(hanging: HangingHair, skeleton: tuple[Bone, ...]) -> AvatarPart:
+    """It goes with the head, whatever the neck and the face do."""
+    vertices = hanging.vertices_mm.numpy()
+    weights = np.zeros((len(vertices), len(skeleton)))
+    weights[:, [bone.name for bone in skeleton].index("head")] = 1.0
+    return AvatarPart(
+        name=HANGING,
+        positions_mm=vertices,
+        normals=_unit(hanging.normals.numpy()),
+        uv=hanging.uv.numpy(),
+        triangles=hanging.topology.triangles.numpy(),
+        bone_weights=weights,
+        targets=(),
     )
 
 

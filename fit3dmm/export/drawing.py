@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fit3dmm._kept import kept
 from fit3dmm.colour import linear_of_bytes
+from fit3dmm.export.hair_hanging import HairShape, hanging_of, raised_of
 from fit3dmm.export.hair_raised import raised
 from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
 from fit3dmm.geometry.camera import Camera
@@ -62,6 +63,10 @@ class Sight:
     normals: Float[Tensor, "seen 3"]
     face: Float[Tensor, "seen 1"]
     uv: Float[Tensor, "seen 2"]
+    hanging: Bool[Tensor, "seen"]
+    """Samples that show hanging hair: their places are in its picture."""
+    hair_srgb: UInt8[np.ndarray, "hair_height hair_width 3"] | None
+    """That picture."""
 
     @cached_property
     def shares(self) -> Float[Tensor, "height width 2"]:
@@ -76,24 +81,41 @@ class Sight:
         return _averaged(samples)
 
 
-def sight(
-    model: MorphableModel, scene: Scene, hair_mm: Float[Tensor, "vertices"] | None = None
-) -> Sight:
-    """What is seen of a scene's head, with its hair standing off as `export.hair_raised` says."""
-    shape_mm = raised(model, model.shape_mm(scene.coefficients), hair_mm)
-    points = scene.pose.T_cam_model @ shape_mm
+def sight(model: MorphableModel, scene: Scene, hair_shape: HairShape | None = None) -> Sight:
+    """What is seen of a scene's head, with its hair standing off as `export.hair_raised` says, and
+    hanging as `export.hair_hanging` does."""
+    T, surface = scene.pose.T_cam_model, model.surface
+    points = T @ raised(model, model.shape_mm(scene.coefficients), raised_of(hair_shape))
     wide = _scaled(scene.camera, float(_OVERSAMPLING))
-    surface, backend = model.surface, choose_backend("auto", points.device)
+    backend = choose_backend("auto", points.device)
+    normals, face = backend.vertex_normals(points, surface.topology), _face(model)
+    triangles, uv, uv_triangles = surface.triangles, surface.uv, surface.uv_triangles
+    hanging = hanging_of(hair_shape)
+    if hanging is not None:
+        points = torch.cat([points, T @ hanging.vertices_mm.to(points)])
+        more = hanging.topology.triangles.to(triangles)
+        triangles = torch.cat([triangles, more + len(normals)])
+        uv_triangles = torch.cat([uv_triangles, more + len(uv)])
+        normals = torch.cat([normals, T.turn(hanging.normals.to(normals))])
+        uv = torch.cat([uv, hanging.uv.to(uv)])
+        face = torch.cat([face, face.new_zeros(len(points) - len(face), 1)])
     clip = wide.to_clip(points)[None]
-    fragments = backend.rasterise(clip, surface.triangles, wide.height_px, wide.width_px)
+    fragments = backend.rasterise(clip, triangles, wide.height_px, wide.width_px)
     # Two thirds of most pictures are empty.
     covered = fragments.covered.flatten().nonzero()[:, 0]
     seen = fragments.of_pixels(covered)
-    vertices = torch.cat([backend.vertex_normals(points, surface.topology), _face(model)], 1)
-    found = backend.interpolate(vertices[None], surface.triangles, seen)[0, :, 0]
-    uv = backend.interpolate(surface.uv[None], surface.uv_triangles, seen)[0, :, 0]
+    found = backend.interpolate(torch.cat([normals, face], 1)[None], triangles, seen)[0, :, 0]
+    places = backend.interpolate(uv[None], uv_triangles, seen)[0, :, 0]
     normals, face = found.split([3, 1], -1)
-    return Sight((wide.height_px, wide.width_px), covered, unit(normals), face, uv)
+    return Sight(
+        fine_size=(wide.height_px, wide.width_px),
+        covered=covered,
+        normals=unit(normals),
+        face=face,
+        uv=places,
+        hanging=seen.triangle[0, :, 0] >= len(surface.triangles),
+        hair_srgb=None if hanging is None else hanging.srgb,
+    )
 
 
 def draw(
@@ -116,6 +138,9 @@ def draw(
     else:
         colours = torch.from_numpy(linear_of_bytes(texture))
         albedo = _sampled(colours, seen.uv) * _sampled(_openness(model), seen.uv)
+        if seen.hair_srgb is not None:
+            hair = torch.from_numpy(linear_of_bytes(seen.hair_srgb))
+            albedo[seen.hanging] = _sampled(hair, seen.uv[seen.hanging])
     lit = shade(albedo, seen.normals, scene.lighting.irradiance_sh)
     return Drawing(seen.averaged(lit), *seen.shares.split(1, -1))
 
@@ -125,7 +150,7 @@ def framed(
     scene: Scene,
     size_px: int,
     angles_deg: tuple[float, ...],
-    hair_mm: Float[Tensor, "vertices"] | None = None,
+    hair_shape: HairShape | None = None,
 ) -> Scene:
     """The scene from a long lens that shows the whole head, however it turns.
 
@@ -134,9 +159,12 @@ def framed(
         scene: its face and light stay.
         size_px: side of the picture.
         angles_deg: pitch, yaw and roll, as in docs/conventions.md.
-        hair_mm: see `sight`.
+        hair_shape: see `sight`.
     """
-    points = raised(model, model.shape_mm(scene.coefficients.neutral()), hair_mm)
+    points = raised(model, model.shape_mm(scene.coefficients.neutral()), raised_of(hair_shape))
+    hanging = hanging_of(hair_shape)
+    if hanging is not None:
+        points = torch.cat([points, hanging.vertices_mm.to(points)])
     low, high = points.amin(0), points.amax(0)
     middle_mm = torch.stack([torch.zeros(()), (low[1] + high[1]) / 2, (low[2] + high[2]) / 2])
     half_mm = _MARGIN * float((high - low).max()) / 2
@@ -182,7 +210,7 @@ def _openness(model: MorphableModel) -> Float[Tensor, "size size 1"]:
 
 
 def _sampled(
-    texture: Float[Tensor, "size size c"], uv: Float[Tensor, "seen 2"]
+    texture: Float[Tensor, "height width c"], uv: Float[Tensor, "seen 2"]
 ) -> Float[Tensor, "seen c"]:
     grid = (uv * 2 - 1) * uv.new_tensor([1.0, -1.0])
     picture = texture.permute(2, 0, 1)[None]

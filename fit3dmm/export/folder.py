@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from fit3dmm._threads import torch_threads
 from fit3dmm.export.depth import depth_map, write_depth
 from fit3dmm.export.glb import face_glb, write_vrm
+from fit3dmm.export.hair_hanging import HairShape
 from fit3dmm.export.mark import PhotoIdentity, place_digest, same_in_any_locale
 from fit3dmm.export.mesh import neutral_mesh, posed_mesh, write_material, write_textured_obj
 from fit3dmm.export.normal_map import RELIEF_FROM_PX, relief_png
@@ -142,7 +141,7 @@ def write_face(
     with torch.no_grad(), torch_threads(1):
         sure = vertex_sigma(result, model) if files & _SURE else None
 
-        def write_textured() -> Tensor | None:
+        def write_textured() -> HairShape | None:
             if not files & _TEXTURED:
                 return None
             return _write_textured(
@@ -154,16 +153,16 @@ def write_face(
             return _write_plain(result, photo, folder, model, files, sure)
 
         if not several_cores:
-            hair_mm = write_textured()
+            hair_shape = write_textured()
             content = write_plain()
         else:
             with ThreadPoolExecutor(1) as beside:
                 # Whether gradients are kept is each thread's own.
                 plain = beside.submit(torch.no_grad()(write_plain))
-                hair_mm = write_textured()
+                hair_shape = write_textured()
                 content = plain.result()
         if RECORD in files:
-            save_result(folder / RECORD, result, hair_mm)
+            save_result(folder / RECORD, result, hair_shape)
         return content
 
 
@@ -219,7 +218,7 @@ def _write_textured(
     compact: bool,
     sure: VertexSigma | None,
     hair: AvatarHair,
-) -> Float[Tensor, "vertices"] | None:
+) -> HairShape | None:
     """What shows the texture, which is baked once for all of it.
 
     Args:
@@ -236,14 +235,14 @@ def _write_textured(
         hair: of the avatar.
 
     Returns:
-        How far its hair stands off; None where it lies flat.
+        Where its hair stands off and hangs; None where it lies flat.
     """
     seen = result.observation.detections.get(MEDIAPIPE)
     points_px = None if seen is None else seen.points_px
     told = result.observation.predicted
     shown_in = [Shown(result.scene, photo, points_px, told)]
     all_baked = bake(model, shown_in, texture_px, texture)
-    baked, hair_mm = all_baked.srgb, all_baked.hair_mm if hair == "volume" else None
+    baked, hair_shape = all_baked.srgb, all_baked.hair_shape if hair == "volume" else None
     png = png_bytes(baked)
     if "texture.png" in files:
         write_bytes(png, folder / "texture.png")
@@ -256,16 +255,16 @@ def _write_textured(
     rest = resting(model, fitted)
     shown = fitted if expression == "fitted" else fitted.neutral().replace(expression=rest)
     if not files & {GLB, REPORT, VRM}:
-        return hair_mm
+        return hair_shape
     relief = relief_png(baked, model, fitted) if result.quality.face_px >= RELIEF_FROM_PX else None
     if VRM in files:
-        write_vrm(model, shown, png, folder / VRM, relief, rest, hair_mm)
+        write_vrm(model, shown, png, folder / VRM, relief, rest, hair_shape)
     if not files & {GLB, REPORT}:
-        return hair_mm
-    glb = face_glb(model, shown, png, relief, compact=compact, rest=rest, hair_mm=hair_mm)
+        return hair_shape
+    glb = face_glb(model, shown, png, relief, compact=compact, rest=rest, hair_shape=hair_shape)
     if GLB in files:
         write_bytes(glb, folder / GLB)
     if REPORT in files:
-        how = (sure, rest, folded, hair_mm)
+        how = (sure, rest, folded, hair_shape)
         write_report(result, model, photo, baked, glb, folder / REPORT, *how)
-    return hair_mm
+    return hair_shape

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from fit3dmm.export.animation import Animation
 from fit3dmm.export.avatar import make_avatar
+from fit3dmm.export.hair_hanging import HairShape
 from fit3dmm.export.picture import write_bytes
 from fit3dmm.model.morphable import Coefficients, MorphableModel
 
@@ -20,7 +21,7 @@ def write_glb(
     animation: Animation | None = None,
     compact: bool = False,
     rest: Float[Tensor, "expression"] | None = None,
-    hair_mm: Float[Tensor, "vertices"] | None = None,
+    hair_shape: HairShape | None = None,
 ) -> None:
     """Write the face of one person.
 
@@ -33,12 +34,12 @@ def write_glb(
         animation: what moves it, such as a track's (`export.animation`).
         compact: see `face_glb`.
         rest: see `face_glb`.
-        hair_mm: see `face_glb`.
+        hair_shape: see `face_glb`.
 
     Raises:
         InputError: the folder can't be written to.
     """
-    how = (normal_png, animation, compact, rest, hair_mm)
+    how = (normal_png, animation, compact, rest, hair_shape)
     glb = face_glb(model, coefficients, texture_png, *how)
     write_bytes(glb, Path(path))
 
@@ -51,7 +52,7 @@ def face_glb(
     animation: Animation | None = None,
     compact: bool = False,
     rest: Float[Tensor, "expression"] | None = None,
-    hair_mm: Float[Tensor, "vertices"] | None = None,
+    hair_shape: HairShape | None = None,
 ) -> bytes:
     """What `write_glb` writes.
 
@@ -65,13 +66,13 @@ def face_glb(
             KHR_mesh_quantization and EXT_texture_webp.
         rest: activations of the mesh itself (`export.resting`), from which targets take what is
             left of each movement; zeros if left out, as an animation's weights need them.
-        hair_mm: how far hair stands off (`export.hair_volume`); it lies flat if left out.
+        hair_shape: where hair stands off and hangs; it lies flat if left out.
     """
     # pygltflib takes a moment to load, and only who writes needs it.
     from fit3dmm.export.gltf.binary import glb_bytes
     from fit3dmm.export.gltf.document import gltf_document
 
-    avatar = make_avatar(model, coefficients, normal_png, rest, hair_mm)
+    avatar = make_avatar(model, coefficients, normal_png, rest, hair_shape)
     document = gltf_document(avatar, texture_png, animation, compact)
     return glb_bytes(document)
 
@@ -83,7 +84,7 @@ def write_vrm(
     path: Path,
     normal_png: bytes | None = None,
     rest: Float[Tensor, "expression"] | None = None,
-    hair_mm: Float[Tensor, "vertices"] | None = None,
+    hair_shape: HairShape | None = None,
 ) -> None:
     """Write the face of one person as VRM 1.0, on the joints of a body.
 
@@ -94,7 +95,7 @@ def write_vrm(
         path: of the file.
         normal_png: see `face_glb`.
         rest: see `face_glb`.
-        hair_mm: see `face_glb`.
+        hair_shape: see `face_glb`.
 
     Raises:
         InputError: the folder can't be written to.
@@ -102,6 +103,6 @@ def write_vrm(
     from fit3dmm.export.gltf.binary import glb_bytes
     from fit3dmm.export.gltf.vrm import vrm_document
 
-    avatar = make_avatar(model, coefficients, normal_png, rest, hair_mm)
+    avatar = make_avatar(model, coefficients, normal_png, rest, hair_shape)
     document = vrm_document(avatar, texture_png)
     write_bytes(glb_bytes(document), Path(path))

@@ -113,7 +113,7 @@ def hair_outline(
     border = 1.5 / float(seen.T_map_photo.linear_map(places.new_tensor([[1.0, 0.0]])).norm())
     inside = ((places > border) & (places < size - border)).all(-1).cpu().numpy()
     log_colour = np.log(colour.clip(DARKEST_LINEAR))
-    end = _most_likely(*_gains(hair, log_colour, inside, settings), settings)
+    end = most_likely(*gains_of(hair, log_colour, inside, settings), settings)
     gained = np.take_along_axis(np.cumsum(2 * hair - 1, 1), end[:, None], 1)[:, 0]
     # An edge without hair within it is the head's own.
     end = np.where(gained > 0, end, 0)
@@ -139,7 +139,7 @@ def within_outline_mm(
     return torch.from_numpy(np.where(outline.tells[ray], within, np.inf)).to(points_cam_mm)
 
 
-def _gains(
+def gains_of(
     hair: Float[np.ndarray, "rays steps"],
     log_colour: Float[np.ndarray, "rays steps 3"],
     inside: Bool[np.ndarray, "rays steps"],
@@ -163,7 +163,7 @@ def _gains(
     return np.where(there | (step == 0), region + edge, -np.inf), settings.bend_per_mm * mm
 
 
-def _most_likely(
+def most_likely(
     gains: Float[np.ndarray, "rays steps"], bend: float, settings: HairOutlineSettings
 ) -> Int[np.ndarray, "rays"]:
     """The line around the head that gains most, by dynamic programming (Viterbi 1967). It is open

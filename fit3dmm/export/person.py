@@ -133,8 +133,8 @@ def write_person(
             if "face.glb" in files:
                 rest = person_at_rest(several, model)
                 person = several.identity.neutral().replace(expression=rest)
-                hair_mm = baked.hair_mm if hair == "volume" else None
-                how = (folder / "face.glb", None, None, compact, rest, hair_mm)
+                hair_shape = baked.hair_shape if hair == "volume" else None
+                how = (folder / "face.glb", None, None, compact, rest, hair_shape)
                 write_glb(model, person, png, *how)
         if "neutral.obj" in files:
             scene = first.scene.replace(coefficients=several.identity)

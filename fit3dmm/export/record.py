@@ -5,8 +5,9 @@ and `frame`. The group `scene` is laid out as in a saved scene. Every other fiel
 group where it holds tensors (each a data set) or records by name, and else a data set of one
 string, JSON, in which NaN and Infinity may stand for numbers; a record in it says its `kind`. A
 field that a file lacks takes its default, so that settings can be added without a new version. The
-data set `hair_mm` is no field of the result: it says how far its avatar's hair stands off, where it
-does. `export.former` says what version 1 had elsewhere.
+data set `hair_mm` and the group `hanging_hair` are no fields of the result: they say how far its
+avatar's hair stands off, and what hangs, where it does. `export.former` says what version 1 had
+elsewhere.
 """
 
 import dataclasses
@@ -18,13 +19,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm._hdf5 import FileFormat, Group, is_text
 from fit3dmm._tensors import TensorRecord
 from fit3dmm.export import former
+from fit3dmm.export.hair_hanging import HairShape, HangingHair
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.observe.observation import Observation
@@ -35,39 +37,50 @@ FORMAT = FileFormat("fit3dmm-result", 2, "result", "pass the fit.h5 of a fit")
 # Elements: a smaller array would grow by what compression needs.
 _COMPRESSED_FROM = 1024
 _KIND = "kind"
-_HAIR = "hair_mm"
+_HAIR, _HANGING = "hair_mm", "hanging_hair"
 
 
-def save_result(
-    path: Path, result: FitResult, hair_mm: Float[Tensor, "vertices"] | None = None
-) -> None:
+def save_result(path: Path, result: FitResult, hair_shape: HairShape | None = None) -> None:
     """Write everything that came out of a fit.
 
     Args:
         path: of the file.
         result: of a fit.
-        hair_mm: how far the avatar's hair stands off, where that is known: see `load_hair_mm`.
+        hair_shape: where the avatar's hair stands off and hangs, where that is known.
 
     Raises:
         InputError: the folder can't be written to.
     """
     with FORMAT.writing(path, model=result.model.name, frame=FRAME) as file:
         write_record(file, result, FitResult)
-        if hair_mm is not None:
+        if hair_shape is not None:
             # Within 1/64 mm up to 64 mm; most vertices have none.
-            steps = hair_mm.detach().cpu().half().numpy()
+            steps = hair_shape.raised_mm.detach().cpu().half().numpy()
             file.create_dataset(_HAIR, data=steps, compression="gzip", shuffle=True)
+        if hair_shape is not None and hair_shape.hanging is not None:
+            group = file.create_group(_HANGING)
+            for name, values in (
+                ("points_mm", hair_shape.hanging.points_mm.astype(np.float32)),
+                ("srgb", hair_shape.hanging.srgb),
+            ):
+                group.create_dataset(name, data=values, compression="gzip", shuffle=True)
 
 
-def load_hair_mm(path: str | Path) -> Float[Tensor, "vertices"] | None:
-    """How far the hair of a saved result's avatar stands off at each vertex (`export.hair_volume`);
-    None where it lies flat, or was not told.
+def load_hair_shape(path: str | Path) -> HairShape | None:
+    """Where the hair of a saved result's avatar stands off and hangs; None where it lies flat, or
+    was not told.
 
     Raises:
         InputError: as for `load_result`.
     """
     with FORMAT.reading(path) as file:
-        return torch.as_tensor(file[_HAIR][()]).float() if _HAIR in file else None
+        if _HAIR not in file:
+            return None
+        raised_mm = torch.as_tensor(file[_HAIR][()]).float()
+        if _HANGING not in file:
+            return HairShape(raised_mm)
+        group = file[_HANGING]
+        return HairShape(raised_mm, HangingHair(group["points_mm"][()], group["srgb"][()]))
 
 
 def load_result(path: str | Path) -> FitResult:

@@ -23,6 +23,7 @@ from fit3dmm._version import __version__
 from fit3dmm.colour import srgb_to_linear
 from fit3dmm.export.depth import depth_map
 from fit3dmm.export.drawing import Drawing, draw, sight
+from fit3dmm.export.hair_hanging import HairShape
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.ramp import ramp_srgb
 from fit3dmm.export.report_folds import fold_facts
@@ -54,7 +55,7 @@ def write_report(
     sure: VertexSigma | None = None,
     rest: Float[Tensor, "expression"] | None = None,
     folded: UInt8[np.ndarray, "size size 3"] | None = None,
-    hair_mm: Float[Tensor, "vertices"] | None = None,
+    hair_shape: HairShape | None = None,
 ) -> None:
     """Write the page of one face.
 
@@ -69,13 +70,13 @@ def write_report(
         rest: activations of the avatar's mesh itself, as it was written with; zeros if left out.
         folded: the texture with the folds of the fitted expression, which the viewer blends in the
             more, the nearer its sliders come to that expression.
-        hair_mm: how far the avatar's hair stands off; None where it lies flat.
+        hair_shape: where the avatar's hair stands off and hangs; None where it lies flat.
 
     Raises:
         InputError: the folder can't be written to.
     """
     with torch.no_grad():
-        pictures = _pictures(result, model, photo, texture, hair_mm)
+        pictures = _pictures(result, model, photo, texture, hair_shape)
     quality, info = result.quality, result.model
     facts = {
         "expression": _expression(result, model, rest),
@@ -110,7 +111,7 @@ def _pictures(
     model: MorphableModel,
     photo: Photo,
     texture: np.ndarray,
-    hair_mm: Float[Tensor, "vertices"] | None,
+    hair_shape: HairShape | None,
 ) -> dict[str, Image.Image]:
     """The photo's face, and what is laid over it."""
     points = result.observation.face_points_px
@@ -126,8 +127,8 @@ def _pictures(
     clay = draw(model, scene.replace(lighting=named_lights()["studio"]), None, seen)
     worn = draw(model, scene, texture, seen)
     whole = worn
-    if hair_mm is not None:
-        whole = draw(model, scene, texture, sight(model, scene, hair_mm))
+    if hair_shape is not None:
+        whole = draw(model, scene, texture, sight(model, scene, hair_shape))
     light = {
         "photo": behind,
         "avatar": worn.face_over(behind),

@@ -21,6 +21,8 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm.export.delight import chroma_kept, of_kept_hue
+from fit3dmm.export.hair_below import hair_below, shows_best
+from fit3dmm.export.hair_hanging import HairShape
 from fit3dmm.export.hair_top import standing_hair
 from fit3dmm.export.hair_volume import hair_volume_mm
 from fit3dmm.export.lids import at_lashes
@@ -55,9 +57,8 @@ class Baked:
 
     srgb: UInt8[np.ndarray, "size size 3"]
     """Base colour, row 0 at v = 1, filled beyond the borders of the UV islands."""
-    hair_mm: Float[Tensor, "vertices"] | None
-    """How far hair stands off at each vertex (`export.hair_volume`); None where it is not seen well
-    enough, or lies flat."""
+    hair_shape: HairShape | None
+    """Where hair stands off and hangs; None where it is not seen well enough, or lies flat."""
 
 
 def check_texture_size(size_px: int) -> None:
@@ -182,10 +183,25 @@ def bake(
         colours = colours * lined
         pixels[band.rows] = srgb_bytes(colours)
         covered[band.rows] = band.fragments.covered[0].cpu().numpy()
-    return Baked(padded(pixels, covered), _hair_mm(model, seen, settings))
+    return Baked(padded(pixels, covered), _hair_shape(model, shown, seen, settings))
 
 
-def _hair_mm(
+def _hair_shape(
+    model: MorphableModel, shown: Sequence[Shown], seen: Sequence[Seen], settings: TextureSettings
+) -> HairShape | None:
+    """Where hair is by all photos."""
+    raised_mm = _raised_mm(model, seen, settings)
+    if raised_mm is None:
+        return None
+    told = [(a, b.hair) for a, b in zip(shown, seen, strict=True) if b.hair is not None]
+    best = shows_best(told)
+    if best is None:
+        return HairShape(raised_mm)
+    how = (raised_mm, model, settings.hair, settings.below)
+    return HairShape(raised_mm, hair_below(*best, *how))
+
+
+def _raised_mm(
     model: MorphableModel, seen: Sequence[Seen], settings: TextureSettings
 ) -> Float[Tensor, "vertices"] | None:
     """How far hair stands off by all photos."""

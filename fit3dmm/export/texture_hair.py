@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fit3dmm.export.hair_beside import hair_beside
 from fit3dmm.export.hair_colour import hair_colour
 from fit3dmm.export.hair_cover import Sight
 from fit3dmm.export.hair_layer import hair_factor, hair_thickness_mm, shown_hair, sight_of_hair
@@ -109,5 +110,10 @@ def with_hair_seen(
         log_factor=torch.lerp(layer.log_factor, factor, mixed),
         weight=(layer.weight + share).clamp_max(1),
     )
-    hair_seen = HairSeen(hair, there.sight, top.outline, top.volume_mm)
+    skin_mm = model.shape_mm(shown.scene.coefficients)[model.in_parts("skin")].cpu().numpy()
+    how = (shown.scene, skin_mm, settings.below.beside)
+    beside = hair_beside(there.map, shown.predicted, *how)
+    hair_seen = HairSeen(
+        *(hair, there.sight, top.outline, top.volume_mm, there.map, beside, face_light_linear)
+    )
     return replace(seen, layer=layer, hair=hair_seen)

@@ -6,7 +6,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fit3dmm.export.beard import Beard
+from fit3dmm.export.hair_beside import HairBeside
 from fit3dmm.export.hair_cover import Sight
+from fit3dmm.export.hair_map import HairMap
 from fit3dmm.export.hair_outline import HairOutline
 from fit3dmm.export.view import PhotoView
 from fit3dmm.observe.photo import Photo
@@ -54,6 +56,11 @@ class HairSeen:
     """Where it ends."""
     volume_mm: Float[Tensor, "vertices"] | None
     """How far it stands off, by this photo alone; None where that is not told."""
+    map: HairMap
+    beside: HairBeside | None
+    """What hangs beside face and neck."""
+    face_light_linear: Float[Tensor, "3"]
+    """What white would show on the face."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from fit3dmm.export.alignment import AlignmentSettings
 from fit3dmm.export.beard import BeardSettings
 from fit3dmm.export.covered import CoverSettings
 from fit3dmm.export.delight import DelightSettings
+from fit3dmm.export.hair_below import HairBelowSettings
 from fit3dmm.export.hair_colour import HairSettings
 from fit3dmm.export.hair_layer import HairLayerSettings
 from fit3dmm.export.hair_volume import HairVolumeSettings
@@ -77,3 +78,5 @@ class TextureSettings(Settings):
     """What hair is and how it is drawn."""
     volume: HairVolumeSettings = field(default_factory=HairVolumeSettings)
     """How far it stands off."""
+    below: HairBelowSettings = field(default_factory=HairBelowSettings)
+    """How it hangs."""

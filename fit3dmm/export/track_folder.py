@@ -60,7 +60,7 @@ def write_track(
     first = int(torch.where(track.found)[0][0])
     if "glb" in write and baked is not None:
         person, moves = track.scene(first).coefficients, animation_of(track)
-        how = (folder / GLB, None, moves, False, None, baked.hair_mm)
+        how = (folder / GLB, None, moves, False, None, baked.hair_shape)
         write_glb(tracker.prepared.model, person, png, *how)
     if "csv" in write:
         write_blendshapes(track, folder / TABLE)

@@ -19,14 +19,17 @@ from torch import Tensor
 from fit3dmm._errors import InputError
 from fit3dmm._files import atomic_path
 from fit3dmm.export.avatar import Avatar, AvatarPart, make_avatar
+from fit3dmm.export.hair_hanging import HAIR_ROUGHNESS, HANGING, HairShape
 from fit3dmm.export.occlusion_roughness import ROUGHNESS
 from fit3dmm.export.skeleton import Bone
 from fit3dmm.model.morphable import Coefficients, MorphableModel
 
 _MM_PER_M = 1000.0
 _ROOT = "/face"
-_SKELETON, _SHOWN, _SKIN = (f"{_ROOT}/{name}" for name in ("skeleton", "shown", "materials/skin"))
-_COLOUR_FILE, _OCCLUSION_FILE = "base_colour.png", "occlusion_roughness.png"
+_SKELETON, _SHOWN, _SKIN, _HAIR = (
+    f"{_ROOT}/{name}" for name in ("skeleton", "shown", "materials/skin", "materials/hair")
+)
+_COLOUR_FILE, _OCCLUSION_FILE, _HAIR_FILE = "base_colour.png", "occlusion_roughness.png", "hair.png"
 
 
 def write_usdz(
@@ -35,7 +38,7 @@ def write_usdz(
     texture_png: bytes,
     path: Path,
     rest: Float[Tensor, "expression"] | None = None,
-    hair_mm: Float[Tensor, "vertices"] | None = None,
+    hair_shape: HairShape | None = None,
 ) -> None:
     """Write the face of one person; see `glb.write_glb`.
 
@@ -45,7 +48,7 @@ def write_usdz(
         texture_png: the base colour, an encoded sRGB picture.
         path: of the file; its name must end in .usdz.
         rest: see `glb.face_glb`.
-        hair_mm: see `glb.face_glb`.
+        hair_shape: see `glb.face_glb`.
 
     Raises:
         InputError: usd-core is not installed, or the folder can't be written to.
@@ -54,12 +57,14 @@ def write_usdz(
         from pxr import Sdf, UsdUtils
     except ImportError as error:
         raise InputError('USD needs usd-core: pip install "fit3dmm[usd]".') from error
-    avatar = make_avatar(model, coefficients, rest=rest, hair_mm=hair_mm)
+    avatar = make_avatar(model, coefficients, rest=rest, hair_shape=hair_shape)
     # The package is made of files in a folder, the scene first.
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder) / "face.usdc"
         (Path(folder) / _COLOUR_FILE).write_bytes(texture_png)
         (Path(folder) / _OCCLUSION_FILE).write_bytes(avatar.occlusion_roughness_png)
+        if avatar.hair_png is not None:
+            (Path(folder) / _HAIR_FILE).write_bytes(avatar.hair_png)
         _write_scene(avatar, scene)
         package = Path(folder) / "face.usdz"
         if not UsdUtils.CreateNewUsdzPackage(Sdf.AssetPath(str(scene)), str(package)):
@@ -78,7 +83,9 @@ def _write_scene(avatar: Avatar, path: Path) -> None:
     stage.SetDefaultPrim(root.GetPrim())
     root.GetPrim().SetCustomDataByKey("model", avatar.info.name)
     root.GetPrim().SetCustomDataByKey("model_licence", avatar.info.licence)
-    _add_material(stage)
+    _add_skin(stage)
+    if avatar.hair_png is not None:
+        _add_hair(stage)
     joints = _joint_paths(avatar.bones)
     _add_skeleton(stage, avatar.bones, joints)
     for part in avatar.parts:
@@ -128,7 +135,8 @@ def _add_part(stage: Any, part: AvatarPart) -> None:
     kind = Sdf.ValueTypeNames.TexCoord2fArray
     uv = UsdGeom.PrimvarsAPI(mesh).CreatePrimvar("st", kind, UsdGeom.Tokens.vertex)
     uv.Set(Vt.Vec2fArray.FromNumpy(_floats(part.uv)))
-    UsdShade.MaterialBindingAPI.Apply(mesh.GetPrim()).Bind(UsdShade.Material.Get(stage, _SKIN))
+    look = UsdShade.Material.Get(stage, _HAIR if part.name == HANGING else _SKIN)
+    UsdShade.MaterialBindingAPI.Apply(mesh.GetPrim()).Bind(look)
 
     binding = UsdSkel.BindingAPI.Apply(mesh.GetPrim())
     binding.CreateSkeletonRel().SetTargets([_SKELETON])
@@ -157,20 +165,41 @@ def _add_shown(stage: Any, avatar: Avatar) -> None:
     shown.CreateBlendShapeWeightsAttr([round(weight, 5) for weight in weights.values()])
 
 
-def _add_material(stage: Any) -> None:
-    from pxr import Sdf, UsdShade
+def _add_skin(stage: Any) -> None:
+    look = _Look(stage, _SKIN)
+    colour = look.texture("base_colour", _COLOUR_FILE, "sRGB", (1.0, 1.0, 1.0, 1.0))
+    rough = look.texture("occlusion_roughness", _OCCLUSION_FILE, "raw", (1.0, ROUGHNESS, 1.0, 1.0))
+    look.shows("diffuseColor", colour, "rgb")
+    look.shows("occlusion", rough, "r")
+    look.shows("roughness", rough, "g")
 
-    kinds = Sdf.ValueTypeNames
 
-    def shader(name: str, kind: str, **inputs: tuple[Any, Any]) -> Any:
-        made = UsdShade.Shader.Define(stage, f"{_SKIN}/{name}")
-        made.CreateIdAttr(kind)
-        for key, (value_type, value) in inputs.items():
-            made.CreateInput(key, value_type).Set(value)
-        return made
+def _add_hair(stage: Any) -> None:
+    look = _Look(stage, _HAIR, HAIR_ROUGHNESS)
+    look.shows("diffuseColor", look.texture("hair", _HAIR_FILE, "sRGB", (1.0,) * 4), "rgb")
 
-    def texture(name: str, file: str, space: str, scale: tuple[float, ...]) -> Any:
-        made = shader(
+
+class _Look:
+    """A material whose surface reads pictures."""
+
+    def __init__(self, stage: Any, path: str, roughness: float | None = None) -> None:
+        from pxr import Sdf, UsdShade
+
+        self.stage, self.path, self.kinds = stage, path, Sdf.ValueTypeNames
+        material = UsdShade.Material.Define(stage, path)
+        kinds = self.kinds
+        self.uv = self._shader("uv", "UsdPrimvarReader_float2", varname=(kinds.String, "st"))
+        self.uv.CreateOutput("result", kinds.Float2)
+        more = {} if roughness is None else {"roughness": (kinds.Float, roughness)}
+        surface = {"metallic": (kinds.Float, 0.0), **more}
+        self.surface = self._shader("surface", "UsdPreviewSurface", **surface)
+        self.surface.CreateOutput("surface", kinds.Token)
+        material.CreateSurfaceOutput().ConnectToSource(self.surface.ConnectableAPI(), "surface")
+
+    def texture(self, name: str, file: str, space: str, scale: tuple[float, ...]) -> Any:
+        """A picture that lies in the package."""
+        kinds = self.kinds
+        made = self._shader(
             name,
             "UsdUVTexture",
             file=(kinds.Asset, f"./{file}"),
@@ -179,25 +208,24 @@ def _add_material(stage: Any) -> None:
             wrapT=(kinds.Token, "clamp"),
             scale=(kinds.Float4, scale),
         )
-        made.CreateInput("st", kinds.Float2).ConnectToSource(uv.ConnectableAPI(), "result")
+        made.CreateInput("st", kinds.Float2).ConnectToSource(self.uv.ConnectableAPI(), "result")
         return made
 
-    material = UsdShade.Material.Define(stage, _SKIN)
-    uv = shader("uv", "UsdPrimvarReader_float2", varname=(kinds.String, "st"))
-    uv.CreateOutput("result", kinds.Float2)
-    colour = texture("base_colour", _COLOUR_FILE, "sRGB", (1.0, 1.0, 1.0, 1.0))
-    rough = texture("occlusion_roughness", _OCCLUSION_FILE, "raw", (1.0, ROUGHNESS, 1.0, 1.0))
-    surface = shader("surface", "UsdPreviewSurface", metallic=(kinds.Float, 0.0))
-    for source, channel, name, value_type in (
-        (colour, "rgb", "diffuseColor", kinds.Color3f),
-        (rough, "r", "occlusion", kinds.Float),
-        (rough, "g", "roughness", kinds.Float),
-    ):
-        source.CreateOutput(channel, kinds.Float3 if channel == "rgb" else kinds.Float)
-        target = surface.CreateInput(name, value_type)
+    def shows(self, name: str, source: Any, channel: str) -> None:
+        """The surface takes an input from a picture."""
+        rgb = channel == "rgb"
+        source.CreateOutput(channel, self.kinds.Float3 if rgb else self.kinds.Float)
+        target = self.surface.CreateInput(name, self.kinds.Color3f if rgb else self.kinds.Float)
         target.ConnectToSource(source.ConnectableAPI(), channel)
-    surface.CreateOutput("surface", kinds.Token)
-    material.CreateSurfaceOutput().ConnectToSource(surface.ConnectableAPI(), "surface")
+
+    def _shader(self, name: str, kind: str, **inputs: tuple[Any, Any]) -> Any:
+        from pxr import UsdShade
+
+        made = UsdShade.Shader.Define(self.stage, f"{self.path}/{name}")
+        made.CreateIdAttr(kind)
+        for key, (value_type, value) in inputs.items():
+            made.CreateInput(key, value_type).Set(value)
+        return made
 
 
 def _floats(values: np.ndarray) -> np.ndarray:

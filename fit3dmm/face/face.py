@@ -93,9 +93,9 @@ class Face(ShownFace):
         return self.replace(colours=colours, make_up_strength=strength)
 
     def with_hair(self, hair: str) -> "Face":
-        """With hair that stands off the head as the photo shows it (`volume`, where it shows it
-        well enough), or that is painted on the scalp (`flat`). Of pictures and avatars alone: what
-        is measured (`vertices_mm`, `mesh()`) is the head without.
+        """With hair that stands off the head and hangs beside it as the photo shows it (`volume`,
+        where it shows it well enough), or that is painted on the scalp (`flat`). Of pictures and
+        avatars alone: what is measured (`vertices_mm`, `mesh()`) is the head without.
 
         Raises:
             InputError: it is neither.
@@ -144,12 +144,12 @@ class Face(ShownFace):
         given = (pitch_deg, yaw_deg, roll_deg)
         angles = (float(pitch_deg or 0), float(yaw_deg or 0), float(roll_deg or 0))
         with torch.no_grad():
-            hair_mm = face._hair_mm() if textured else None
+            hair_shape = face._hair_shape() if textured else None
             if not over_photo:
-                how = (size_px, angles, background, hair_mm)
+                how = (size_px, angles, background, hair_shape)
                 return alone(self.morphable, face.shown, texture, *how)
             as_fitted = given == (None, None, None)
-            how = (self._photo(), size_px, None if as_fitted else angles, hair_mm)
+            how = (self._photo(), size_px, None if as_fitted else angles, hair_shape)
             return in_its_photo(self.morphable, face.shown, texture, *how)
 
     def turntable(
@@ -195,7 +195,7 @@ class Face(ShownFace):
             fine = self.quality.face_px >= RELIEF_FROM_PX
             person = (self.morphable, self.shown.coefficients)
             relief = relief_png(self.skin.srgb, *person) if fine else None
-            how = (Path(path), relief, None, compact, self._rest(), self._hair_mm())
+            how = (Path(path), relief, None, compact, self._rest(), self._hair_shape())
             write_glb(*person, png_bytes(self.texture), *how)
         return Path(path)
 

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from fit3dmm._errors import InputError
 from fit3dmm.export.folder import EXPRESSION, RECORD
-from fit3dmm.export.record import load_hair_mm, load_result
+from fit3dmm.export.record import load_hair_shape, load_result
 from fit3dmm.face.face import Face
 from fit3dmm.face.skin import Skin, baked, read_from
 from fit3dmm.fitting.config import FitConfig
@@ -111,8 +111,8 @@ def load_face(
     folded = record.with_name(EXPRESSION)
     if photo is not None and not texture.is_file():
         return _face(result, model, photo, baked(result, photo, model, TEXTURE_PX))
-    hair_mm = load_hair_mm(record)
-    skin = read_from(texture, folded if folded.is_file() else None, hair_mm)
+    hair_shape = load_hair_shape(record)
+    skin = read_from(texture, folded if folded.is_file() else None, hair_shape)
     if photo is not None and not folded.is_file():
         skin = Skin(skin.make, _folded_as(skin, result, photo, model), skin.make_hair)
     return _face(result, model, photo, skin)

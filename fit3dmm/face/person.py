@@ -84,9 +84,15 @@ class Person(SeveralFit):
             png = png_bytes(self.texture)
             rest = person_at_rest(self, self.morphable)
             person = self.identity.neutral().replace(expression=rest)
-            hair_mm = self.skin.hair_mm
+            hair_shape = self.skin.hair_shape
             write_glb(
-                self.morphable, person, png, Path(path), compact=compact, rest=rest, hair_mm=hair_mm
+                self.morphable,
+                person,
+                png,
+                Path(path),
+                compact=compact,
+                rest=rest,
+                hair_shape=hair_shape,
             )
         return Path(path)
 

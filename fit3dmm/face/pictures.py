@@ -2,13 +2,13 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image
-from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm.colour import srgb_to_linear
 from fit3dmm.export.drawing import draw, framed, in_photo, photo_linear, sight
+from fit3dmm.export.hair_hanging import HairShape
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.face.make_up import parse_colour
 from fit3dmm.geometry.rotation import rotation_from_angles, rotation_vector
@@ -38,7 +38,7 @@ def alone(
     size_px: int,
     angles_deg: Angles,
     background: str,
-    hair_mm: Float[Tensor, "vertices"] | None = None,
+    hair_shape: HairShape | None = None,
 ) -> Image.Image:
     """The whole head before a colour.
 
@@ -49,11 +49,11 @@ def alone(
         size_px: side of the picture.
         angles_deg: how it is turned.
         background: a colour as CSS writes it.
-        hair_mm: how far hair stands off (`export.hair_volume`); it lies flat if left out.
+        hair_shape: where hair stands off and hangs; it lies flat if left out.
     """
     behind = srgb_to_linear(torch.tensor(parse_colour(background)) / 255)
-    scene = framed(model, scene, size_px, angles_deg, hair_mm)
-    drawn = draw(model, scene, texture, sight(model, scene, hair_mm))
+    scene = framed(model, scene, size_px, angles_deg, hair_shape)
+    drawn = draw(model, scene, texture, sight(model, scene, hair_shape))
     return Image.fromarray(srgb_bytes(drawn.over(behind)))
 
 
@@ -64,7 +64,7 @@ def in_its_photo(
     photo: Photo,
     size_px: int,
     angles_deg: Angles | None,
-    hair_mm: Float[Tensor, "vertices"] | None = None,
+    hair_shape: HairShape | None = None,
 ) -> Image.Image:
     """The face over the photo; or, where it is turned otherwise, the whole head.
 
@@ -75,7 +75,7 @@ def in_its_photo(
         photo: the one that was fitted.
         size_px: longer side of the picture.
         angles_deg: how it is turned; None for as it was fitted.
-        hair_mm: as for `alone`, of the whole head.
+        hair_shape: as for `alone`, of the whole head.
     """
     scene = in_photo(scene, size_px)
     behind = photo_linear(photo, scene.camera)
@@ -84,5 +84,5 @@ def in_its_photo(
     rotation = rotation_vector(torch.from_numpy(rotation_from_angles(*angles_deg)))
     turned = scene.pose.replace(rotation_rad=rotation.to(scene.pose.rotation_rad))
     scene = scene.replace(pose=turned)
-    drawn = draw(model, scene, texture, sight(model, scene, hair_mm))
+    drawn = draw(model, scene, texture, sight(model, scene, hair_shape))
     return Image.fromarray(srgb_bytes(drawn.over(behind)))

@@ -12,6 +12,7 @@ from torch import Tensor
 from fit3dmm.export.depth import depth_map
 from fit3dmm.export.driven import blended, share_driven
 from fit3dmm.export.folder import AvatarHair
+from fit3dmm.export.hair_hanging import HairShape
 from fit3dmm.export.resting import resting
 from fit3dmm.export.sigma import vertex_sigma
 from fit3dmm.face.make_up import made_up
@@ -160,8 +161,8 @@ class ShownFace(FitResult):
         with torch.no_grad():
             return resting(self.morphable, self.scene.coefficients)
 
-    def _hair_mm(self) -> Float[Tensor, "vertices"] | None:
-        return None if self.hair == "flat" else self.skin.hair_mm
+    def _hair_shape(self) -> HairShape | None:
+        return None if self.hair == "flat" else self.skin.hair_shape
 
 
 def _array(values: Tensor) -> np.ndarray:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image
-from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm._threads import torch_threads
+from fit3dmm.export.hair_hanging import HairShape
 from fit3dmm.export.texture import Baked, Shown, TextureSettings, bake, with_folds
 from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.morphable import MorphableModel
@@ -32,8 +32,8 @@ class Skin:
     make: Callable[[], UInt8[np.ndarray, "size size 3"]]
     make_folded: Callable[[], UInt8[np.ndarray, "size size 3"]] | None = None
     """The same with the folds of the fitted expression; None where it can't be made."""
-    make_hair: Callable[[], Float[Tensor, "vertices"] | None] | None = None
-    """How far hair stands off; None where it is not known."""
+    make_hair: Callable[[], HairShape | None] | None = None
+    """Where hair is; None where that is not known."""
 
     @functools.cached_property
     def srgb(self) -> UInt8[np.ndarray, "size size 3"]:
@@ -47,8 +47,8 @@ class Skin:
         return made
 
     @functools.cached_property
-    def hair_mm(self) -> Float[Tensor, "vertices"] | None:
-        """How far hair stands off at each vertex; None where it lies flat."""
+    def hair_shape(self) -> HairShape | None:
+        """Where hair stands off and hangs; None where it lies flat."""
         return None if self.make_hair is None else self.make_hair()
 
     @functools.cached_property
@@ -93,18 +93,16 @@ def baked_by(
         make_folded: the texture with folds.
     """
     once = functools.cache(make)
-    return Skin(lambda: once().srgb, make_folded, lambda: once().hair_mm)
+    return Skin(lambda: once().srgb, make_folded, lambda: once().hair_shape)
 
 
-def read_from(
-    path: Path, folded: Path | None = None, hair_mm: Float[Tensor, "vertices"] | None = None
-) -> Skin:
+def read_from(path: Path, folded: Path | None = None, hair_shape: HairShape | None = None) -> Skin:
     """What an earlier run has baked and written.
 
     Args:
         path: of the texture.
         folded: of the one with the folds of the expression, where there is one.
-        hair_mm: how far hair stands off.
+        hair_shape: where hair stands off and hangs.
     """
 
     def make(path: Path = path) -> UInt8[np.ndarray, "size size 3"]:
@@ -117,4 +115,4 @@ def read_from(
             ) from error
 
     with_them = None if folded is None else functools.partial(make, folded)
-    return Skin(make, with_them, lambda: hair_mm)
+    return Skin(make, with_them, lambda: hair_shape)

@@ -86,7 +86,9 @@ def test_meshes_and_camera_agree(fitted):
     neutral = trimesh.load(fitted / "neutral.obj", process=False)
     # Its hair stands off, which nothing has that is measured.
     face = load_face(fitted)
-    top_mm = raised(face.morphable, torch.from_numpy(face.neutral_vertices_mm), face.skin.hair_mm)
+    hair = face.skin.hair_shape
+    assert hair is not None
+    top_mm = raised(face.morphable, torch.from_numpy(face.neutral_vertices_mm), hair.raised_mm)
     # Metres against millimetres; the avatar's coarser mesh misses some outermost vertices.
     np.testing.assert_allclose(1000 * avatar.bounds, bounds_mm(top_mm.numpy()), atol=0.5)
     assert 1000 * avatar.bounds[1, 1] > neutral.bounds[1, 1] + 10
@@ -117,7 +119,7 @@ def test_the_avatar_is_at_rest_unless_the_fitted_expression_is_asked_for(fitted,
     assert max(weights) > 0.1
     small, full = ((place / "face.glb").stat().st_size for place in (out / "astronaut", fitted))
     assert small < 0.5 * full
-    assert fitted_face.skin.hair_mm is None
+    assert fitted_face.skin.hair_shape is None
     flat = trimesh.load(out / "astronaut/face.glb").bounds
     full_face = load_face(fitted)
     np.testing.assert_allclose(1000 * flat, bounds_mm(fitted_face.neutral_vertices_mm), atol=0.5)

@@ -5,11 +5,16 @@ import torch
 from scipy.ndimage import binary_dilation
 
 from fit3dmm.colour import linear_to_srgb
+from fit3dmm.export.hair_beside import HairBeside
 from fit3dmm.export.hair_cover import HairCoverSettings, Sight
+from fit3dmm.export.hair_curtain import HairCurtainSettings, curtain
+from fit3dmm.export.hair_hanging import HairShape, HangingHair
 from fit3dmm.export.hair_layer import sight_of_hair
 from fit3dmm.export.hair_map import HairMap, hair_map
 from fit3dmm.export.hair_map_settings import HairMapSettings
 from fit3dmm.export.hair_raised import raised
+from fit3dmm.export.hair_volume import HairVolumeSettings, standing
+from fit3dmm.geometry.mesh import build_topology
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo, photo_from_array
 from fit3dmm.render.backend import choose_backend
@@ -28,11 +33,32 @@ COLOURS = {
 }
 
 
+def long_lines() -> HairBeside:
+    """Hair from the temples to beside the throat, a little wider further down."""
+    heights = 84.0 - 3.0 * np.arange(83)
+    inner = np.interp(-heights, [-84, 30, 165], [56.0, 66.0, 56.0])
+    outer = np.interp(-heights, [-84, -40, 165], [84.0, 100.0, 112.0])
+    lines = (np.stack([line, line]) for line in (inner, outer))
+    return HairBeside(heights, *lines, np.array([-110.0, -95.0]), np.array([True, True]))
+
+
+def long_hair(model: MorphableModel) -> HairShape:
+    """It hangs along these lines from 20 mm of hair, of one colour."""
+    raised_mm = 20 * standing(model.regions["scalp"], model, HairVolumeSettings())
+    head_mm = raised(model, model.shape_mm(model.zeros()), raised_mm)[model.in_parts("skin")]
+    points = curtain(long_lines(), head_mm.double().numpy(), HairCurtainSettings())
+    return HairShape(raised_mm, HangingHair(points, np.full((16, 32, 3), 90, np.uint8)))
+
+
 class Sitting:
     """A head that is drawn with hair where a mask of its vertices says, and some beyond it."""
 
     def __init__(
-        self, model: MorphableModel, scene: Scene, hair_mm: torch.Tensor | None = None
+        self,
+        model: MorphableModel,
+        scene: Scene,
+        hair_mm: torch.Tensor | None = None,
+        hanging: HangingHair | None = None,
     ) -> None:
         self.model, self.scene = model, scene
         self.points_mm = posed(model, scene)
@@ -42,13 +68,21 @@ class Sitting:
         self.facing = -(self.normals * away).sum(-1)
         self.px = scene.camera.project(self.points_mm)
         shape_mm = raised(model, model.shape_mm(scene.coefficients), hair_mm)
+        topology = model.surface.topology
+        self.n_hanging = 0
+        if hanging is not None:
+            more = hanging.topology.triangles + len(shape_mm)
+            self.n_hanging = len(more)
+            shape_mm = torch.cat([shape_mm, hanging.vertices_mm])
+            topology = build_topology(torch.cat([topology.triangles, more]), len(shape_mm))
         drawn_mm = scene.pose.T_cam_model @ shape_mm
-        fragments = depth(drawn_mm, model.surface.topology, scene.camera)[1]
+        fragments = depth(drawn_mm, topology, scene.camera)[1]
         self.triangle = fragments.triangle[0].numpy()
 
     def mask(self, vertices: torch.Tensor) -> np.ndarray:
-        """Pixels that show vertices of a mask."""
+        """Pixels that show vertices of a mask, or hair that hangs."""
         corners = vertices[self.model.surface.triangles].all(1).numpy()
+        corners = np.pad(corners, (0, self.n_hanging), constant_values=True)
         return (self.triangle >= 0) & corners[self.triangle]
 
     def photo(self, hair: torch.Tensor, colour, thick_px: int = 0) -> tuple[Photo, np.ndarray]:

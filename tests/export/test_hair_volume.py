@@ -8,6 +8,7 @@ import torch
 
 from fit3dmm._errors import InputError
 from fit3dmm.export.avatar import avatar_vertices, make_avatar
+from fit3dmm.export.hair_hanging import HairShape
 from fit3dmm.export.hair_outline import (
     HairOutline,
     HairOutlineSettings,
@@ -196,7 +197,7 @@ def test_an_avatar_has_it_in_its_skin_alone_and_normals_follow(model, share):
     hair_mm = 20 * share
     flat, full = (
         make_avatar(model, model.zeros()),
-        make_avatar(model, model.zeros(), None, None, hair_mm),
+        make_avatar(model, model.zeros(), None, None, HairShape(hair_mm)),
     )
     vertices = avatar_vertices(model)
     for before, after in zip(flat.parts, full.parts, strict=True):

@@ -7,12 +7,14 @@ import resource
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 import torch
 
 from fit3dmm import InputError
 from fit3dmm.export.depth import depth_map
-from fit3dmm.export.record import load_hair_mm, load_result, save_result
+from fit3dmm.export.hair_hanging import HairShape, HangingHair
+from fit3dmm.export.record import load_hair_shape, load_result, save_result
 from fit3dmm.export.summary import json_text, summary, write_json
 from fit3dmm.fitting import FitConfig, FitResult, Iris, Landmarks, Stage
 from fit3dmm.geometry.rotation import angles_of_rotation, rotation_matrix
@@ -34,13 +36,24 @@ def result(known: KnownFace) -> FitResult:
 
 def test_how_far_hair_stands_off_is_kept_beside_the_result(result, tmp_path):
     hair_mm = torch.linspace(0, 45, 5000)
-    save_result(tmp_path / "fit.h5", result, hair_mm)
-    found = load_hair_mm(tmp_path / "fit.h5")
+    save_result(tmp_path / "fit.h5", result, HairShape(hair_mm))
+    found = load_hair_shape(tmp_path / "fit.h5")
     assert found is not None
-    torch.testing.assert_close(found, hair_mm, atol=1 / 64, rtol=0)
+    torch.testing.assert_close(found.raised_mm, hair_mm, atol=1 / 64, rtol=0)
+    assert found.hanging is None
+    hanging = HangingHair(
+        np.random.default_rng(0).uniform(-150, 150, (5, 12, 3)).astype(np.float32),
+        np.random.default_rng(1).integers(0, 255, (6, 8, 3)).astype(np.uint8),
+    )
+    save_result(tmp_path / "fit.h5", result, HairShape(hair_mm, hanging))
+    found = load_hair_shape(tmp_path / "fit.h5")
+    assert found is not None
+    assert found.hanging is not None
+    np.testing.assert_array_equal(found.hanging.points_mm, hanging.points_mm)
+    np.testing.assert_array_equal(found.hanging.srgb, hanging.srgb)
     assert_same(load_result(tmp_path / "fit.h5"), result)
     save_result(tmp_path / "fit.h5", result)
-    assert load_hair_mm(tmp_path / "fit.h5") is None
+    assert load_hair_shape(tmp_path / "fit.h5") is None
 
 
 def assert_same(a: object, b: object, path: str = "result") -> None:

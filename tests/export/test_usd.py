@@ -2,6 +2,7 @@
 
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +10,12 @@ import torch
 
 from fit3dmm._errors import InputError
 from fit3dmm.export import usd
+from fit3dmm.export.hair_hanging import HANGING
 from fit3dmm.export.split import HEAD
 from fit3dmm.geometry.rotation import rotation_from_angles
+from fit3dmm.model.files import load_model
 from tests.export.faces import Rigged, rigged_face, texture_png, truth_mm
+from tests.export.heads import long_hair
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +28,14 @@ def face(rigged):
     """With an expression."""
     generator = torch.Generator().manual_seed(2)
     return rigged.person.replace(expression=torch.rand(52, generator=generator).round(decimals=3))
+
+
+@pytest.fixture(scope="module")
+def with_hair(tmp_path_factory: pytest.TempPathFactory):
+    pytest.importorskip("pxr", reason="needs usd-core")
+    path, model = tmp_path_factory.mktemp("hair") / "face.usdz", load_model(level=1)
+    usd.write_usdz(model, model.zeros(), texture_png(), path, hair_shape=long_hair(model))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +108,26 @@ def test_skin_has_all_units_and_textures_lie_in_the_package(rigged, package):
     assert sorted(names[1:]) == ["base_colour.png", "occlusion_roughness.png"]
 
 
-def test_usds_own_validators_find_nothing(package):
-    from pxr import Usd
+def test_hair_that_hangs_has_a_picture_of_its_own(with_hair):
+    from pxr import UsdShade
+
+    with zipfile.ZipFile(with_hair) as archive:
+        assert "hair.png" in {Path(name).name for name in archive.namelist()}
+    stage = opened(with_hair)
+    looks = {
+        name: UsdShade.MaterialBindingAPI(stage.GetPrimAtPath(f"/face/{name}"))
+        .ComputeBoundMaterial()[0]
+        .GetPath()
+        .name
+        for name in (HANGING, HEAD)
+    }
+    assert looks == {HANGING: "hair", HEAD: "skin"}
+
+
+@pytest.mark.parametrize("which", ["package", "with_hair"])
+def test_usds_own_validators_find_nothing(which, request):
+    Usd = pytest.importorskip("pxr.Usd", reason="needs usd-core")
+    package = request.getfixturevalue(which)
 
     validation = pytest.importorskip("pxr.UsdValidation", reason="needs a newer usd-core")
     checks = validation.ValidationRegistry().GetOrLoadAllValidators()

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from PIL import Image
 
 from fit3dmm.export.gltf.buffer import Buffer, bounds_of, strongest_bones
+from fit3dmm.export.gltf.materials import COLOURS
 
 QUANTIZED, WEBP = "KHR_mesh_quantization", "EXT_texture_webp"
 _WEBP_MIME = "image/webp"
@@ -77,10 +78,10 @@ def with_webp(document: gl.GLTF2, pictures: dict[str, bytes], buffer: Buffer) ->
 
     Args:
         document: whose textures are to show them, one each.
-        pictures: encoded, by name; the first are colours, and the others numbers, which stay exact.
+        pictures: encoded, by name; what are no colours are numbers, which stay exact.
         buffer: takes their bytes.
     """
-    packed = [webp_bytes(png, exact=place > 0) for place, png in enumerate(pictures.values())]
+    packed = [webp_bytes(png, exact=name not in COLOURS) for name, png in pictures.items()]
     document.images = [
         gl.Image(name=name, bufferView=buffer.view(one), mimeType=_WEBP_MIME)
         for name, one in zip(pictures, packed, strict=True)

@@ -16,7 +16,16 @@ from fit3dmm.export.avatar import Avatar, AvatarPart
 from fit3dmm.export.gltf.animation import CAMERA, camera_of, clip, pose_at_start
 from fit3dmm.export.gltf.buffer import Buffer
 from fit3dmm.export.gltf.compact import CompactBuffer, with_webp
-from fit3dmm.export.gltf.materials import has_relief, material_of, materials, sampler
+from fit3dmm.export.gltf.materials import (
+    COLOUR,
+    HAIR,
+    OCCLUSION,
+    RELIEF,
+    has_relief,
+    material_of,
+    materials,
+    sampler,
+)
 from fit3dmm.export.morphs import MorphTarget
 from fit3dmm.export.skeleton import Bone
 from fit3dmm.geometry.tangents import TexturedTriangles, vertex_tangents
@@ -53,9 +62,10 @@ def gltf_document(
     # Skinned meshes stand at the top: their bones alone say where they are.
     roots = [0, *range(len(bones), len(bones) + len(parts))]
     pictures = {
-        "base colour": texture_png,
-        "occlusion and roughness": avatar.occlusion_roughness_png,
-        "relief": avatar.normal_png,
+        COLOUR: texture_png,
+        OCCLUSION: avatar.occlusion_roughness_png,
+        RELIEF: avatar.normal_png,
+        HAIR: avatar.hair_png,
     }
     pictures = {name: png for name, png in pictures.items() if png is not None}
     clips, cameras = [], []
@@ -74,7 +84,7 @@ def gltf_document(
         nodes=bones + parts,
         meshes=meshes,
         skins=[_skin(avatar.bones, buffer)],
-        materials=materials(looks, relief=relief),
+        materials=materials(looks, list(pictures)),
         samplers=[sampler()],
         accessors=buffer.accessors,
         bufferViews=buffer.views,

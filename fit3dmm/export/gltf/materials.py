@@ -1,15 +1,26 @@
-"""How an avatar's parts look: one pair of textures for all, a material for each kind."""
+"""How an avatar's parts look: one pair of textures for all but hair, a material for each kind."""
 
 from collections.abc import Sequence
 
 import pygltflib as gl
 
+from fit3dmm.export.hair_hanging import HAIR_ROUGHNESS, HANGING
 from fit3dmm.export.occlusion_roughness import ROUGHNESS
 from fit3dmm.export.split import HEAD
 
-_KINDS = {HEAD: "skin", "eye_left": "eyes", "eye_right": "eyes", "tongue": "tongue"}
+COLOUR, OCCLUSION, RELIEF, HAIR = "base colour", "occlusion and roughness", "relief", "hair"
+"""Names of the textures."""
+COLOURS = (COLOUR, HAIR)
+"""Those that hold colours, and not numbers."""
+_KINDS = {
+    HEAD: "skin",
+    "eye_left": "eyes",
+    "eye_right": "eyes",
+    "tongue": "tongue",
+    HANGING: HANGING,
+}
 # The neck is open below and the mouth inside; the tongue has no root, nor gums a back.
-_CLOSED = ("eyes",)
+_CLOSED = ("eyes", HANGING)
 
 
 def material_of(part: str) -> str:
@@ -22,25 +33,26 @@ def has_relief(material: str) -> bool:
     return material == _KINDS[HEAD]
 
 
-def materials(names: Sequence[str], relief: bool) -> list[gl.Material]:
-    """The named ones; texture 0 is the base colour, 1 occlusion and roughness.
+def materials(names: Sequence[str], pictures: Sequence[str]) -> list[gl.Material]:
+    """The named ones.
 
     Args:
         names: of the materials.
-        relief: whether there is a texture 2, the normals of the skin.
+        pictures: names of the textures, in their order: some of the constants above.
     """
     return [
         gl.Material(
             name=name,
-            pbrMetallicRoughness=gl.PbrMetallicRoughness(
-                baseColorTexture=gl.TextureInfo(index=0),
-                metallicRoughnessTexture=gl.TextureInfo(index=1),
-                metallicFactor=0.0,
-                roughnessFactor=ROUGHNESS,
+            pbrMetallicRoughness=_hair(pictures) if name == HANGING else _skin(pictures),
+            occlusionTexture=(
+                None
+                if name == HANGING
+                else gl.OcclusionTextureInfo(index=pictures.index(OCCLUSION))
             ),
-            occlusionTexture=gl.OcclusionTextureInfo(index=1),
             normalTexture=(
-                gl.NormalMaterialTexture(index=2) if relief and has_relief(name) else None
+                gl.NormalMaterialTexture(index=pictures.index(RELIEF))
+                if RELIEF in pictures and has_relief(name)
+                else None
             ),
             doubleSided=name not in _CLOSED,
             # A cutoff, which pygltflib has by default, belongs to masked materials alone.
@@ -48,6 +60,23 @@ def materials(names: Sequence[str], relief: bool) -> list[gl.Material]:
         )
         for name in names
     ]
+
+
+def _skin(pictures: Sequence[str]) -> gl.PbrMetallicRoughness:
+    return gl.PbrMetallicRoughness(
+        baseColorTexture=gl.TextureInfo(index=pictures.index(COLOUR)),
+        metallicRoughnessTexture=gl.TextureInfo(index=pictures.index(OCCLUSION)),
+        metallicFactor=0.0,
+        roughnessFactor=ROUGHNESS,
+    )
+
+
+def _hair(pictures: Sequence[str]) -> gl.PbrMetallicRoughness:
+    return gl.PbrMetallicRoughness(
+        baseColorTexture=gl.TextureInfo(index=pictures.index(HAIR)),
+        metallicFactor=0.0,
+        roughnessFactor=HAIR_ROUGHNESS,
+    )
 
 
 def sampler() -> gl.Sampler:

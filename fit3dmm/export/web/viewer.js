@@ -237,11 +237,14 @@
   new THREE.GLTFLoader().parse(bytes.buffer, "", (gltf) => {
     scene.add(gltf.scene);
     const skins = new Map();
+    // What hangs has a picture of its own, and is shown with the texture alone.
+    const hair = [];
     gltf.scene.traverse((object) => {
       if (!object.isMesh) return;
       if (object.morphTargetDictionary) meshes.push(object);
       object.frustumCulled = false;
-      skins.set(object.material, object.material.map);
+      if (object.material.name === "hair") hair.push(object);
+      else skins.set(object.material, object.material.map);
     });
     makeSliders();
     // Precisely: the bounds in the file hold what all blendshapes together could reach.
@@ -252,6 +255,7 @@
     const dress = () => {
       const sigma = byId("sigma").checked;
       const textured = byId("textured").checked && !sigma;
+      for (const object of hair) object.visible = textured;
       for (const [material, map] of skins) {
         material.map = textured ? map : null;
         material.vertexColors = sigma;
