@@ -142,8 +142,8 @@ def test_ears_and_nape_lie_within_and_the_throat_is_free(model, scene, hair, han
     full = sight(model, scene, hair)
     assert int(full.hanging.sum()) > 0
     assert not bare.hanging.any()
-    fine = torch.zeros(full.covered.shape, dtype=torch.bool)
-    fine[full.covered] = full.hanging
+    fine = torch.zeros(full.fine_size, dtype=torch.bool)
+    fine.view(-1)[full.covered] = full.hanging
 
     def hidden(points: torch.Tensor) -> float:
         px = 2 * scene.camera.project(scene.pose.T_cam_model @ points)
