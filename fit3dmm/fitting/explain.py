@@ -17,6 +17,7 @@ _UNITS = (
     ("_floor", "of a point"), ("_share", "of the sigma"), ("sure_from", "probability"),
     ("emphasis", "times"), ("typical_to_side", "longer sides"), ("sigma_range", "of the light"),
     ("_slope", "of a logarithm"), ("n_samples", "points"), ("n_directions", "rows"),
+    ("alike", "correlation"),
 )  # fmt: skip
 
 
