@@ -58,6 +58,9 @@ class HairBesideSettings(Settings):
     """Height down to which it must: the ears end at -28."""
     alone_mm: float = ranged(26.0, 0.0)
     """How far it must reach beyond jaw and neck on average where the other side shows none."""
+    over_ear: float = ranged(0.25, 0.0, 1.0)
+    """Share of an ear that it must hide, at one side at least: beside a bare ear it is tucked away,
+    or a wall or a collar that looks like hair."""
     ends_below: float = ranged(0.6, 0.0, 1.0)
     """Share of its usual width at which it ends, where it grows narrow: clothes begin there."""
     sure_from: float = ranged(0.85, 0.0, 1.0)
@@ -85,6 +88,7 @@ def hair_beside(
     predicted: Predicted | None,
     scene: Scene,
     head_mm: Float[np.ndarray, "vertices 3"],
+    ears_mm: Float[np.ndarray, "ears 3"],
     settings: HairBesideSettings,
 ) -> HairBeside | None:
     """Hair that hangs beside face and neck in one photo; None where there is none.
@@ -94,6 +98,7 @@ def hair_beside(
         predicted: what the network saw, if one looked.
         scene: in the `photo` frame, without batch axes.
         head_mm: its skin, in the `model` frame.
+        ears_mm: of it, those of the ears; a model that knows none is not asked for them.
         settings: what counts as hair.
     """
     n_rows = int((settings.top_mm - settings.bottom_mm) / settings.row_mm)
@@ -106,6 +111,9 @@ def hair_beside(
         if found is not None:
             inner[k], outer[k], end[k] = found
     hangs = np.isfinite(end)
+    if len(ears_mm):
+        hidden = np.array([_hidden(seen, scene, ears_mm, sign) for sign in SIDES])
+        hangs &= (hidden[hangs] > settings.over_ear).any()
     if not hangs.any():
         return None
     if not hangs.all():
@@ -184,6 +192,14 @@ def _side(
         for line in (inner_mm, outer_mm)
     ]
     return lines[0], lines[1], end_mm
+
+
+def _hidden(
+    seen: HairMap, scene: Scene, ears_mm: Float[np.ndarray, "ears 3"], sign: float
+) -> float:
+    """Which share of the ear at one side shows hair."""
+    ear = torch.from_numpy(ears_mm[sign * ears_mm[:, 0] > 0]).float()
+    return float(seen.at(scene.camera.project(scene.pose.T_cam_model @ ear))[:, 0].mean())
 
 
 def _half_width_mm(

@@ -110,8 +110,10 @@ def with_hair_seen(
         log_factor=torch.lerp(layer.log_factor, factor, mixed),
         weight=(layer.weight + share).clamp_max(1),
     )
-    skin_mm = model.shape_mm(shown.scene.coefficients)[model.in_parts("skin")].cpu().numpy()
-    how = (shown.scene, skin_mm, settings.below.beside)
+    shape_mm = model.shape_mm(shown.scene.coefficients).cpu()
+    ears = model.regions.get("ears", torch.zeros(model.n_vertices)).cpu() > 0.5
+    skin_mm, ears_mm = (shape_mm[rows].numpy() for rows in (model.in_parts("skin").cpu(), ears))
+    how = (shown.scene, skin_mm, ears_mm, settings.below.beside)
     beside = hair_beside(there.map, shown.predicted, *how)
     hair_seen = HairSeen(
         *(hair, there.sight, top.outline, top.volume_mm, there.map, beside, face_light_linear)

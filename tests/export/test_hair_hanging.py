@@ -42,6 +42,11 @@ def skin_mm(model) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
+def ears_mm(model) -> np.ndarray:
+    return model.shape_mm(model.zeros())[model.regions["ears"] > 0.5].numpy()
+
+
+@pytest.fixture(scope="module")
 def raised_mm(hair) -> torch.Tensor:
     return hair.raised_mm
 
@@ -68,9 +73,9 @@ def photo(sitting, raised_mm) -> Photo:
     return sitting.photo(raised_mm > 0, COLOURS["brown"])[0]
 
 
-def test_lines_and_ends_are_found_again(sitting, photo, scene, skin_mm):
+def test_lines_and_ends_are_found_again(sitting, photo, scene, skin_mm, ears_mm):
     known = long_lines()
-    found = hair_beside(sitting.map(photo), None, scene, skin_mm, SETTINGS.beside)
+    found = hair_beside(sitting.map(photo), None, scene, skin_mm, ears_mm, SETTINGS.beside)
     assert found is not None
     assert found.seen.all()
     # Cells of the map are 3 mm wide, and rims are rounded off below.
@@ -80,7 +85,7 @@ def test_lines_and_ends_are_found_again(sitting, photo, scene, skin_mm):
         assert np.abs(found_mm - true_mm)[:, rows].mean() < 4
 
 
-def test_a_beard_does_not_hang(model, scene, skin_mm, raised_mm):
+def test_a_beard_does_not_hang(model, scene, skin_mm, ears_mm, raised_mm):
     """Nor one that hangs together with the hair of the temples, down to the throat."""
     shape = model.shape_mm(model.zeros())
     beard = (shape[:, 0].abs() > 40) & (shape[:, 1] > -110) & (shape[:, 2] > -10)
@@ -88,9 +93,9 @@ def test_a_beard_does_not_hang(model, scene, skin_mm, raised_mm):
     photo, drawn = bearded.photo((raised_mm > 0) | beard, COLOURS["brown"])
     assert drawn[SIDE_PX * 5 // 8, :].sum() > 20
     seen = bearded.map(photo)
-    assert hair_beside(seen, None, scene, skin_mm, SETTINGS.beside) is None
+    assert hair_beside(seen, None, scene, skin_mm, ears_mm, SETTINGS.beside) is None
     there = replace(seen, hair=torch.from_numpy(drawn_in(seen, bearded, drawn)))
-    assert hair_beside(there, None, scene, skin_mm, SETTINGS.beside) is None
+    assert hair_beside(there, None, scene, skin_mm, ears_mm, SETTINGS.beside) is None
 
 
 def drawn_in(seen: HairMap, sitting: Sitting, drawn: np.ndarray) -> np.ndarray:
@@ -101,24 +106,44 @@ def drawn_in(seen: HairMap, sitting: Sitting, drawn: np.ndarray) -> np.ndarray:
     return drawn[px[:, 1], px[:, 0]].reshape(n, n).astype(np.float32)
 
 
-def test_short_hair_does_not_hang(model, scene, raised_mm, skin_mm):
+def test_short_hair_does_not_hang(model, scene, raised_mm, skin_mm, ears_mm):
     short = Sitting(model, scene, raised_mm)
     photo, _ = short.photo(raised_mm > 0, COLOURS["brown"])
-    assert hair_beside(short.map(photo), None, scene, skin_mm, SETTINGS.beside) is None
+    assert hair_beside(short.map(photo), None, scene, skin_mm, ears_mm, SETTINGS.beside) is None
 
 
-def test_what_hangs_at_one_side_alone_must_be_plain(model, scene, raised_mm, hanging, skin_mm):
+def test_what_hangs_at_one_side_alone_must_be_plain(
+    model, scene, raised_mm, hanging, skin_mm, ears_mm
+):
     """Then the other is its mirror image: single sides are mostly missed, or are no hair."""
     points = hanging.points_mm.copy()
     points[points[..., 0] < 0] = 0.0  # the right half is within the head
     half = Sitting(model, scene, raised_mm, HangingHair(points, hanging.srgb))
     seen = half.map(half.photo(raised_mm > 0, COLOURS["brown"])[0])
-    found = hair_beside(seen, None, scene, skin_mm, SETTINGS.beside)
+    found = hair_beside(seen, None, scene, skin_mm, ears_mm, SETTINGS.beside)
     assert found is not None
     assert found.seen.tolist() == [True, False]
     np.testing.assert_array_equal(found.outer_mm[0], found.outer_mm[1])
     strict = replace(SETTINGS.beside, alone_mm=60.0)
-    assert hair_beside(seen, None, scene, skin_mm, strict) is None
+    assert hair_beside(seen, None, scene, skin_mm, ears_mm, strict) is None
+
+
+def test_beside_a_bare_ear_nothing_hangs(sitting, photo, scene, skin_mm, ears_mm):
+    """What looks like hair there is a wall, or a collar."""
+    seen = sitting.map(photo)
+    cells = (seen.T_map_photo @ scene.camera.project(
+        scene.pose.T_cam_model @ torch.from_numpy(ears_mm).float()
+    )).long()  # fmt: skip
+    bare = seen.hair.clone()
+    bare[cells[:, 1], cells[:, 0]] = 0.0
+    there = replace(seen, hair=_least_nearby(bare))
+    assert hair_beside(there, None, scene, skin_mm, ears_mm, SETTINGS.beside) is None
+    none_known = ears_mm[:0]
+    assert hair_beside(there, None, scene, skin_mm, none_known, SETTINGS.beside) is not None
+
+
+def _least_nearby(cells: torch.Tensor) -> torch.Tensor:
+    return -torch.nn.functional.max_pool2d(-cells[None, None], 3, 1, 1)[0, 0]
 
 
 def test_it_is_a_closed_sheet(hanging):
