@@ -61,6 +61,11 @@ class HairBesideSettings(Settings):
     over_ear: float = ranged(0.25, 0.0, 1.0)
     """Share of an ear that it must hide, at one side at least: beside a bare ear it is tucked away,
     or a wall or a collar that looks like hair."""
+    contrast: tuple[float, float] = ranged((0.25, 1.0), 0.0)
+    """How much less hair there must be beyond its outline than within, and how far apart the
+    natural logarithms of their colours: before what looks like it no outline is seen."""
+    contrast_mm: float = ranged(9.0, 0.0)
+    """Distance from the outline at which these are compared."""
     ends_below: float = ranged(0.6, 0.0, 1.0)
     """Share of its usual width at which it ends, where it grows narrow: clothes begin there."""
     sure_from: float = ranged(0.85, 0.0, 1.0)
@@ -145,14 +150,13 @@ def _side(
     hair, colour, inside = _sampled(
         *(seen, predicted, scene, heights_mm, sign * away, settings.widest_z_mm)
     )
+    log_colour = np.log(colour.clip(DARKEST_LINEAR))
     width = max(round(settings.least_mm / step), 1)
     dense = uniform_filter1d(hair, width, axis=1) > 0.5
     begins = np.where(dense.any(1), dense.argmax(1) - width // 2, 0)
     before = np.arange(len(away)) < begins[:, None]
-    outer = most_likely(
-        *gains_of(np.where(before, 0.5, hair), np.log(colour.clip(DARKEST_LINEAR)), inside, how),
-        how,
-    )
+    outer = most_likely(*gains_of(np.where(before, 0.5, hair), log_colour, inside, how), how)
+    on_edge = np.concatenate([hair[..., None], log_colour], -1)
     hair, _, _ = _sampled(*(seen, predicted, scene, heights_mm, sign * away, settings.front_z_mm))
     by_brows, by_chin = settings.nearest_mm
     low = np.clip((heights_mm - 45.0) / -100.0, 0, 1)
@@ -182,7 +186,8 @@ def _side(
     usual_mm = np.median(wide[rows][heights_mm[rows] < high_mm])
     rows = rows[wide[rows] > settings.ends_below * usual_mm]
     end_mm = float(heights_mm[rows[-1]])
-    if end_mm > settings.hangs_to_mm:
+    below = (heights_mm < high_mm) & (heights_mm > end_mm)
+    if end_mm > settings.hangs_to_mm or not _is_edge(on_edge[below], outer[below], settings):
         return None
     # Where clothes begin the lines draw near to each other: they go on as they came.
     sure = (heights_mm > low_mm) | (wide > settings.sure_from * usual_mm)
@@ -192,6 +197,18 @@ def _side(
         for line in (inner_mm, outer_mm)
     ]
     return lines[0], lines[1], end_mm
+
+
+def _is_edge(
+    values: Float[np.ndarray, "rows steps 4"], outer: np.ndarray, settings: HairBesideSettings
+) -> bool:
+    """Whether the outline has hair on one side alone, and another colour on the other: by the
+    probability of hair and the logarithms of the colour beside the head."""
+    off = round(settings.contrast_mm / settings.outline.step_mm)
+    rows, last = np.arange(len(outer)), values.shape[1] - 1
+    change = values[rows, np.maximum(outer - off, 0)] - values[rows, np.minimum(outer + off, last)]
+    less, apart = change[:, 0].mean(), np.median(np.linalg.norm(change[:, 1:], axis=1))
+    return bool(less > settings.contrast[0] and apart > settings.contrast[1])
 
 
 def _hidden(
