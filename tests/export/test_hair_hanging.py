@@ -142,6 +142,14 @@ def test_beside_a_bare_ear_nothing_hangs(sitting, photo, scene, skin_mm, ears_mm
     assert hair_beside(there, None, scene, skin_mm, none_known, SETTINGS.beside) is not None
 
 
+def test_before_a_wall_like_it_nothing_hangs(sitting, photo, scene, skin_mm, ears_mm):
+    seen = sitting.map(photo)
+    how = (None, scene, skin_mm, ears_mm, SETTINGS.beside)
+    assert hair_beside(replace(seen, hair=seen.hair.clamp(min=0.9)), *how) is None
+    one_colour = torch.full_like(seen.image_linear, 0.1)
+    assert hair_beside(replace(seen, image_linear=one_colour), *how) is None
+
+
 def _least_nearby(cells: torch.Tensor) -> torch.Tensor:
     return -torch.nn.functional.max_pool2d(-cells[None, None], 3, 1, 1)[0, 0]
 
