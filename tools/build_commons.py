@@ -52,7 +52,7 @@ _SEED = 20190320
 INFO = ModelInfo(
     name="commons",
     family="commons",
-    version="2.1",
+    version="2.2",
     licence="CC0-1.0",
     provenance=(
         "Geometry, controls and expressions: MakeHuman base mesh and targets, and the Face Units "

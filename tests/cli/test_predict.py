@@ -82,4 +82,4 @@ def test_a_model_without_a_network_says_so(tmp_path, capfd):
     assert "make one with `fit3dmm train`" in capfd.readouterr().err
     shipped = str(data_path("regressor.h5"))
     assert main(["predict", *arguments, "--regressor", shipped]) == 2
-    assert "belongs to the model commons 2.1" in capfd.readouterr().err
+    assert "belongs to the model commons 2.2" in capfd.readouterr().err

@@ -92,6 +92,43 @@ def test_teeth_are_apart_and_the_upper_ones_bite_over_the_lower_ones():
     assert 1 < overjet_mm < 4
 
 
+def gum_edge_mm(gum_mm: np.ndarray, teeth_mm: np.ndarray, x_mm: float) -> float:
+    """How far over the edge of the teeth the gum begins, beside the middle of the face."""
+    own, others = (p[np.abs(p[:, 0] - x_mm) < 0.4] for p in (gum_mm, teeth_mm))
+    heights = np.arange(2.0, 12.0, 0.1)
+    fronts = [np.interp(heights, *profile(points[:, 1], points[:, 2])) for points in (own, others)]
+    return float(heights[np.argmax(fronts[0] > fronts[1])])
+
+
+def profile(heights_mm: np.ndarray, depths_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The foremost point of each half millimetre of height, from the lowest on."""
+    rows = np.round(2 * heights_mm).astype(int)
+    found = np.unique(rows)
+    return found / 2, np.array([depths_mm[rows == row].max() for row in found])
+
+
+def densely(thing: Thing) -> np.ndarray:
+    n = len(thing.points_mm)
+    return composed_operator(refine_levels(thing.quads, n, 4), n) @ thing.points_mm
+
+
+def test_gums_go_straight_across_the_front_teeth_and_down_between_them():
+    gum, teeth = densely(gums("upper")), densely(dental_arch("upper"))
+    edges = {x: gum_edge_mm(gum, teeth, x) for x in (0.2, 2.0, 4.25, 6.5, 8.5, 11.8)}
+    # Central incisors are 10.5 mm high and 8.5 mm wide, lateral ones 9 mm high.
+    assert edges[4.25] == pytest.approx(10.5, abs=1)
+    assert edges[11.8] == pytest.approx(9.0, abs=1)
+    # Over half the width of a tooth the edge is within 1 mm of its highest place, and between two
+    # teeth it comes down by a fifth.
+    assert min(edges[2.0], edges[6.5]) > edges[4.25] - 1
+    for between in (0.2, 8.5):
+        assert 0.7 < edges[between] / edges[4.25] < 0.9
+    # Crowns are hardly narrower where they meet the gum.
+    crown = teeth[(teeth[:, 0] > 0) & (teeth[:, 0] < 8.4) & (teeth[:, 2] > -4)]
+    widths = [np.ptp(crown[np.abs(crown[:, 1] - height) < 0.4, 0]) for height in (4.7, 9.5)]
+    assert widths[1] > 0.92 * widths[0]
+
+
 @pytest.fixture(scope="module")
 def model() -> MorphableModel:
     if not data_path("commons.h5").exists():
@@ -210,6 +247,19 @@ def test_resting_lips_hide_the_mouth_and_closed_lids_the_eyes(model):
     for yaw in (0.0, 35.0):
         seen, _ = seen_parts(model, with_units(model, model.zeros(), eyeBlink=1.0), yaw)
         assert pixels_of(model, seen, "eye_left", "eye_right") == 0
+
+
+def test_a_smile_shows_teeth_and_little_gum(model):
+    drawn = model.sample(3, generator=torch.Generator().manual_seed(4))
+    people = [model.zeros(), *(drawn.map(lambda v, k=k: v[k]) for k in range(3))]
+    smile = {"mouthSmile": 0.8, "jawOpen": 0.15}
+    laugh = {"mouthSmile": 0.9, "mouthUpperUp": 0.4, "jawOpen": 0.35, "mouthLowerDown": 0.2}
+    for units, most in ((smile, 0.22), (laugh, 0.37)):
+        for person in people:
+            seen, _ = seen_parts(model, with_units(model, person, **units), 0.0)
+            teeth, gum = (pixels_of(model, seen, f"{thing}_upper") for thing in ("teeth", "gums"))
+            assert teeth > 1500
+            assert gum < most * (teeth + gum)
 
 
 def test_no_view_shows_a_hole(model):

@@ -41,7 +41,7 @@ _N_TONE = 3
 _DARK_END_COUNTS = 0.75
 _UNDERTONE_MARGIN = 1.15
 """What the bend of the line from dark to light must be able to take up."""
-_MEAN_STEP = 1 / 2048
+MEAN_STEP = 1 / 2048
 """The mean is rounded to this, so that it compresses."""
 _LOCAL_MODES_ARE_SYMMETRIC = ("brows", "lips", "eyes", "scalp")
 
@@ -78,7 +78,7 @@ def build_albedo(
     weight = importance * fine.mass
 
     mean, basis, names = _components(painted, people.skin_linear, masks, weight, fine)
-    mean = np.round(mean / _MEAN_STEP) * _MEAN_STEP
+    mean = np.round(mean / MEAN_STEP) * MEAN_STEP
     order = np.argsort(-_variance(basis, weight), kind="stable")
     basis, names = basis[order], tuple(names[k] for k in order)
     held_out = _painted(draw_people(100, rng, paints), paints) - mean.astype(np.float32)

@@ -18,7 +18,7 @@ JAWS = ("upper", "lower")
 
 @dataclass(frozen=True)
 class _Kind:
-    """A crown, all in mm. Rows: near the edge, at the widest, in the gum."""
+    """A tooth, all in mm. Rows: near the edge, at the widest, in the gum."""
 
     width: float
     height: float
@@ -27,7 +27,10 @@ class _Kind:
     back: tuple[float, float, float]
     """The same of the face that the tongue touches; the crown lies between the two."""
     taper: tuple[float, float, float]
-    """Shares of the width."""
+    """Shares of the width. Necks are narrower than crowns, but gum fills what they leave."""
+    neck_round_off: float
+    """How far the sides of the front stand behind its middle in the gum. The flatter a neck, the
+    more of its width the gum's edge goes straight across."""
     cusp: float = 0.0
     """How far the middle of the edge stands out."""
     columns: int = 3
@@ -35,21 +38,22 @@ class _Kind:
 
 
 def _incisor(width: float, height: float) -> _Kind:
-    return _Kind(width, height, (1.6, 2.5, 1.8), (0.5, -1.2, -2.8), (0.93, 1.0, 0.70))
+    return _Kind(width, height, (1.6, 2.5, 1.5), (0.5, -1.2, -2.8), (0.95, 1.0, 0.84), 0.3)
 
 
 def _canine(width: float, height: float) -> _Kind:
-    return _Kind(width, height, (1.7, 3.2, 2.3), (0.3, -1.8, -3.6), (0.72, 1.0, 0.70), cusp=1.1)
+    front, back = (1.7, 3.2, 1.8), (0.3, -1.8, -3.6)
+    return _Kind(width, height, front, back, (0.78, 1.0, 0.82), 0.6, cusp=1.0)
 
 
 def _premolar(width: float, height: float) -> _Kind:
-    front, back = (2.3, 4.0, 3.0), (-2.6, -3.9, -3.2)
-    return _Kind(width, height, front, back, (0.86, 1.0, 0.74), cusp=0.9)
+    front, back = (2.3, 4.0, 2.6), (-2.6, -3.9, -3.2)
+    return _Kind(width, height, front, back, (0.88, 1.0, 0.86), 0.7, cusp=0.9)
 
 
 def _molar(width: float, height: float) -> _Kind:
-    front, back = (3.4, 4.9, 4.0), (-3.4, -4.8, -4.2)
-    return _Kind(width, height, front, back, (0.88, 1.0, 0.84), columns=2)
+    front, back = (3.4, 4.9, 3.2), (-3.4, -4.8, -4.2)
+    return _Kind(width, height, front, back, (0.90, 1.0, 0.90), 0.7, columns=2)
 
 
 _TEETH = {
@@ -70,10 +74,18 @@ _GAP_MM = 0.12
 _INTO_GUM_MM = 2.0
 _CELL_MARGIN_MM = 1.0
 """Between the teeth in the texture."""
-# The gum in front of a tooth's middle begins where its crown ends, and between teeth in the upper
-# half of the crowns: shares of the crown's height, mm before and behind the arch.
-_GUM_SECTION = ((8.0, 1.5), (0.8, 2.3), (-3.6, 0.7), (-3.2, -2.2), (3.0, -5.6))
-"""Height over the end of the crown, and distance before the arch, from the lips to the tongue."""
+_GUM_SECTION = ((8.0, 1.9), (1.2, 2.3), (-2.2, 0.2), (-3.2, -2.2), (3.0, -5.6))
+"""Height over the end of the crown, and distance before the arch, from the lips to the tongue. From
+the second to the third the edge is steep, and lies on the tooth."""
+_GUM_OVER_TOOTH_MM, _GUM_BETWEEN_MM = 0.7, -0.8
+"""The edge is scalloped: raised in the middle of a front tooth, lowered between two."""
+_GUM_LAST_MM = (-17.5, -1.0)
+"""The last two stations of a gum, from the end of the molar: the edge is straight from the canine
+on."""
+# Where the gums' points lie in the texture, which is older than their edges: along the arch they
+# were between teeth alone. Textures that were made with an earlier model fit this one, too.
+_GUM_TEXTURE_SECTION = ((8.0, 1.5), (0.8, 2.3), (-3.6, 0.7), (-3.2, -2.2), (3.0, -5.6))
+_GUM_TEXTURE_BEYOND_MM = 6.0
 
 
 def dental_arch(jaw: str) -> Thing:
@@ -90,9 +102,12 @@ def gums(jaw: str) -> Thing:
     """The band that the teeth of one jaw stand in, open towards the bone."""
     kinds = _TEETH[jaw]
     edges = np.append(0, np.cumsum([kind.width for kind in kinds]))
-    half = np.append(edges[1:], edges[-1] + 6)
-    stations = np.concatenate([-half[::-1], [0.0], half])
-    height = np.interp(np.abs(stations), edges[:-1], [kind.height for kind in kinds])
+    middles = (edges[1:] + edges[:-1]) / 2
+    front = [middles[0], edges[1], middles[1], edges[2], middles[2]]
+    stations = _both_sides(np.append(front, edges[-1] + np.array(_GUM_LAST_MM)))
+    height = np.interp(np.abs(stations), middles, [kind.height for kind in kinds])
+    between = np.isin(np.abs(stations), edges)
+    height += np.where(between, _GUM_BETWEEN_MM, _GUM_OVER_TOOTH_MM)
     at = _arch_points(jaw, stations)
     over, before = np.array(_GUM_SECTION).T
     # Behind the front teeth crowns are thicker.
@@ -105,8 +120,9 @@ def gums(jaw: str) -> Thing:
     n = len(stations)
     quads = grid_quads(len(rows), n)
     centre = np.array([0, (_up(jaw) * 14)[1], -30.0])
-    length = np.append(0, np.cumsum(np.hypot(np.diff(over), np.diff(before))))
-    uv = np.stack([np.tile(stations, len(rows)), np.repeat(length, n)], axis=1)
+    length = np.append(0, np.cumsum(np.hypot(*np.diff(_GUM_TEXTURE_SECTION, axis=0).T)))
+    drawn_at = _both_sides(np.append(edges[1:], edges[-1] + _GUM_TEXTURE_BEYOND_MM))
+    uv = np.stack([np.tile(drawn_at, len(rows)), np.repeat(length, n)], axis=1)
     flipped = outwards(points, quads, centre)[0, 1] != quads[0, 1]
     turned = quads[:, ::-1] if flipped else quads
     return Thing(
@@ -117,6 +133,11 @@ def gums(jaw: str) -> Thing:
         uv=uv,
         uv_quads=turned,
     )
+
+
+def _both_sides(left_mm: np.ndarray) -> np.ndarray:
+    """Places along the arch, from the right end over the mid-line to the left end."""
+    return np.concatenate([-left_mm[::-1], [0.0], left_mm])
 
 
 @dataclass(frozen=True)
@@ -161,7 +182,7 @@ def _tooth(kind: _Kind, jaw: str, along_mm: float, cell_mm: float) -> Thing:
     rings = []
     for row, height in enumerate(heights):
         half = 0.5 * (kind.width - _GAP_MM) * kind.taper[row] * 0.93
-        round_off = (0.35, 0.9, 0.9)[row] * (1.3 if kind.columns == 2 else 1.0)
+        round_off = (0.35, 0.8, kind.neck_round_off)[row] * (1.3 if kind.columns == 2 else 1.0)
         for surface, side in ((kind.front[row], 1), (kind.back[row], -1)):
             across = half * share * side
             depth = surface - side * round_off * share**2

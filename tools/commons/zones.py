@@ -6,14 +6,10 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from commons.fine import FineHead
+from commons.mouth_light import mouth_light
 from commons.organs import MOUTH_THINGS
 from commons.skins import smoothstep
 
-# Light on the last tooth, and where it fades, behind the lips.
-_BACK_LIGHT = 0.15
-_DARKENS_MM, _TONGUE_DARKENS_MM = (40.0, 9.0), (64.0, 20.0)
-# What a tooth's neighbours and the roof of the mouth take of it.
-_BETWEEN_TEETH, _FACING_INWARDS = 0.65, 0.5
 # Thickness of the lower and the upper lid's edge in front of the ball.
 _LID_MM = (1.35, 2.1)
 
@@ -101,23 +97,9 @@ def find_zones(fine: FineHead) -> Zones:
 
 
 def _mouth_light(fine: FineHead) -> np.ndarray:
-    """Less from the front teeth backwards, and between teeth, which shade each other."""
     inside = fine.in_part(*MOUTH_THINGS)
-    behind_mm = fine.points_mm[fine.lip_rim, 2].max() - fine.points_mm[:, 2]
-    light = _BACK_LIGHT + (1 - _BACK_LIGHT) * smoothstep(behind_mm, *_DARKENS_MM)
-    # Arches are about round: what faces along them faces a neighbour.
-    middle = fine.points_mm[fine.in_part("teeth_upper", "teeth_lower")].mean(axis=0)
-    outward = (fine.points_mm - middle) * [1, 0, 1]
-    outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-9)
-    around = np.cross([0.0, 1.0, 0.0], outward)
-    normals = fine.normals()
-    sideways = np.abs((normals * around).sum(axis=1))
-    between = smoothstep(sideways, 0.45, 0.95) * fine.in_part("teeth_upper", "teeth_lower")
-    inward = smoothstep((normals * outward).sum(axis=1), 0.1, -0.5)
-    shade = (1 - _BETWEEN_TEETH * between) * (1 - _FACING_INWARDS * inward)
-    # A tongue that is put out comes to where the light is, so it is dark at its root alone.
-    tongue = _BACK_LIGHT + (1 - _BACK_LIGHT) * smoothstep(behind_mm, *_TONGUE_DARKENS_MM)
-    lit = np.where(fine.in_part("tongue"), tongue, light * shade)
+    teeth, tongue = fine.in_part("teeth_upper", "teeth_lower"), fine.in_part("tongue")
+    lit = mouth_light(fine.points_mm, fine.normals(), teeth, tongue, fine.lip_rim)
     return np.where(inside, lit, 1.0)
 
 
