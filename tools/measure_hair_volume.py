@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, UInt8
 from scipy.ndimage import binary_fill_holes, binary_opening, label
 
 from fit3dmm.export.drawing import sight
-from fit3dmm.export.hair_hanging import HairShape, hanging_of
+from fit3dmm.export.hair_hanging import HairShape
 from fit3dmm.export.person import shown
 from fit3dmm.export.texture import bake
 from fit3dmm.fitting.config import FitConfig
@@ -49,7 +49,7 @@ def main() -> None:
             fit = fit_photo(photo, prepared, FitConfig(), "largest")[0]
             hair = bake(model, [shown(fit, photo)], 64).hair_shape
             found.append(overlaps(fit, model, photo.pixels_srgb.numpy(), hair))
-        hangs.append(hanging_of(hair) is not None)
+        hangs.append(hair is not None and hair.hanging is not None)
         print(f"{path.name}: {_row(found[-1])}{', hangs' if hangs[-1] else ''}", flush=True)
     for name, chosen in (("all", np.array(hangs) | True), ("that hang", np.array(hangs))):
         if chosen.any():

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fit3dmm._kept import kept
-from fit3dmm.export.hair_hanging import HANGING, HairShape, HangingHair, raised_of
+from fit3dmm.export.hair_hanging import HANGING, HairMesh, HairShape, hanging_of, raised_of
 from fit3dmm.export.hair_raised import raised
 from fit3dmm.export.morphs import MorphTarget, Movement, morph_target, movements, vertex_normals
 from fit3dmm.export.occlusion_roughness import occlusion_roughness_png
@@ -112,7 +112,7 @@ def make_avatar(
     )
     things = _things(model)
     parts = [drawn.part(name, split) for name, split in things.items()]
-    hanging = None if hair_shape is None else hair_shape.hanging
+    hanging = hanging_of(hair_shape)
     if hanging is not None:
         parts.append(_hair_part(hanging, skeleton))
     return Avatar(
@@ -126,7 +126,7 @@ def make_avatar(
     )
 
 
-def _hair_part(hanging: HangingHair, skeleton: tuple[Bone, ...]) -> AvatarPart:
+def _hair_part(hanging: HairMesh, skeleton: tuple[Bone, ...]) -> AvatarPart:
     """It goes with the head, whatever the neck and the face do."""
     vertices = hanging.vertices_mm.numpy()
     weights = np.zeros((len(vertices), len(skeleton)))

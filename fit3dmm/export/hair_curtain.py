@@ -54,6 +54,10 @@ class HairCurtainSettings(Settings):
     """Rows over which its rims hang straight, and do not follow each hollow of the face."""
     tips_mm: float = ranged(2.0, 0.0)
     """Spread of the heights at which its locks end."""
+    locks_mm: float = ranged(5.0, 0.0)
+    """The same of broader locks, which are longer and shorter."""
+    lock_columns: float = ranged(1.2, 0.1)
+    """Standard deviation of the blur, in columns, that makes these."""
     tip_rows: int = ranged(4, 1)
     """Rows over which it grows thin at its lower end."""
 
@@ -84,12 +88,20 @@ def curtain(
         # Rims are rounded off below.
         ends = ends + settings.rounded_mm * np.concatenate([(1 - t) ** 2, 0 * back])
         ends = ends + settings.tips_mm * np.random.default_rng(k).standard_normal(len(ends))
+        ends = ends + settings.locks_mm * _locks(len(ends), settings.lock_columns, k)
         ends[-1] = middle
         y = top + down[:, None] * (ends - top)
         sides.append(_side(beside, k, sign, y, t, back, head_mm, settings))
     left, right = sides
     outer = np.concatenate([left, right[:, -2::-1]], 1)
     return np.concatenate([outer, _within(outer, settings)[:, ::-1]], 1)
+
+
+def _locks(columns: int, blur: float, k: int) -> Float[np.ndarray, "columns"]:
+    """Of variance 1, the same for all people."""
+    drawn = np.random.default_rng(k + 2).standard_normal(columns)
+    smooth = gaussian_filter1d(drawn, blur)
+    return (smooth - smooth.mean()) / smooth.std()
 
 
 def _side(

@@ -6,6 +6,7 @@ columns go around and whose rows go down, folded at the rims so that the second 
 is its inner side.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -64,6 +65,18 @@ class HangingHair:
 
 
 @dataclass(frozen=True, eq=False)
+class HairMesh:
+    """All sheets of a person as one mesh with one picture."""
+
+    vertices_mm: Float[Tensor, "vertices 3"]
+    """In the `model` frame."""
+    normals: Float[Tensor, "vertices 3"]
+    uv: Float[Tensor, "vertices 2"]
+    topology: Topology
+    srgb: UInt8[np.ndarray, "height width 3"]
+
+
+@dataclass(frozen=True, eq=False)
 class HairShape:
     """Where a person's hair is, as an avatar has it."""
 
@@ -71,6 +84,15 @@ class HairShape:
     """How far it stands off the scalp at each vertex (`export.hair_volume`)."""
     hanging: HangingHair | None = None
     """What hangs below."""
+    fringe: HangingHair | None = None
+    """What hangs over the forehead, from the right rim to the left one and back on the inner
+    side; its picture is as wide as that of what hangs below."""
+
+    @cached_property
+    def mesh(self) -> HairMesh | None:
+        """All that hangs; None where nothing does."""
+        sheets = [one for one in (self.hanging, self.fringe) if one is not None]
+        return _joined(sheets) if sheets else None
 
 
 def column_places(columns: int) -> Float[np.ndarray, "columns"]:
@@ -86,9 +108,29 @@ def raised_of(hair: HairShape | None) -> Float[Tensor, "vertices"] | None:
     return None if hair is None else hair.raised_mm
 
 
-def hanging_of(hair: HairShape | None) -> HangingHair | None:
+def hanging_of(hair: HairShape | None) -> HairMesh | None:
     """What hangs; None where nothing does."""
-    return None if hair is None else hair.hanging
+    return None if hair is None else hair.mesh
+
+
+def _joined(sheets: Sequence[HangingHair]) -> HairMesh:
+    """Sheets side by side, and their pictures one below the other."""
+    pictures = [one.srgb for one in sheets]
+    height = sum(len(one) for one in pictures)
+    triangles, places, vertices, rows = [], [], 0, 0
+    for one in sheets:
+        uv, tall = one.uv, len(one.srgb)
+        u, down = uv[:, 0], rows + (1 - uv[:, 1]) * tall
+        places.append(torch.stack([u, 1 - down / height], 1))
+        triangles.append(one.topology.triangles + vertices)
+        vertices, rows = vertices + len(uv), rows + tall
+    return HairMesh(
+        torch.cat([one.vertices_mm for one in sheets]),
+        torch.cat([one.normals for one in sheets]),
+        torch.cat(places),
+        build_topology(torch.cat(triangles), vertices),
+        np.concatenate(pictures),
+    )
 
 
 def _cut(grid: Float[np.ndarray, "rows columns 3"]) -> Float[np.ndarray, "rows columns_1 3"]:

@@ -53,6 +53,10 @@ class HairMap:
         """Linear colour at points of the photo, as coarse as the map; black beyond it."""
         return self._sampled(self.image_linear, photo_px)
 
+    def away_at(self, photo_px: Float[Tensor, "points 2"]) -> Float[Tensor, "points"]:
+        """Millimetres from the head at points of the photo; 0 beyond the map."""
+        return self._sampled(self.away_mm[..., None], photo_px)[:, 0]
+
     def _sampled(
         self, cells: Float[Tensor, "cells cells c"], photo_px: Float[Tensor, "points 2"]
     ) -> Float[Tensor, "points c"]:

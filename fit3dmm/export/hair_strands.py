@@ -95,13 +95,13 @@ def strands(
     """
     height, width = settings.size_px
     half = round(OUTER * width / 2)
-    places, upright = (_finer(one, height, 2 * half) for one in (outer_mm, normals))
+    places, upright = (finer(one, height, 2 * half) for one in (outer_mm, normals))
     T = scene.pose.T_cam_model
     points = T @ places.reshape(-1, 3)
     facing_normals = torch.nn.functional.normalize(T.turn(upright.reshape(-1, 3)), dim=-1)
     facing = -(facing_normals * torch.nn.functional.normalize(points, dim=-1)).sum(-1)
     px = scene.camera.project(points)
-    colour, inside = _colours(photo, seen, px, settings)
+    colour, inside = colours_at(photo, seen, px, settings)
     weight = ramp(seen.at(px)[:, 0], settings.hair) * ramp(facing, settings.grazing) * inside
     lit = light_on_hair(
         sh_basis(facing_normals) @ scene.lighting.irradiance_sh, face_light_linear, hair.light
@@ -113,7 +113,7 @@ def strands(
     middle = logs[well].median(0).values
     own = _own_colour(middle, colour_linear, height, hair, settings)
     logs = logs - middle
-    weight = weight * _usual(logs, well, settings)
+    weight = weight * usual(logs, well, settings)
     logs = logs.reshape(height, 2 * half, 3).numpy()
     shown = grey_erosion(weight.reshape(height, 2 * half).numpy(), settings.border_px)
     halves = ((logs, shown), (logs[:, ::-1], shown[:, ::-1]))
@@ -129,7 +129,7 @@ def strands(
     return srgb_bytes(torch.from_numpy(np.exp(np.concatenate([outer, inner], 1))).float())
 
 
-def _usual(
+def usual(
     logs: Float[Tensor, "n 3"], well: Bool[Tensor, "n"], settings: HairStrandsSettings
 ) -> Bool[Tensor, "n"]:
     """Which places are neither brighter nor redder than hair is: no earring, no ear."""
@@ -170,7 +170,7 @@ def _own_colour(
     return all_hair + share * (tips - all_hair)
 
 
-def _finer(values: Float[np.ndarray, "rows outer 3"], height: int, width: int) -> Tensor:
+def finer(values: Float[np.ndarray, "rows outer 3"], height: int, width: int) -> Tensor:
     grid = torch.from_numpy(values).float().permute(2, 0, 1)[None]
     fine = torch.nn.functional.interpolate(
         grid, (height, width), mode="bilinear", align_corners=True
@@ -178,7 +178,7 @@ def _finer(values: Float[np.ndarray, "rows outer 3"], height: int, width: int) -
     return fine[0].permute(1, 2, 0)
 
 
-def _colours(
+def colours_at(
     photo: Photo, seen: HairMap, px: Float[Tensor, "n 2"], settings: HairStrandsSettings
 ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
     """Of the photo, as fine as it is, and 1 for what it shows."""

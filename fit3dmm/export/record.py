@@ -5,9 +5,9 @@ and `frame`. The group `scene` is laid out as in a saved scene. Every other fiel
 group where it holds tensors (each a data set) or records by name, and else a data set of one
 string, JSON, in which NaN and Infinity may stand for numbers; a record in it says its `kind`. A
 field that a file lacks takes its default, so that settings can be added without a new version. The
-data set `hair_mm` and the group `hanging_hair` are no fields of the result: they say how far its
-avatar's hair stands off, and what hangs, where it does. `export.former` says what version 1 had
-elsewhere.
+data set `hair_mm` and the groups `hanging_hair` and `fringe` are no fields of the result: they say
+how far its avatar's hair stands off, and what hangs, where it does. `export.former` says what
+version 1 had elsewhere.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ FORMAT = FileFormat("fit3dmm-result", 2, "result", "pass the fit.h5 of a fit")
 # Elements: a smaller array would grow by what compression needs.
 _COMPRESSED_FROM = 1024
 _KIND = "kind"
-_HAIR, _HANGING = "hair_mm", "hanging_hair"
+_HAIR, _HANGING, _FRINGE = "hair_mm", "hanging_hair", "fringe"
 
 
 def save_result(path: Path, result: FitResult, hair_shape: HairShape | None = None) -> None:
@@ -57,13 +57,9 @@ def save_result(path: Path, result: FitResult, hair_shape: HairShape | None = No
             # Within 1/64 mm up to 64 mm; most vertices have none.
             steps = hair_shape.raised_mm.detach().cpu().half().numpy()
             file.create_dataset(_HAIR, data=steps, compression="gzip", shuffle=True)
-        if hair_shape is not None and hair_shape.hanging is not None:
-            group = file.create_group(_HANGING)
-            for name, values in (
-                ("points_mm", hair_shape.hanging.points_mm.astype(np.float32)),
-                ("srgb", hair_shape.hanging.srgb),
-            ):
-                group.create_dataset(name, data=values, compression="gzip", shuffle=True)
+            for part, sheet in ((_HANGING, hair_shape.hanging), (_FRINGE, hair_shape.fringe)):
+                if sheet is not None:
+                    _write_sheet(file.create_group(part), sheet)
 
 
 def load_hair_shape(path: str | Path) -> HairShape | None:
@@ -77,10 +73,18 @@ def load_hair_shape(path: str | Path) -> HairShape | None:
         if _HAIR not in file:
             return None
         raised_mm = torch.as_tensor(file[_HAIR][()]).float()
-        if _HANGING not in file:
-            return HairShape(raised_mm)
-        group = file[_HANGING]
-        return HairShape(raised_mm, HangingHair(group["points_mm"][()], group["srgb"][()]))
+        sheets = (
+            HangingHair(file[part]["points_mm"][()], file[part]["srgb"][()])
+            if part in file
+            else None
+            for part in (_HANGING, _FRINGE)
+        )
+        return HairShape(raised_mm, *sheets)
+
+
+def _write_sheet(group: Group, sheet: HangingHair) -> None:
+    for name, values in (("points_mm", sheet.points_mm.astype(np.float32)), ("srgb", sheet.srgb)):
+        group.create_dataset(name, data=values, compression="gzip", shuffle=True)
 
 
 def load_result(path: str | Path) -> FitResult:

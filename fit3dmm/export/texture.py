@@ -23,6 +23,7 @@ from fit3dmm._errors import InputError
 from fit3dmm.export.delight import chroma_kept, of_kept_hue
 from fit3dmm.export.hair_below import hair_below, shows_best
 from fit3dmm.export.hair_hanging import HairShape
+from fit3dmm.export.hair_over import hair_over, shows_fringe_best
 from fit3dmm.export.hair_top import standing_hair
 from fit3dmm.export.hair_volume import hair_volume_mm
 from fit3dmm.export.lids import at_lashes
@@ -194,11 +195,13 @@ def _hair_shape(
     if raised_mm is None:
         return None
     told = [(a, b.hair) for a, b in zip(shown, seen, strict=True) if b.hair is not None]
-    best = shows_best(told)
-    if best is None:
-        return HairShape(raised_mm)
-    how = (raised_mm, model, settings.hair, settings.below)
-    return HairShape(raised_mm, hair_below(*best, *how))
+    below, over = shows_best(told), shows_fringe_best(told)
+    how = (raised_mm, model, settings.hair)
+    return HairShape(
+        raised_mm,
+        None if below is None else hair_below(*below, *how, settings.below),
+        None if over is None else hair_over(*over, *how, settings),
+    )
 
 
 def _raised_mm(

@@ -9,6 +9,7 @@ from torch import Tensor
 from fit3dmm.export.hair_beside import hair_beside
 from fit3dmm.export.hair_colour import hair_colour
 from fit3dmm.export.hair_cover import Sight
+from fit3dmm.export.hair_fringe import fringe_seen
 from fit3dmm.export.hair_layer import hair_factor, hair_thickness_mm, shown_hair, sight_of_hair
 from fit3dmm.export.hair_light import light_on_hair
 from fit3dmm.export.hair_map import HairMap, hair_map
@@ -115,7 +116,8 @@ def with_hair_seen(
     skin_mm, ears_mm = (shape_mm[rows].numpy() for rows in (model.in_parts("skin").cpu(), ears))
     how = (shown.scene, skin_mm, ears_mm, settings.below.beside)
     beside = hair_beside(there.map, shown.predicted, *how)
-    hair_seen = HairSeen(
-        *(hair, there.sight, top.outline, top.volume_mm, there.map, beside, face_light_linear)
-    )
+    how = (shown.scene, view, seen.light_linear, model, settings.fringe)
+    fringe = fringe_seen(there.map, shown.predicted, *how)
+    hangs = (beside, fringe, face_light_linear)
+    hair_seen = HairSeen(hair, there.sight, top.outline, top.volume_mm, there.map, *hangs)
     return replace(seen, layer=layer, hair=hair_seen)

@@ -8,6 +8,7 @@ from torch import Tensor
 from fit3dmm.export.beard import Beard
 from fit3dmm.export.hair_beside import HairBeside
 from fit3dmm.export.hair_cover import Sight
+from fit3dmm.export.hair_fringe import Fringe
 from fit3dmm.export.hair_map import HairMap
 from fit3dmm.export.hair_outline import HairOutline
 from fit3dmm.export.view import PhotoView
@@ -59,6 +60,8 @@ class HairSeen:
     map: HairMap
     beside: HairBeside | None
     """What hangs beside face and neck."""
+    fringe: Fringe | None
+    """What hangs over the forehead."""
     face_light_linear: Float[Tensor, "3"]
     """What white would show on the face."""
 

@@ -9,7 +9,9 @@ from fit3dmm.export.covered import CoverSettings
 from fit3dmm.export.delight import DelightSettings
 from fit3dmm.export.hair_below import HairBelowSettings
 from fit3dmm.export.hair_colour import HairSettings
+from fit3dmm.export.hair_fringe_settings import FringeSettings
 from fit3dmm.export.hair_layer import HairLayerSettings
+from fit3dmm.export.hair_panel import PanelSettings
 from fit3dmm.export.hair_volume import HairVolumeSettings
 from fit3dmm.export.infill import InfillSettings
 from fit3dmm.export.iris import IrisSettings
@@ -79,4 +81,8 @@ class TextureSettings(Settings):
     volume: HairVolumeSettings = field(default_factory=HairVolumeSettings)
     """How far it stands off."""
     below: HairBelowSettings = field(default_factory=HairBelowSettings)
-    """How it hangs."""
+    """How it hangs beside face and neck."""
+    fringe: FringeSettings = field(default_factory=FringeSettings)
+    """What hangs over a forehead."""
+    panel: PanelSettings = field(default_factory=PanelSettings)
+    """What that looks like."""

@@ -8,15 +8,21 @@ from fit3dmm.colour import linear_to_srgb
 from fit3dmm.export.hair_beside import HairBeside
 from fit3dmm.export.hair_cover import HairCoverSettings, Sight
 from fit3dmm.export.hair_curtain import HairCurtainSettings, curtain
+from fit3dmm.export.hair_fringe import Fringe
+from fit3dmm.export.hair_fringe_settings import FringeSettings
+from fit3dmm.export.hair_front import front
 from fit3dmm.export.hair_hanging import HairShape, HangingHair
 from fit3dmm.export.hair_layer import sight_of_hair
 from fit3dmm.export.hair_map import HairMap, hair_map
 from fit3dmm.export.hair_map_settings import HairMapSettings
-from fit3dmm.export.hair_raised import raised
+from fit3dmm.export.hair_panel import PanelSettings, panel
+from fit3dmm.export.hair_raised import outward, raised
 from fit3dmm.export.hair_volume import HairVolumeSettings, standing
 from fit3dmm.geometry.mesh import build_topology
+from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import Photo, photo_from_array
+from fit3dmm.observe.predicted import Predicted
 from fit3dmm.render.backend import choose_backend
 from fit3dmm.render.depth import depth, posed
 from fit3dmm.scene import Scene
@@ -31,6 +37,16 @@ COLOURS = {
     "brown": (0.07, 0.04, 0.02),
     "black": (0.016, 0.013, 0.01),
 }
+
+
+def told(cover: torch.Tensor) -> Predicted:
+    """A network that says nothing but the cover of a whole photo."""
+    none = torch.zeros(0)
+    return Predicted(
+        none, none, none, none, torch.zeros(3), torch.zeros(3), torch.zeros(1), torch.zeros(9, 3),
+        torch.zeros(10), torch.tensor(700.0), torch.tensor(0.2), torch.tensor(0.2), cover,
+        Similarity.in_plane(1.0, (0.0, 0.0)), SIDE_PX,
+    )  # fmt: skip
 
 
 def long_lines() -> HairBeside:
@@ -48,6 +64,23 @@ def long_hair(model: MorphableModel) -> HairShape:
     head_mm = raised(model, model.shape_mm(model.zeros()), raised_mm)[model.in_parts("skin")]
     points = curtain(long_lines(), head_mm.double().numpy(), HairCurtainSettings())
     return HairShape(raised_mm, HangingHair(points, np.full((16, 32, 3), 90, np.uint8)))
+
+
+def fringe_by(model: MorphableModel, raised_mm: torch.Tensor, ends_mm: list[float]) -> HangingHair:
+    """A fringe that ends so far below the scalp, from the subject's right to the left."""
+    grid = front(model, FringeSettings().front)
+    assert grid is not None
+    rows, columns = grid.shape
+    scalp = grid.at(model.regions["scalp"][:, None]).reshape(rows, columns).numpy() > 0.5
+    hairline = np.where(scalp, np.arange(rows)[:, None], 0).max(0)
+    down_mm = np.interp(np.linspace(0, 1, columns), np.linspace(0, 1, len(ends_mm)), ends_mm)
+    points = grid.at(model.shape_mm(model.zeros())).reshape(rows, columns, 3)
+    row_mm = (points[1:] - points[:-1]).norm(dim=-1).mean(0).numpy()
+    end = np.minimum(hairline + down_mm / row_mm, rows - 1)
+    fringe = Fringe(end, (end - hairline) * row_mm)
+    skin = model.shape_mm(model.zeros())
+    how = (skin, raised(model, skin, raised_mm), outward(model), PanelSettings(tips_mm=0.0))
+    return HangingHair(panel(fringe, grid, *how), np.full((16, 32, 3), 90, np.uint8))
 
 
 class Sitting:

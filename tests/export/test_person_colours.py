@@ -16,13 +16,13 @@ from fit3dmm.export.resting import usual_rest
 from fit3dmm.export.stubble import with_grain
 from fit3dmm.export.view import view_of_face
 from fit3dmm.geometry.camera import Camera
-from fit3dmm.geometry.transform import Similarity
 from fit3dmm.model.files import load_model
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import photo_from_array
-from fit3dmm.observe.predicted import GLASSES, HAIR, SKIN, Predicted
+from fit3dmm.observe.predicted import GLASSES, HAIR, SKIN
 from fit3dmm.render.depth import posed
 from fit3dmm.scene import Lighting, Pose, Scene
+from tests.export.heads import told
 
 SIDE_PX = 256
 SKIN_LINEAR = torch.tensor([0.3, 0.18, 0.12])
@@ -37,16 +37,6 @@ def frontal(model: MorphableModel) -> Scene:
     pose = Pose(torch.zeros(3), torch.tensor([0.0, 0.0, -700.0]))
     camera = Camera.centred(600.0, SIDE_PX, SIDE_PX)
     return Scene(model.zeros(), pose, camera, Lighting.ambient_white(0.9))
-
-
-def told(cover: torch.Tensor) -> Predicted:
-    """A network that says nothing but the cover of a whole photo."""
-    none = torch.zeros(0)
-    return Predicted(
-        none, none, none, none, torch.zeros(3), torch.zeros(3), torch.zeros(1), torch.zeros(9, 3),
-        torch.zeros(10), torch.tensor(700.0), torch.tensor(0.2), torch.tensor(0.2), cover,
-        Similarity.in_plane(1.0, (0.0, 0.0)), SIDE_PX,
-    )  # fmt: skip
 
 
 def bare_cover() -> torch.Tensor:

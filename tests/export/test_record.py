@@ -51,6 +51,13 @@ def test_how_far_hair_stands_off_is_kept_beside_the_result(result, tmp_path):
     assert found.hanging is not None
     np.testing.assert_array_equal(found.hanging.points_mm, hanging.points_mm)
     np.testing.assert_array_equal(found.hanging.srgb, hanging.srgb)
+    assert found.fringe is None
+    save_result(tmp_path / "fit.h5", result, HairShape(hair_mm, None, hanging))
+    found = load_hair_shape(tmp_path / "fit.h5")
+    assert found is not None
+    assert found.hanging is None
+    assert found.fringe is not None
+    np.testing.assert_array_equal(found.fringe.points_mm, hanging.points_mm)
     assert_same(load_result(tmp_path / "fit.h5"), result)
     save_result(tmp_path / "fit.h5", result)
     assert load_hair_shape(tmp_path / "fit.h5") is None
