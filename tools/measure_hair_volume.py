@@ -83,7 +83,9 @@ def overlaps(
     table = np.zeros((2, 3))
     for column, worn in enumerate((None, raised, hair)):
         # Two samples a pixel each way.
-        fine = sight(model, scene, worn).covered.numpy()
+        seen = sight(model, scene, worn)
+        fine = np.zeros(seen.fine_size, bool)
+        fine.flat[seen.covered.numpy()] = True
         avatar = fine[: 2 * height : 2, : 2 * width : 2]
         for row, end_px in enumerate((marks_px[_BROWS].min(), marks_px[_CHIN].min())):
             counts = there & (rows < float(end_px))

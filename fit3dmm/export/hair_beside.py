@@ -62,10 +62,12 @@ class HairBesideSettings(Settings):
     """Share of an ear that it must hide, at one side at least: beside a bare ear it is tucked away,
     or a wall or a collar that looks like hair."""
     contrast: tuple[float, float] = ranged((0.25, 1.0), 0.0)
-    """How much less hair there must be beyond its outline than within, and how far apart the
-    natural logarithms of their colours: before what looks like it no outline is seen."""
+    """How much less hair there must be beyond its outline than within, at one side at least, and
+    how far apart the natural logarithms of their colours: before what is alike none is seen."""
     contrast_mm: float = ranged(9.0, 0.0)
     """Distance from the outline at which these are compared."""
+    edge_mm: float = ranged(18.0, 0.0)
+    """Least height along which they are."""
     ends_below: float = ranged(0.6, 0.0, 1.0)
     """Share of its usual width at which it ends, where it grows narrow: clothes begin there."""
     sure_from: float = ranged(0.85, 0.0, 1.0)
@@ -109,18 +111,19 @@ def hair_beside(
     n_rows = int((settings.top_mm - settings.bottom_mm) / settings.row_mm)
     heights = settings.top_mm - settings.row_mm * np.arange(n_rows)
     inner, outer = np.zeros((2, 2, n_rows))
-    end = np.full(2, np.inf)
+    end, plain = np.full(2, np.inf), np.zeros(2, bool)
     for k, sign in enumerate(SIDES):
         beyond = _half_width_mm(head_mm, heights, sign) + settings.beyond_mm
         found = _side(seen, predicted, scene, heights, sign, beyond, settings)
         if found is not None:
-            inner[k], outer[k], end[k] = found
+            inner[k], outer[k], end[k], plain[k] = found
     hangs = np.isfinite(end)
+    if not plain.any():
+        return None
     if len(ears_mm):
         hidden = np.array([_hidden(seen, scene, ears_mm, sign) for sign in SIDES])
-        hangs &= (hidden[hangs] > settings.over_ear).any()
-    if not hangs.any():
-        return None
+        if not (hidden[hangs] > settings.over_ear).any():
+            return None
     if not hangs.all():
         # Of what the map misses at one side the other tells, if it is surely hair.
         told = int(np.argmax(hangs))
@@ -142,8 +145,9 @@ def _side(
     sign: float,
     beyond_mm: Float[np.ndarray, "rows"],
     settings: HairBesideSettings,
-) -> tuple[Float[np.ndarray, "rows"], Float[np.ndarray, "rows"], float] | None:
-    """Inner and outer line of one side, and the height at which it ends."""
+) -> tuple[Float[np.ndarray, "rows"], Float[np.ndarray, "rows"], float, bool] | None:
+    """Inner and outer line of one side, the height at which it ends, and whether the outer one is
+    an edge."""
     how, step = settings.outline, settings.outline.step_mm
     first = min(settings.nearest_mm)
     away = np.arange(first, settings.reach_mm, step)
@@ -186,8 +190,7 @@ def _side(
     usual_mm = np.median(wide[rows][heights_mm[rows] < high_mm])
     rows = rows[wide[rows] > settings.ends_below * usual_mm]
     end_mm = float(heights_mm[rows[-1]])
-    below = (heights_mm < high_mm) & (heights_mm > end_mm)
-    if end_mm > settings.hangs_to_mm or not _is_edge(on_edge[below], outer[below], settings):
+    if end_mm > settings.hangs_to_mm:
         return None
     # Where clothes begin the lines draw near to each other: they go on as they came.
     sure = (heights_mm > low_mm) | (wide > settings.sure_from * usual_mm)
@@ -196,7 +199,8 @@ def _side(
         gaussian_filter1d(np.interp(np.arange(len(there)), rows, line[rows]), 2.0)
         for line in (inner_mm, outer_mm)
     ]
-    return lines[0], lines[1], end_mm
+    below = (heights_mm < high_mm) & (heights_mm > end_mm)
+    return lines[0], lines[1], end_mm, _is_edge(on_edge[below], outer[below], settings)
 
 
 def _is_edge(
@@ -204,6 +208,8 @@ def _is_edge(
 ) -> bool:
     """Whether the outline has hair on one side alone, and another colour on the other: by the
     probability of hair and the logarithms of the colour beside the head."""
+    if len(outer) * settings.row_mm < settings.edge_mm:
+        return False
     off = round(settings.contrast_mm / settings.outline.step_mm)
     rows, last = np.arange(len(outer)), values.shape[1] - 1
     change = values[rows, np.maximum(outer - off, 0)] - values[rows, np.minimum(outer + off, last)]
