@@ -6,10 +6,13 @@ are 0.8 to 1.4 % of the face on faces, and 11 % and more on clothes, hands and w
 
 import torch
 
+from fit3dmm._kept import kept
 from fit3dmm.observe.box import Box, middle_lies_in
 from fit3dmm.observe.detection import doubt
 from fit3dmm.observe.photo import Photo, photo_from_array
 from fit3dmm.observe.window import reduced, squares
+from fit3dmm.regress.laid_out import laid_out
+from fit3dmm.regress.network import FaceNetwork
 from fit3dmm.regress.prediction import FACE_POINTS, Network, Prediction, predict_batch
 
 MOST_DOUBT = 0.04
@@ -36,6 +39,9 @@ def find_face(
     block = max(1, max(photo.width_px, photo.height_px) // _LONGEST_PX)
     small = photo_from_array(reduced(photo.pixels_srgb.numpy(), block), photo.name)
     for share in _SIDES:
+        if share < _SIDES[0]:
+            # Many looks follow, and mostly at what is no face.
+            network = _quick(network, size_px)
         side_px = round(share * min(small.width_px, small.height_px))
         places = list(squares(small.width_px, small.height_px, side_px, 0, _OVERLAP))
         if len(places) > _MOST_LOOKS:
@@ -50,6 +56,11 @@ def find_face(
             left, top, right, bottom = face_box(min(faces, key=face_doubt))
             return block * left, block * top, block * right, block * bottom
     return None
+
+
+@kept(most=1)
+def _quick(network: Network, size_px: int) -> Network:
+    return laid_out(network, size_px) if isinstance(network, FaceNetwork) else network
 
 
 def face_doubt(prediction: Prediction) -> float:

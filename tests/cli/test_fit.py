@@ -25,6 +25,7 @@ from fit3dmm import load_face
 from fit3dmm._files import MARK, data_path
 from fit3dmm.cli.main import main
 from fit3dmm.export import folder
+from fit3dmm.export.hair_hanging import HANGING
 from fit3dmm.export.hair_raised import raised
 from fit3dmm.export.resting import from_rest, resting
 from fit3dmm.model.files import write_stored
@@ -93,8 +94,9 @@ def test_meshes_and_camera_agree(fitted):
     np.testing.assert_allclose(1000 * avatar.bounds, bounds_mm(top_mm.numpy()), atol=0.5)
     assert 1000 * avatar.bounds[1, 1] > neutral.bounds[1, 1] + 10
     assert {"head_skin", "eye_left", "teeth_lower", "tongue"} <= avatar.geometry.keys()
-    for part in avatar.geometry.values():
-        assert part.visual.material.baseColorTexture.size == (256, 256)
+    for name, part in avatar.geometry.items():
+        size = (512, 256) if name == HANGING else (256, 256)  # hair has a picture of its own
+        assert part.visual.material.baseColorTexture.size == size
 
 
 def bounds_mm(vertices: np.ndarray) -> np.ndarray:
