@@ -23,9 +23,9 @@ from fit3dmm.export.person import shown
 from fit3dmm.export.texture import bake
 from fit3dmm.fitting.config import FitConfig
 from fit3dmm.fitting.pipeline import as_prepared, fit_photo
-from fit3dmm.fitting.result import FitResult
 from fit3dmm.model.morphable import MorphableModel
 from fit3dmm.observe.photo import read_photo
+from fit3dmm.scene import Scene
 
 _BROWS, _CHIN = slice(17, 27), slice(7, 10)
 # A frame about the picture has one colour: less spread than this in its rows, of 255.
@@ -48,7 +48,7 @@ def main() -> None:
         with torch.no_grad():
             fit = fit_photo(photo, prepared, FitConfig(), "largest")[0]
             hair = bake(model, [shown(fit, photo)], 64).hair_shape
-            found.append(overlaps(fit, model, photo.pixels_srgb.numpy(), hair))
+            found.append(overlaps(fit.scene, model, photo.pixels_srgb.numpy(), hair))
         hangs.append(hair is not None and hair.hanging is not None)
         print(f"{path.name}: {_row(found[-1])}{', hangs' if hangs[-1] else ''}", flush=True)
     for name, chosen in (("all", np.array(hangs) | True), ("that hang", np.array(hangs))):
@@ -66,14 +66,13 @@ def _row(overlap: Float[np.ndarray, "2 3"]) -> str:
 
 
 def overlaps(
-    fit: FitResult,
+    scene: Scene,
     model: MorphableModel,
     pixels: UInt8[np.ndarray, "h w 3"],
     hair: HairShape | None,
 ) -> Float[np.ndarray, "2 3"]:
     """Intersection over union above the brows and above the chin: with painted hair, with hair that
     stands off, and with what hangs."""
-    scene = fit.scene
     marks = scene.pose.T_cam_model @ model.landmarks_mm("ibug68", scene.coefficients)
     marks_px = scene.camera.project(marks)[:, 1]
     height, width = pixels.shape[:2]
