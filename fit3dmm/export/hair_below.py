@@ -53,12 +53,9 @@ def hair_below(
     head_mm = raised(model, model.shape_mm(scene.coefficients.neutral()), raised_mm)
     outside = model.in_parts("skin").cpu()
     points = curtain(seen.beside, head_mm.cpu().numpy()[outside].astype(float), settings.curtain)
-    blank = HangingHair(points, np.zeros((*settings.strands.size_px, 3), np.uint8))
-    n_outer = points.shape[1] // 2
-    normals = blank.normals.reshape(points.shape[0], -1, 3)[:, :n_outer].numpy()
-    how = (seen.colour_linear, seen.face_light_linear, hair, settings.strands)
-    picture = strands(points[:, :n_outer], normals, scene, shown.photo, seen.map, *how)
-    return None if picture is None else replace(blank, srgb=picture)
+    sheet = HangingHair(points, np.zeros((*settings.strands.size_px, 3), np.uint8))
+    picture = strands(sheet, shown, seen, hair, settings.strands)
+    return None if picture is None else replace(sheet, srgb=picture)
 
 
 def shows_best(

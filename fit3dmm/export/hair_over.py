@@ -47,12 +47,9 @@ def hair_over(
         outward(model).to(skin_mm),
         settings.panel,
     )
-    blank = HangingHair(points, np.zeros((*strands.size_px, 3), np.uint8))
-    n_outer = points.shape[1] // 2
-    normals = blank.normals.reshape(points.shape[0], -1, 3)[:, :n_outer].numpy()
-    how = (seen.colour_linear, seen.face_light_linear, hair, strands, settings.panel)
-    picture = panel_picture(points[:, :n_outer], normals, scene, shown.photo, seen.map, *how)
-    return replace(blank, srgb=picture)
+    sheet = HangingHair(points, np.zeros((*strands.size_px, 3), np.uint8))
+    picture = panel_picture(sheet, shown, seen, hair, strands, settings.panel)
+    return replace(sheet, srgb=picture)
 
 
 def shows_fringe_best(

@@ -20,16 +20,13 @@ from fit3dmm.colour import LUMINANCE
 from fit3dmm.export.hair_colour import HairSettings
 from fit3dmm.export.hair_fringe import Fringe
 from fit3dmm.export.hair_front import Front
-from fit3dmm.export.hair_hanging import OUTER
-from fit3dmm.export.hair_light import light_on_hair
-from fit3dmm.export.hair_map import HairMap
-from fit3dmm.export.hair_strands import HairStrandsSettings, colours_at, finer
+from fit3dmm.export.hair_hanging import OUTER, HangingHair
+from fit3dmm.export.hair_sheet import sheet_shown
+from fit3dmm.export.hair_strands import HairStrandsSettings
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.smoothing import ramp
+from fit3dmm.export.texture_seen import HairSeen, Shown
 from fit3dmm.export.view import BLACK_LINEAR
-from fit3dmm.geometry.harmonics import sh_basis
-from fit3dmm.observe.photo import Photo
-from fit3dmm.scene import Scene
 
 # Share of a blur from which on what it is made of tells something.
 _LEAST_KNOWN = 0.02
@@ -147,13 +144,9 @@ def panel(
 
 
 def panel_picture(
-    outer_mm: Float[np.ndarray, "rows outer 3"],
-    normals: Float[np.ndarray, "rows outer 3"],
-    scene: Scene,
-    photo: Photo,
-    seen: HairMap,
-    colour_linear: Float[Tensor, "3"] | None,
-    face_light_linear: Float[Tensor, "3"],
+    sheet: HangingHair,
+    shown: Shown,
+    seen: HairSeen,
     hair: HairSettings,
     strands: HairStrandsSettings,
     settings: PanelSettings,
@@ -161,38 +154,27 @@ def panel_picture(
     """The picture of a fringe: the photo's, less the light.
 
     Args:
-        outer_mm: outer side of the sheet, in the `model` frame.
-        normals: its own.
-        scene: in the `photo` frame, without batch axes.
-        photo: the one that was fitted.
-        seen: where it shows hair.
-        colour_linear: of all the hair that it shows, without the light; None where it is not told.
-        face_light_linear: what white would show on the face.
+        sheet: whose own picture does not matter.
+        shown: the photo, with its fit.
+        seen: what that shows of the hair.
         hair: what colours it has, and what light falls on it.
         strands: how finely the photo is looked at, and how large the picture is.
         settings: how it is drawn.
     """
     height, width = strands.size_px
     wide = round(OUTER * width)
-    places, upright = (finer(one, height, wide) for one in (outer_mm, normals))
-    T = scene.pose.T_cam_model
-    points = T @ places.reshape(-1, 3)
-    facing_normals = torch.nn.functional.normalize(T.turn(upright.reshape(-1, 3)), dim=-1)
-    facing = -(facing_normals * torch.nn.functional.normalize(points, dim=-1)).sum(-1)
-    px = scene.camera.project(points)
-    colour, inside = colours_at(photo, seen, px, strands)
-    lit = light_on_hair(
-        sh_basis(facing_normals) @ scene.lighting.irradiance_sh, face_light_linear, hair.light
-    )
-    logs = (colour / lit.clamp_min(BLACK_LINEAR)).clamp_min(BLACK_LINEAR).log()
-    on_hair, on_skin = seen.at(px).unbind(-1)
-    no_wall = 1 - ramp(seen.away_at(px), settings.beyond_mm) * (1 - on_hair - on_skin)
-    weight = ramp(facing, settings.grazing) * no_wall * inside
+    there = sheet_shown(sheet, shown, seen, hair, (height, wide), strands.photo_px)
+    px, logs = there.photo_px, there.logs
+    on_hair, on_skin = seen.map.at(px).unbind(-1)
+    no_wall = 1 - ramp(seen.map.away_at(px), settings.beyond_mm) * (1 - on_hair - on_skin)
+    weight = ramp(there.facing, settings.grazing) * no_wall * there.inside
     hairy = (on_hair > strands.hair[1]) & (weight > strands.least_seen)
     if int(hairy.sum()) < height:
         hairy = weight >= weight.max()
     middle = logs[hairy].median(0).values
-    own = middle if colour_linear is None else colour_linear.clamp_min(BLACK_LINEAR).log()
+    own = middle
+    if seen.colour_linear is not None:
+        own = seen.colour_linear.clamp_min(BLACK_LINEAR).log()
     known = grey_erosion(weight.reshape(height, wide).numpy(), settings.border_px)[..., None]
     off = _of_hair(logs - middle, hairy, settings).reshape(height, wide, 3).numpy()
     filled = _blurred(off, known, settings.hole_px)

@@ -17,17 +17,12 @@ from torch import Tensor
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.colour import LUMINANCE
 from fit3dmm.export.hair_colour import HairSettings, warm
-from fit3dmm.export.hair_hanging import OUTER
-from fit3dmm.export.hair_light import light_on_hair
-from fit3dmm.export.hair_map import HairMap
+from fit3dmm.export.hair_hanging import OUTER, HangingHair
+from fit3dmm.export.hair_sheet import sheet_shown
 from fit3dmm.export.picture import srgb_bytes
 from fit3dmm.export.smoothing import ramp
+from fit3dmm.export.texture_seen import HairSeen, Shown
 from fit3dmm.export.view import BLACK_LINEAR
-from fit3dmm.geometry.harmonics import sh_basis
-from fit3dmm.geometry.transform import Similarity
-from fit3dmm.observe.crop import extract_crop
-from fit3dmm.observe.photo import Photo
-from fit3dmm.scene import Scene
 
 
 @dataclass(frozen=True)
@@ -70,54 +65,37 @@ class HairStrandsSettings(Settings):
 
 
 def strands(
-    outer_mm: Float[np.ndarray, "rows outer 3"],
-    normals: Float[np.ndarray, "rows outer 3"],
-    scene: Scene,
-    photo: Photo,
-    seen: HairMap,
-    colour_linear: Float[Tensor, "3"] | None,
-    face_light_linear: Float[Tensor, "3"],
+    sheet: HangingHair,
+    shown: Shown,
+    seen: HairSeen,
     hair: HairSettings,
     settings: HairStrandsSettings,
 ) -> UInt8[np.ndarray, "height width 3"] | None:
-    """The picture of `HangingHair`; None where the photo shows too little.
+    """The picture of what hangs beside face and neck; None where the photo shows too little.
 
     Args:
-        outer_mm: outer side of the curtain, in the `model` frame.
-        normals: its own.
-        scene: in the `photo` frame, without batch axes.
-        photo: the one that was fitted.
-        seen: where it shows hair.
-        colour_linear: of all the hair that it shows, without the light; None where it is not told.
-        face_light_linear: what white would show on the face.
+        sheet: whose own picture does not matter.
+        shown: the photo, with its fit.
+        seen: what that shows of the hair.
         hair: what colours it has, and what light falls on it.
         settings: how it is drawn.
     """
     height, width = settings.size_px
     half = round(OUTER * width / 2)
-    places, upright = (finer(one, height, 2 * half) for one in (outer_mm, normals))
-    T = scene.pose.T_cam_model
-    points = T @ places.reshape(-1, 3)
-    facing_normals = torch.nn.functional.normalize(T.turn(upright.reshape(-1, 3)), dim=-1)
-    facing = -(facing_normals * torch.nn.functional.normalize(points, dim=-1)).sum(-1)
-    px = scene.camera.project(points)
-    colour, inside = colours_at(photo, seen, px, settings)
-    weight = ramp(seen.at(px)[:, 0], settings.hair) * ramp(facing, settings.grazing) * inside
-    lit = light_on_hair(
-        sh_basis(facing_normals) @ scene.lighting.irradiance_sh, face_light_linear, hair.light
-    )
-    logs = (colour / lit.clamp_min(BLACK_LINEAR)).clamp_min(BLACK_LINEAR).log()
+    there = sheet_shown(sheet, shown, seen, hair, (height, 2 * half), settings.photo_px)
+    on_hair = seen.map.at(there.photo_px)[:, 0]
+    weight = ramp(on_hair, settings.hair) * ramp(there.facing, settings.grazing) * there.inside
     well = weight > settings.least_seen
     if int(well.sum()) < height:
         return None
-    middle = logs[well].median(0).values
-    own = _own_colour(middle, colour_linear, height, hair, settings)
-    logs = logs - middle
+    middle = there.logs[well].median(0).values
+    own = _own_colour(middle, seen.colour_linear, height, hair, settings)
+    logs = there.logs - middle
     weight = weight * usual(logs, well, settings)
     logs = logs.reshape(height, 2 * half, 3).numpy()
-    shown = grey_erosion(weight.reshape(height, 2 * half).numpy(), settings.border_px)
-    halves = ((logs, shown), (logs[:, ::-1], shown[:, ::-1]))
-    sides = [_closed(value[:, :half], there[:, :half], settings) for value, there in halves]
+    known = grey_erosion(weight.reshape(height, 2 * half).numpy(), settings.border_px)
+    halves = ((logs, known), (logs[:, ::-1], known[:, ::-1]))
+    sides = [_closed(value[:, :half], told[:, :half], settings) for value, told in halves]
     sides = [_with_other(sides[k], sides[1 - k]) for k in range(2)]
     left, right = (_growing(*side, k, settings) for k, side in enumerate(sides))
     # The halves meet behind.
@@ -168,32 +146,6 @@ def _own_colour(
     tips = warm(tips.exp(), hair).log()
     share = ramp(torch.linspace(0, 1, height), settings.tips)[:, None]
     return all_hair + share * (tips - all_hair)
-
-
-def finer(values: Float[np.ndarray, "rows outer 3"], height: int, width: int) -> Tensor:
-    grid = torch.from_numpy(values).float().permute(2, 0, 1)[None]
-    fine = torch.nn.functional.interpolate(
-        grid, (height, width), mode="bilinear", align_corners=True
-    )
-    return fine[0].permute(1, 2, 0)
-
-
-def colours_at(
-    photo: Photo, seen: HairMap, px: Float[Tensor, "n 2"], settings: HairStrandsSettings
-) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
-    """Of the photo, as fine as it is, and 1 for what it shows."""
-    cells = len(seen.hair)
-    side_px = cells / float(seen.T_map_photo.linear_map(px.new_tensor([[1.0, 0.0]])).norm())
-    fine = int(min(max(side_px, cells), settings.photo_px))
-    crop = extract_crop(
-        photo, Similarity.in_plane(fine / cells, (0.0, 0.0)) @ seen.T_map_photo, fine
-    )
-    picture = torch.cat([crop.image_linear, crop.inside[..., None].float()], -1)
-    grid = 2 * (seen.T_map_photo @ px) / cells - 1
-    found = torch.nn.functional.grid_sample(
-        picture.permute(2, 0, 1)[None], grid[None, None], align_corners=False
-    )[0, :, 0].T
-    return found[:, :3], (found[:, 3] > 0.99).float()
 
 
 def _closed(
