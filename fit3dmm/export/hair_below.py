@@ -56,20 +56,3 @@ def hair_below(
     sheet = HangingHair(points, np.zeros((*settings.strands.size_px, 3), np.uint8))
     picture = strands(sheet, shown, seen, hair, settings.strands)
     return None if picture is None else replace(sheet, srgb=picture)
-
-
-def shows_best(
-    told: list[tuple[Shown, HairSeen]],
-) -> tuple[Shown, HairSeen] | None:
-    """The photo that shows most of the hair that hangs; None where fewer than half show any."""
-    hung = [one for one in told if one[1].beside is not None]
-    if 2 * len(hung) < len(told) or not hung:
-        return None
-
-    def merit(one: tuple[Shown, HairSeen]) -> float:
-        beside, scene = one[1].beside, one[0].scene
-        assert beside is not None
-        px_per_mm = float(scene.camera.focal_px / -scene.pose.translation_mm[2])
-        return int(beside.seen.sum()) * px_per_mm
-
-    return max(hung, key=merit)

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from fit3dmm._settings import Settings, ranged
 from fit3dmm.export.hair_map import DARKEST_LINEAR, HairMap
-from fit3dmm.export.hair_outline import HairOutlineSettings, gains_of, most_likely
-from fit3dmm.observe.predicted import BACKGROUND, Predicted
+from fit3dmm.export.hair_outline import HairOutlineSettings, gains_of, most_likely, shown_at
+from fit3dmm.observe.predicted import Predicted
 from fit3dmm.scene import Scene
 
 SIDES = (1.0, -1.0)
@@ -112,8 +112,9 @@ def hair_beside(
     heights = settings.top_mm - settings.row_mm * np.arange(n_rows)
     inner, outer = np.zeros((2, 2, n_rows))
     end, plain = np.full(2, np.inf), np.zeros(2, bool)
+    half_mm = [_half_width_mm(head_mm, heights, sign) for sign in SIDES]
     for k, sign in enumerate(SIDES):
-        beyond = _half_width_mm(head_mm, heights, sign) + settings.beyond_mm
+        beyond = half_mm[k] + settings.beyond_mm
         found = _side(seen, predicted, scene, heights, sign, beyond, settings)
         if found is not None:
             inner[k], outer[k], end[k], plain[k] = found
@@ -129,7 +130,7 @@ def hair_beside(
         told = int(np.argmax(hangs))
         rows = heights < settings.beside_mm[1]
         rows &= heights > end[told]
-        reach = outer[told] - _half_width_mm(head_mm, heights, SIDES[told])
+        reach = outer[told] - half_mm[told]
         if reach[rows].mean() < settings.alone_mm:
             return None
         for line in (inner, outer, end):
@@ -255,24 +256,11 @@ def _sampled(
         ],
         -1,
     ).reshape(-1, 3)
-    camera = scene.camera
-    places = camera.project(scene.pose.T_cam_model @ torch.from_numpy(points).float())
-    hair = seen.at(places)[:, 0]
-    if predicted is not None:
-        on_cpu = places.cpu()
-        wall = predicted.cover_at(on_cpu)[BACKGROUND] * predicted.looked_at(on_cpu)
-        hair = hair * (1 - wall.to(hair))
-    size = places.new_tensor([camera.width_px, camera.height_px])
-    # The cells of the map at the photo's border are half beyond it.
-    border = 1.5 / float(seen.T_map_photo.linear_map(places.new_tensor([[1.0, 0.0]])).norm())
-    inside = ((places > border) & (places < size - border)).all(-1)
-    inside = inside & _on_map(seen, places)
-    arrays = (
-        hair.reshape(rows, steps).double(),
-        seen.colour_at(places).reshape(rows, steps, 3).double(),
-        inside.reshape(rows, steps),
-    )
-    return arrays[0].cpu().numpy(), arrays[1].cpu().numpy(), arrays[2].cpu().numpy()
+    places = scene.camera.project(scene.pose.T_cam_model @ torch.from_numpy(points).float())
+    hair, colour, inside = shown_at(seen, predicted, scene.camera, places)
+    found = (hair.double(), colour.double(), inside & _on_map(seen, places))
+    hair, colour, inside = (one.unflatten(0, (rows, steps)).cpu().numpy() for one in found)
+    return hair, colour, inside
 
 
 def _on_map(seen: HairMap, places_px: Float[Tensor, "places 2"]) -> Bool[Tensor, "places"]:

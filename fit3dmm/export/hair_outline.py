@@ -100,18 +100,8 @@ def hair_outline(
     steps = np.arange(-settings.inside_mm, reach, settings.step_mm) / mm_per_px
     radii = torch.tensor(flat[:, None] + steps).to(middle)
     places = middle + radii[..., None] * along[:, None]
-    flat_places = places.reshape(-1, 2)
-    hair = seen.at(flat_places)[:, 0]
-    if predicted is not None:
-        on_cpu = flat_places.cpu()
-        wall = predicted.cover_at(on_cpu)[BACKGROUND] * predicted.looked_at(on_cpu)
-        hair = hair * (1 - wall.to(hair))
-    hair = hair.reshape(radii.shape).cpu().numpy()
-    colour = seen.colour_at(flat_places).reshape(*radii.shape, 3).cpu().numpy()
-    size = places.new_tensor([camera.width_px, camera.height_px])
-    # The cells of the map at the photo's border are half beyond it.
-    border = 1.5 / float(seen.T_map_photo.linear_map(places.new_tensor([[1.0, 0.0]])).norm())
-    inside = ((places > border) & (places < size - border)).all(-1).cpu().numpy()
+    found = shown_at(seen, predicted, camera, places.reshape(-1, 2))
+    hair, colour, inside = (one.unflatten(0, radii.shape).cpu().numpy() for one in found)
     log_colour = np.log(colour.clip(DARKEST_LINEAR))
     end = most_likely(*gains_of(hair, log_colour, inside, settings), settings)
     gained = np.take_along_axis(np.cumsum(2 * hair - 1, 1), end[:, None], 1)[:, 0]
@@ -126,6 +116,29 @@ def hair_outline(
     points, directions = (one.cpu().numpy() for one in (points_cam_mm, directions))
     middle_px = middle.cpu().numpy()
     return HairOutline(points, directions, camera.to("cpu"), middle_px, end_px, tells, cut)
+
+
+def shown_at(
+    seen: HairMap, predicted: Predicted | None, camera: Camera, places_px: Float[Tensor, "places 2"]
+) -> tuple[Float[Tensor, "places"], Float[Tensor, "places 3"], Bool[Tensor, "places"]]:
+    """Probability of hair, linear colour, and whether the photo reaches, at places of the photo.
+
+    Args:
+        seen: where the photo shows hair.
+        predicted: what the network saw, if one looked: what it takes for the wall is no hair.
+        camera: of the photo.
+        places_px: in the photo.
+    """
+    hair = seen.at(places_px)[:, 0]
+    if predicted is not None:
+        on_cpu = places_px.cpu()
+        wall = predicted.cover_at(on_cpu)[BACKGROUND] * predicted.looked_at(on_cpu)
+        hair = hair * (1 - wall.to(hair))
+    size = places_px.new_tensor([camera.width_px, camera.height_px])
+    # The cells of the map at the photo's border are half beyond it.
+    border = 1.5 / float(seen.T_map_photo.linear_map(places_px.new_tensor([[1.0, 0.0]])).norm())
+    inside = ((places_px > border) & (places_px < size - border)).all(-1)
+    return hair, seen.colour_at(places_px), inside
 
 
 def within_outline_mm(

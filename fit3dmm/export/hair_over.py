@@ -50,16 +50,3 @@ def hair_over(
     sheet = HangingHair(points, np.zeros((*strands.size_px, 3), np.uint8))
     picture = panel_picture(sheet, shown, seen, hair, strands, settings.panel)
     return replace(sheet, srgb=picture)
-
-
-def shows_fringe_best(
-    told: list[tuple[Shown, HairSeen]],
-) -> tuple[Shown, HairSeen] | None:
-    """The photo that shows a fringe most finely; None where fewer than half show any."""
-    hung = [one for one in told if one[1].fringe is not None]
-    if 2 * len(hung) < len(told) or not hung:
-        return None
-    return max(
-        hung,
-        key=lambda one: float(one[0].scene.camera.focal_px / -one[0].scene.pose.translation_mm[2]),
-    )

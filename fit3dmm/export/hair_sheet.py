@@ -1,5 +1,6 @@
 """What a photo shows of a sheet of hair, place by place of the sheet's own picture."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,24 @@ def sheet_shown(
     lit = light_on_hair(white, seen.face_light_linear, hair.light)
     logs = (colour / lit.clamp_min(BLACK_LINEAR)).clamp_min(BLACK_LINEAR).log()
     return SheetShown(px, facing, logs, inside)
+
+
+def shows_best(
+    told: Sequence[tuple[Shown, HairSeen]], sides: Callable[[HairSeen], int]
+) -> tuple[Shown, HairSeen] | None:
+    """The photo that shows most of what hangs; None where fewer than half show any.
+
+    Args:
+        told: photos of one person that tell of hair.
+        sides: how many sides of it a photo shows; 0 where it hangs not.
+    """
+    hung = [one for one in told if sides(one[1])]
+
+    def merit(one: tuple[Shown, HairSeen]) -> float:
+        scene = one[0].scene
+        return sides(one[1]) * float(scene.camera.focal_px / -scene.pose.translation_mm[2])
+
+    return max(hung, key=merit) if hung and 2 * len(hung) >= len(told) else None
 
 
 def _finer(values: Float[np.ndarray, "rows outer 3"], height: int, width: int) -> Tensor:

@@ -21,9 +21,10 @@ from torch import Tensor
 
 from fit3dmm._errors import InputError
 from fit3dmm.export.delight import chroma_kept, of_kept_hue
-from fit3dmm.export.hair_below import hair_below, shows_best
+from fit3dmm.export.hair_below import hair_below
 from fit3dmm.export.hair_hanging import HairShape
-from fit3dmm.export.hair_over import hair_over, shows_fringe_best
+from fit3dmm.export.hair_over import hair_over
+from fit3dmm.export.hair_sheet import shows_best
 from fit3dmm.export.hair_top import standing_hair
 from fit3dmm.export.hair_volume import hair_volume_mm
 from fit3dmm.export.lids import at_lashes
@@ -195,7 +196,8 @@ def _hair_shape(
     if raised_mm is None:
         return None
     told = [(a, b.hair) for a, b in zip(shown, seen, strict=True) if b.hair is not None]
-    below, over = shows_best(told), shows_fringe_best(told)
+    below = shows_best(told, lambda hair: 0 if hair.beside is None else int(hair.beside.seen.sum()))
+    over = shows_best(told, lambda hair: int(hair.fringe is not None))
     how = (raised_mm, model, settings.hair)
     return HairShape(
         raised_mm,
